@@ -1,0 +1,144 @@
+/**
+ * Every expected failure, `code -> [HTTP status, English text]`. Codes are public: Catch nodes, help, HTTP answers and scripts
+ * rely on them, so they are never renamed. A text names what is wrong; the detail and hint name the value and the remedy.
+ */
+export const codes = {
+  NODE_BUSY: [503, 'too many messages are waiting'],
+  NODE_CLOSED: [503, 'the node is stopping'],
+  NODE_FAULT: [500, 'unexpected failure'],
+  NODE_CONFIG: [400, 'the node is not configured correctly'],
+  REQUEST_INVALID: [400, 'the request is not valid'],
+  NOT_FOUND: [404, 'there is nothing here by that name'],
+
+  HUB_DOWN: [503, 'the hub is not running'],
+  HUB_TIMEOUT: [504, 'the hub did not answer in time'],
+  HUB_FAILED: [503, 'the hub failed repeatedly and waits before its next start'],
+  HUB_NODE_VERSION: [500, 'this version of Node.js is too old for the hub'],
+  HUB_KEY_MISMATCH: [500, 'the hub key does not open the secrets of this data folder'],
+  HUB_CONFIG_INVALID: [400, 'the hub is not configured correctly'],
+  HUB_ID_TAKEN: [409, 'another hub of this runtime has that id'],
+  HUB_MISSING: [400, 'no hub is chosen'],
+
+  BROKER_BACKPRESSURE: [503, 'the connection was closed because the journal could not keep up'],
+  BROKER_PACKET_TOO_LARGE: [413, 'an MQTT packet is larger than allowed'],
+  BROKER_THROTTLED: [429, 'too many messages or connections'],
+  BROKER_GUARD_MISSING: [500, 'the packet size guard of the broker does not work with this library version'],
+  BROKER_PORT_TAKEN: [500, 'a listener cannot open its port'],
+  BROKER_PLAINTEXT: [400, 'an unencrypted listener beyond this machine needs allowPlaintext'],
+
+  JOURNAL_FULL: [507, 'the journal has reached its size limit or the disk is full'],
+  JOURNAL_TRIMMED: [410, 'that part of the journal is no longer kept'],
+  JOURNAL_CONSUMER_EXISTS: [409, 'another live consumer has that name'],
+  JOURNAL_CORRUPT: [500, 'a journal file is damaged'],
+  JOURNAL_CLOSED: [503, 'the journal is closed'],
+
+  STORE_LOCKED: [409, 'another hub already uses this data folder'],
+  STORE_READ_ONLY: [500, 'the data folder cannot be written'],
+  STORE_VERSION_CONFLICT: [409, 'the document was changed by someone else'],
+  STORE_NOT_FOUND: [404, 'no such document'],
+  STORE_NOT_INDEXED: [400, 'the query uses a path that has no index'],
+  STORE_QUERY_INVALID: [400, 'the query is not valid'],
+  STORE_LIMIT: [507, 'the store has reached its limit'],
+  STORE_ADAPTER_MISSING: [500, 'no store of that kind exists'],
+  STORE_QUERY_TOO_LARGE: [413, 'the query covers too many rows'],
+  STORE_CORRUPT: [500, 'a store file is damaged'],
+  STORE_KEY_MISSING: [500, 'the key that opens this store is missing'],
+  STORE_CLOSED: [503, 'the store is closed'],
+  DRIVER_MISSING: [500, 'an optional package is not installed'],
+
+  IDENTITY_EXISTS: [409, 'a device with that id exists'],
+  IDENTITY_NOT_FOUND: [404, 'no such device'],
+  IDENTITY_CONFLICT: [409, 'the identity was changed by someone else'],
+  IDENTITY_INVALID: [400, 'the device id or record is not valid'],
+  CRED_INVALID: [400, 'the credential is not valid'],
+  CRED_EXPIRED: [401, 'the credential has expired'],
+  CRED_REVOKED: [401, 'the credential was revoked'],
+  CRED_LIMIT: [409, 'the device has as many credentials as allowed'],
+  CRED_NOT_FOUND: [404, 'no such credential'],
+  POLICY_INVALID: [400, 'the policy is not valid'],
+  POLICY_DENIED: [403, 'the policy does not allow this'],
+
+  PKI_KEY_REFUSED: [400, 'that kind of key is not accepted'],
+  PKI_KEY_REUSED: [409, 'that key belongs to another certificate'],
+  PKI_SUBJECT_MISMATCH: [400, 'the request names another subject'],
+  PKI_SUBJECT_TOO_LONG: [400, 'a common name has at most 64 characters'],
+  PKI_CSR_INVALID: [400, 'the certificate request is not valid'],
+  PKI_CA_INVALID: [400, 'the CA certificate is not valid'],
+
+  READING_DEVICE: [400, 'the message names no device'],
+  READING_VALUES: [400, 'a reading is an object of named values'],
+  READING_TIME: [400, 'the time of a reading is not valid'],
+  TELEMETRY_UNDECODABLE: [400, 'the payload is not the JSON it claims to be'],
+  DELIVERY_INVALID: [400, 'the message carries no delivery of a running consumer'],
+
+  WINDOW_CONFIG_INVALID: [400, 'the window is not configured correctly'],
+  WINDOW_STATE_LIMIT: [507, 'the windows need more memory than allowed'],
+  WINDOW_SNAPSHOT_CORRUPT: [500, 'the saved window state is damaged'],
+  WINDOW_SNAPSHOT_MISMATCH: [409, 'the saved window state belongs to another configuration'],
+  WINDOW_CLOSED: [409, 'the window engine was flushed and takes no more events'],
+
+  SIMULATOR_CONFIG_INVALID: [400, 'the simulator is not configured correctly'],
+  SIMULATOR_RECORDING: [400, 'the recording cannot be read'],
+  SIMULATOR_FAILED: [500, 'the simulator stopped unexpectedly'],
+
+  COMMAND_UNSUPPORTED: [501, 'this operation is not offered by this version of the hub'],
+  DEVICE_QUARANTINED: [403, 'the device is in quarantine'],
+} as const satisfies Record<string, readonly [number, string]>
+
+export type ErrorCode = keyof typeof codes
+
+export interface ErrorOptionsOfLoom {
+  cause?: unknown
+  /** What to do about it, one sentence. */
+  hint?: string
+  /** Offset or path of the offending part, when the input is a text or document. */
+  position?: number | string
+}
+
+/** An expected failure. `message` is the table's text, the detail and the hint; own properties survive Node-RED's Catch node. */
+export class LoomError extends Error {
+  readonly code: ErrorCode
+  declare readonly hint?: string
+  declare readonly position?: number | string
+
+  constructor(code: ErrorCode, detail = '', { cause, hint, position }: ErrorOptionsOfLoom = {}) {
+    const text = detail ? `${codes[code][1]}: ${detail}` : codes[code][1]
+    super(hint ? `${text} (${hint})` : text, cause === undefined ? undefined : { cause })
+    this.name = 'LoomError'
+    this.code = code
+    if (hint !== undefined) this.hint = hint
+    if (position !== undefined) this.position = position
+  }
+
+  /** The HTTP status of the admin API for this error. */
+  get status(): number {
+    return codes[this.code][0]
+  }
+
+  /** Errors pass through; anything else thrown becomes NODE_FAULT. */
+  static from(thrown: unknown): Error {
+    return thrown instanceof Error ? thrown : new LoomError('NODE_FAULT', String(thrown))
+  }
+}
+
+/** An error as it crosses a thread or HTTP. */
+export interface ErrorData {
+  code: ErrorCode
+  message: string
+  hint?: string
+  position?: number | string
+}
+
+export function errorData(thrown: unknown): ErrorData {
+  if (!(thrown instanceof LoomError))
+    return { code: 'NODE_FAULT', message: thrown instanceof Error ? thrown.message : String(thrown) }
+  const { code, message, hint, position } = thrown
+  return { code, message, ...(hint !== undefined && { hint }), ...(position !== undefined && { position }) }
+}
+
+/** The error again on the other side; the message is kept word for word. */
+export function errorOf({ code, message, hint, position }: ErrorData): LoomError {
+  const error = new LoomError(code, '', { ...(hint !== undefined && { hint }), ...(position !== undefined && { position }) })
+  error.message = message
+  return error
+}

@@ -1,0 +1,203 @@
+import type { LoomError } from '../errors.ts'
+import type { DialectName } from '../telemetry/envelope.ts'
+
+/** What a record is. Numbers are stored; never reuse one. */
+export const kinds = { message: 1, lifecycle: 2, twin: 3, clock: 4, gap: 5, injected: 6 } as const
+export type RecordKind = (typeof kinds)[keyof typeof kinds]
+
+/** Bits of `flags`. Numbers are stored. */
+export const flags = { dup: 1, will: 2, timeUnsure: 4, erased: 8, invalid: 16 } as const
+
+/** The stored properties of a record, version 1. Rules see the same after replay as they saw live. */
+export interface RecordProps {
+  v: 1
+  /** application properties */
+  p: Record<string, string>
+  /** system properties of the dialect */
+  s: Record<string, string>
+  /** the envelope around the body */
+  e: {
+    stream?: string
+    module?: string
+    /** source time, epoch ms */
+    time?: number
+    seq?: number
+    schema?: string
+    contentType?: string
+    contentEncoding?: string
+    messageId?: string
+    correlationId?: string
+    clientId?: string
+    principal?: string
+    sourceIp?: string
+    traceId?: string
+    dialect?: DialectName
+    connectionId?: string
+    rule?: string
+    hops?: number
+  }
+}
+
+export interface NewRecord {
+  kind: RecordKind
+  /** '' for records of no device */
+  device: string
+  /** without its property bag */
+  topic: string
+  qos: number
+  flags: number
+  props: RecordProps
+  payload: Uint8Array
+  /** A second append with the same key is not stored again; it resolves with the first one's seq. Remembered for the active segment. */
+  idempotencyKey?: string
+}
+
+/** `seq` grows by one without holes; `at` (epoch ms) never decreases. */
+export interface JournalRecord extends Omit<NewRecord, 'idempotencyKey'> {
+  seq: number
+  at: number
+}
+
+export interface ConsumerFilter {
+  /** device ids; none means all */
+  devices?: string[]
+  /** MQTT topic filters */
+  topics?: string[]
+  streams?: string[]
+  /** default: messages and injected ones */
+  kinds?: RecordKind[]
+}
+
+export interface ConsumerSpec {
+  /** Durable name: the cursor lives under it. */
+  name: string
+  filter?: ConsumerFilter
+  /** `delivery`: acknowledged when handed over; `flow`: when `ack` is called. Default delivery. */
+  ack?: 'delivery' | 'flow'
+  /** Where a new name starts; an existing one resumes at its cursor. Default latest. */
+  start?: 'latest' | 'earliest' | { time: number } | { seq: number }
+  /** Records in flight, default 256. */
+  window?: number
+  /** Bytes in flight, default 4 MiB. */
+  windowBytes?: number
+  /** Unacknowledged for so long: delivered again. Default 60,000. */
+  ackTimeoutMs?: number
+  /** Deliveries before a record becomes a dead letter. Default 5. */
+  maxDeliveries?: number
+  /** Hold a device's later records while an earlier one is open. Default false. */
+  strictOrder?: boolean
+}
+
+/** A record handed to a consumer; `deliveries` counts from 1, so more than 1 is a repeat. */
+export interface Delivered extends JournalRecord {
+  deliveries: number
+}
+
+/** A part of the journal that a consumer will never get. */
+export interface Gap {
+  from: number
+  to: number
+  reason: 'trimmed' | 'corrupt' | 'dropped'
+}
+
+export interface ConsumerEvents {
+  /** Called in seq order (repeats aside), never re-entrantly, each time with at least one record. */
+  deliver(records: Delivered[]): void
+  gap?(gap: Gap): void
+}
+
+/** A live consumer. Everything is idempotent; unknown sequences are ignored. */
+export interface Consumer {
+  readonly name: string
+  /** Acknowledges single records; the cursor moves over the unbroken run. */
+  ack(seqs: readonly number[]): void
+  /** Delivers again after `delayMs`; counts as a delivery. */
+  retry(seqs: readonly number[], delayMs: number): void
+  /** Ends a record as a dead letter, which counts as acknowledged. */
+  deadletter(seqs: readonly number[], why: { code: string; message: string; node?: string }): Promise<void>
+  /** Stops or lets go on: no delivery while paused. */
+  pause(paused: boolean): void
+  /** Releases the name; the durable cursor stays. Resolves when the cursor is on disk. */
+  close(): Promise<void>
+  state(): ConsumerState
+}
+
+export interface ConsumerState {
+  name: string
+  /** Highest seq below which (inclusive) all is acknowledged. */
+  cursor: number
+  inFlight: number
+  /** records behind the head, counted by seq */
+  lag: number
+  delivered: number
+  redelivered: number
+  dead: number
+  gaps: number
+  live: boolean
+  /** epoch ms */
+  seen: number
+}
+
+export interface DeadLetter {
+  id: number
+  at: number
+  /** what kind of failure: `undecodable`, `deliveries`, `flow` */
+  reason: string
+  code: string
+  message: string
+  device: string
+  topic: string
+  properties: Record<string, string>
+  payload: Uint8Array
+  consumer?: string
+  rule?: string
+  node?: string
+  jseq?: number
+  /** where it failed: `ingest` or `flow` */
+  stage: string
+  tries: number
+  state: 'open' | 'replayed' | 'discarded'
+}
+export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'state'>
+
+export interface JournalMetrics {
+  appended: number
+  bytes: number
+  /** size on disk of all segments */
+  diskBytes: number
+  commits: number
+  /** exponentially weighted mean of a commit's duration, ms */
+  commitMs: number
+  /** records not yet committed */
+  pending: number
+  pendingBytes: number
+  headSeq: number
+  oldestSeq: number
+  dropped: number
+  state: 'ok' | 'degraded' | 'full'
+  consumers: ConsumerState[]
+}
+
+/**
+ * The append log. When `committed` is called without error the record is on disk (synced); callbacks run in append order.
+ * A failed commit calls `committed(error)` for each of its records and keeps nothing of them.
+ */
+export interface JournalPort {
+  append(record: NewRecord, committed: (error: LoomError | undefined, seq: number) => void): void
+  /** Throws JOURNAL_CONSUMER_EXISTS while a live consumer has the name, JOURNAL_TRIMMED if `start` lies before the oldest record. */
+  consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
+  /** Deletes a stored consumer and its cursor. */
+  forget(name: string): Promise<void>
+  /** Records from `from` on (inclusive), at most `limit`. */
+  read(o: { from: number; limit: number }): Promise<JournalRecord[]>
+  /** Keeps the journal from trimming past `seq`; undefined takes the pin away. */
+  pin(name: string, seq: number | undefined): Promise<void>
+  addDeadLetter(letter: NewDeadLetter): Promise<number>
+  deadLetters(o: { limit: number; cursor?: string; state?: DeadLetter['state'] }): Promise<{ items: DeadLetter[]; next?: string }>
+  /** Hands a dead letter to its consumer again (or to all, if it names none) as a fresh record; NOT_FOUND. */
+  replayDeadLetter(id: number): Promise<{ seq: number }>
+  discardDeadLetter(id: number): Promise<void>
+  metrics(): JournalMetrics
+  /** Commits what waits, writes cursors, closes files. */
+  close(): Promise<void>
+}

@@ -1,0 +1,93 @@
+import type { Reading } from '../telemetry/reading.ts'
+
+/** `class` names the retention class: default 30 days, raw 7, kpi 400. */
+export type RetentionClass = 'default' | 'raw' | 'kpi'
+export interface WarmRow extends Reading {
+  class?: RetentionClass
+}
+
+/** How a second reading of the same (device, stream, time) is treated: values merged (later arrival wins per name), ignored, or kept beside. */
+export type Duplicates = 'merge' | 'first' | 'all'
+
+export type FillFn = 'avg' | 'min' | 'max' | 'sum' | 'count' | 'first' | 'last' | 'stddev' | 'twa' | 'p50' | 'p95' | 'p99'
+
+export interface TimeRange {
+  /** epoch ms, inclusive */
+  from: number
+  /** epoch ms, exclusive */
+  to: number
+}
+
+export interface RangeQuery extends TimeRange {
+  devices: string[]
+  streams?: string[]
+  /** names of values; none means all */
+  points?: string[]
+  order?: 'asc' | 'desc'
+  /** 1..10,000, default 1,000 */
+  limit?: number
+  cursor?: string
+}
+
+/** Buckets of `everyMs` aligned to the epoch, [start, end) stamped start. */
+export interface AggregateQuery extends TimeRange {
+  devices: string[]
+  streams?: string[]
+  points?: string[]
+  everyMs: number
+  fn: FillFn
+}
+
+export interface DownsampleQuery extends TimeRange {
+  devices: string[]
+  streams?: string[]
+  points?: string[]
+  maxPoints: number
+  /** `minmax` keeps extremes of each bucket, `lttb` the shape (largest triangle three buckets). */
+  fn: 'minmax' | 'lttb'
+}
+
+export interface WarmPage {
+  items: Reading[]
+  next?: string
+  stats: { rows: number; tookMs: number }
+}
+
+export interface LastValue {
+  device: string
+  stream: string
+  point: string
+  time: number
+  arrived: number
+  value: unknown
+}
+
+export interface WarmMetrics {
+  rows: number
+  bytes: number
+  stored: number
+  duplicates: number
+  devices: number
+}
+
+/**
+ * Readings queryable within seconds of arrival. `append` resolves when the rows and the cursor are durable, in one transaction: a consumer that resumes at
+ * `cursor(consumer)` stores each reading once. Format is versioned so that a later engine can import the data.
+ */
+export interface WarmStore {
+  append(
+    rows: readonly WarmRow[],
+    o?: { duplicates?: Duplicates; cursor?: { consumer: string; seq: number } },
+  ): Promise<{ stored: number; duplicates: number }>
+  /** 0 if the consumer never stored anything. */
+  cursor(consumer: string): Promise<number>
+  range(query: RangeQuery): Promise<WarmPage>
+  aggregate(query: AggregateQuery): Promise<WarmPage>
+  downsample(query: DownsampleQuery): Promise<WarmPage>
+  /** Last known value per device, stream and point: newer time wins, equal time the later arrival. */
+  last(o: { devices: string[]; streams?: string[]; points?: string[] }): Promise<LastValue[]>
+  /** Drops what is past its retention class; resolves with the rows dropped. */
+  expire(now: number): Promise<number>
+  metrics(): Promise<WarmMetrics>
+  close(): Promise<void>
+}
