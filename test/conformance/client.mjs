@@ -1,0 +1,32 @@
+import { openSync, readFileSync, writeSync } from 'node:fs'
+
+/** Settings of a client process, from the file named on its command line. */
+export const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const log = openSync(settings.log, 'a')
+
+/** One line of the client's own record; on disk before anything else happens. */
+export const note = line => void writeSync(log, `${line}\n`)
+
+/**
+ * Sends messages 0 to count-1 in order, at most `window` of them without acknowledgement; `publish` resolves when the SDK reports it.
+ * A publish that the SDK gives up is an error of the run: nothing is repeated here.
+ */
+export async function sendAll(publish, window) {
+  const open = new Set()
+  for (let i = 0; i < settings.count; i++) {
+    note(`sent ${i}`)
+    const one = publish(i).then(() => {
+      open.delete(one)
+      note(`acked ${i}`)
+    })
+    open.add(one)
+    if (open.size >= window) await Promise.race(open)
+  }
+  await Promise.all(open)
+  note('done')
+}
+
+process.on('unhandledRejection', error => {
+  note(`failed ${error?.stack ?? error}`)
+  process.exit(1)
+})
