@@ -1,0 +1,39 @@
+import { isAbsolute } from 'node:path'
+import { LoomError } from '../errors.ts'
+import { defaultLimits, type HubLimits, type HubOptions } from './options.ts'
+
+const atLeast = [22, 13] as const
+
+/** The options, or HUB_CONFIG_INVALID with every fault at once; HUB_NODE_VERSION where the default store cannot work. */
+export function checkedOptions(options: HubOptions, nodeVersion: string = process.versions.node): HubOptions {
+  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number)
+  if (major < atLeast[0] || (major === atLeast[0] && minor < atLeast[1])) {
+    throw new LoomError('HUB_NODE_VERSION', nodeVersion, { hint: `use Node.js ${atLeast.join('.')} or newer` })
+  }
+  const faults: string[] = []
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(options.hubId))
+    faults.push(`hubId '${options.hubId}' is not of the form [a-z0-9][a-z0-9-]*, at most 63 characters`)
+  if (options.store !== 'memory' && !isAbsolute(options.dataDir))
+    faults.push(`dataDir '${options.dataDir}' is not an absolute path`)
+  if (!['sqlite', 'json', 'memory'].includes(options.store))
+    faults.push(`store '${options.store}' is none of sqlite, json, memory`)
+  if (!['embedded', 'none'].includes(options.broker)) faults.push(`broker '${options.broker}' is neither embedded nor none`)
+  for (const { kind, port } of options.listeners) {
+    if (!['mqtt', 'mqtts', 'ws', 'wss'].includes(kind)) faults.push(`listener kind '${kind}' is none of mqtt, mqtts, ws, wss`)
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) faults.push(`port ${port} of listener ${kind} is not in 0..65535`)
+  }
+  const limits = options.limits ?? {}
+  for (const [name, value] of Object.entries(limits)) {
+    const standard = defaultLimits[name as keyof HubLimits]
+    if (standard === undefined) faults.push(`limit '${name}' is unknown`)
+    else if (typeof value !== typeof standard || (typeof value === 'number' && !(value >= 0)))
+      faults.push(`limit ${name} is ${value}`)
+  }
+  if ((limits.sasClockSkewS ?? 0) > 300) faults.push('limit sasClockSkewS is above 300')
+  if (limits.journalFull !== undefined && limits.journalFull !== 'block' && limits.journalFull !== 'drop')
+    faults.push('limit journalFull is neither block nor drop')
+  if (faults.length) throw new LoomError('HUB_CONFIG_INVALID', faults.join('; '))
+  return options
+}
+
+export const limitsOf = (options: HubOptions): HubLimits => ({ ...defaultLimits, ...options.limits })

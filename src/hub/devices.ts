@@ -1,0 +1,159 @@
+import { LoomError } from '../errors.ts'
+import type { IdentityView, Registry } from '../identity/registry.ts'
+import type { Page, StateStore } from '../storage/state-store.ts'
+import { newTwin } from '../twin/twin.ts'
+import { parseDeviceQuery } from './device-query.ts'
+import type { DevicesApi, DeviceView, HubEvent } from './hub.ts'
+import { mergePatch } from './merge-patch.ts'
+import type { Presence } from './presence.ts'
+
+export const devicesColl = 'devices'
+export const twinsColl = 'twins'
+const pagesScanned = 20
+
+interface Entity {
+  tags: Record<string, unknown>
+  attributes: Record<string, string>
+}
+
+export interface DevicesParts {
+  registry: Registry
+  state: StateStore
+  presence: Presence
+  now: () => number
+  emit(event: HubEvent): void
+  /** Closes every live connection of the device; resolves when the sockets are closed. */
+  drop(deviceId: string): Promise<void>
+  /** Forgets stored sessions and queues. */
+  purge(deviceId: string): Promise<void>
+}
+
+/** Registry, entity store, twin and connection of a device behind one face. */
+export function createDevices(parts: DevicesParts): DevicesApi {
+  const { registry, state, presence, now, emit } = parts
+
+  const view = async (identity: IdentityView, entity?: Entity): Promise<DeviceView> => {
+    const { tags = {}, attributes = {} } = entity ?? (await state.get<Entity>(devicesColl, identity.id))?.doc ?? {}
+    return { ...identity, tags, attributes, connection: await presence.view(identity.id) }
+  }
+  const found = async (id: string): Promise<IdentityView> => {
+    const identity = await registry.get(id)
+    if (!identity) throw new LoomError('IDENTITY_NOT_FOUND', id)
+    return identity
+  }
+  const tell = (id: string, change: 'created' | 'updated' | 'deleted'): void => emit({ type: 'device', id, change, at: now() })
+
+  return {
+    async register({ id, credentials, tags = {}, attributes = {}, desired = {}, enabled = true, by }) {
+      const entity: Entity = { tags: objectOf(tags, 'tags'), attributes: stringsOf(attributes) }
+      const twin = newTwin({ deviceId: id, name: '', desired, now: now() })
+      // The identity comes last: only with it does the device exist, so a crash before leaves nothing that can connect or be listed.
+      await registry.check(id)
+      await state.tx(
+        [
+          { op: 'put', coll: devicesColl, id, doc: entity },
+          { op: 'put', coll: twinsColl, id: `${id}|`, doc: twin },
+        ],
+        by === undefined ? {} : { by },
+      )
+      const { identity, secrets } = await registry.register({
+        id,
+        enabled,
+        ...(credentials && { credential: credentials }),
+        ...(by !== undefined && { by }),
+      })
+      tell(id, 'created')
+      return { device: await view(identity, entity), ...(secrets && { secrets }) }
+    },
+
+    get: async ({ id }) => view(await found(id)),
+
+    async list({ query = '', limit = 100, cursor }) {
+      const { where, matches } = parseDeviceQuery(query)
+      const items: DeviceView[] = []
+      let from = cursor
+      for (let pages = 0; pages < pagesScanned && items.length < limit; pages++) {
+        const page: Page<Entity> = await state.query<Entity>(devicesColl, {
+          where,
+          scan: true,
+          limit: Math.min(limit - items.length, 1000),
+          ...(from && { cursor: from }),
+        })
+        for (const { id, doc } of page.items) {
+          const identity = await registry.get(id)
+          if (identity && matches({ enabled: identity.enabled, connected: presence.isConnected(id) }))
+            items.push(await view(identity, doc))
+        }
+        from = page.next
+        if (!from) break
+      }
+      return { items, ...(from && { next: from }) }
+    },
+
+    async update({ id, enabled, reason, tags, attributes, etag, by }) {
+      const before = await found(id)
+      if (etag !== undefined && etag !== before.etag)
+        throw new LoomError('IDENTITY_CONFLICT', id, { hint: 'read the device again and repeat' })
+      if (tags || attributes) await patchEntity(id, { ...(tags && { tags }), ...(attributes && { attributes }) }, by)
+      let identity = before
+      if (enabled !== undefined && (enabled !== before.enabled || reason !== undefined)) {
+        identity = await registry.setEnabled(id, {
+          enabled,
+          ...(reason !== undefined && { reason }),
+          ...(by !== undefined && { by }),
+        })
+        if (!enabled) await parts.drop(id)
+      }
+      tell(id, 'updated')
+      return view(identity)
+    },
+
+    async delete({ id, by }) {
+      await found(id)
+      await registry.delete(id, by === undefined ? {} : { by })
+      await parts.drop(id)
+      await parts.purge(id)
+      await presence.forget(id)
+      await state.tx([
+        { op: 'delete', coll: devicesColl, id },
+        { op: 'delete', coll: twinsColl, id: `${id}|` },
+      ])
+      tell(id, 'deleted')
+    },
+
+    count: async () => ({ devices: await registry.count(), connected: presence.devicesConnected }),
+  }
+
+  async function patchEntity(id: string, patch: { tags?: object; attributes?: object }, by?: string): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const stored = await state.get<Entity>(devicesColl, id)
+      const before = stored?.doc ?? { tags: {}, attributes: {} }
+      const doc: Entity = {
+        tags: patch.tags ? (mergePatch(before.tags, objectOf(patch.tags, 'tags')) as Entity['tags']) : before.tags,
+        attributes: patch.attributes
+          ? stringsOf(mergePatch(before.attributes, patch.attributes) as Record<string, string>)
+          : before.attributes,
+      }
+      try {
+        await state.put(devicesColl, id, doc, { version: stored?.version ?? 'new', ...(by !== undefined && { by }) })
+        return
+      } catch (error) {
+        if (!(error instanceof LoomError && error.code === 'STORE_VERSION_CONFLICT') || tries >= 5) throw error
+      }
+    }
+  }
+}
+
+function objectOf(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new LoomError('IDENTITY_INVALID', `${what} must be an object`)
+  return value as Record<string, unknown>
+}
+
+function stringsOf(value: unknown): Record<string, string> {
+  const attributes = objectOf(value, 'attributes')
+  for (const [name, text] of Object.entries(attributes)) {
+    if (typeof text !== 'string') throw new LoomError('IDENTITY_INVALID', `attribute ${name} must be a string`)
+  }
+  return attributes as Record<string, string>
+}

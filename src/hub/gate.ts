@@ -1,0 +1,217 @@
+import type { Admission, BrokerGate, ConnectHello, Connection, InboundPublish, PublishOutcome } from '../broker/broker-port.ts'
+import type { Classified, Dialect, Family } from '../dialects/dialect.ts'
+import { readConnect } from '../dialects/connect.ts'
+import { LoomError } from '../errors.ts'
+import type { Authenticator } from '../identity/authenticate.ts'
+import { decideTopic } from '../identity/policy.ts'
+import type { JournalPort } from '../journal/journal-port.ts'
+import { flags } from '../journal/journal-port.ts'
+import { readingsOfBody } from '../telemetry/body.ts'
+import type { Envelope } from '../telemetry/envelope.ts'
+import { recordOf } from '../telemetry/record.ts'
+import type { HubEvent } from './hub.ts'
+import type { Presence } from './presence.ts'
+
+export interface GateParts {
+  dialects: Record<Family, readonly Dialect[]>
+  authenticator: Authenticator
+  journal: JournalPort
+  presence: Presence
+  allowAnonymous: boolean
+  now: () => number
+  emit(event: HubEvent): void
+  /** Writes an answer to a connection; failures are the broker's to count. */
+  answer(connectionId: string, message: { topic: string; payload: string; qos: 0 | 1 }): void
+  /** Still what it was at CONNECT: enabled, the same generation, the credential active. */
+  stillWelcome(connection: Connection): Promise<boolean>
+  disconnect(connection: Connection): void
+  delay(ms: number): Promise<void>
+}
+
+/** Everything the broker asks: who may connect, what a publish is and when it counts as accepted, which filters are granted. */
+export function createGate(parts: GateParts): BrokerGate {
+  const { dialects, authenticator, journal, presence, now, emit } = parts
+
+  const connect = async (hello: ConnectHello): Promise<Admission> => {
+    const refuse = (connack: 1 | 2 | 3 | 4 | 5, reason: string, code = 'CRED_INVALID', device?: string): Admission => {
+      emit({ type: 'security', at: now(), code, message: reason, address: hello.remoteAddress, ...(device && { device }) })
+      return { admit: false, connack, reason }
+    }
+    const form = readConnect({ clientId: hello.clientId, ...(hello.username !== undefined && { username: hello.username }) })
+    if ('error' in form) return refuse(5, form.error)
+    const loopbackPlaintext = (hello.listener === 'mqtt' || hello.listener === 'ws') && isLoopback(hello.remoteAddress)
+    const result = await authenticator.authenticate({
+      ...form,
+      clientId: hello.clientId,
+      remoteAddress: hello.remoteAddress,
+      loopbackPlaintext,
+      allowAnonymous: parts.allowAnonymous,
+      ...(hello.password && { password: hello.password }),
+      ...(hello.certificate && { certificate: hello.certificate }),
+    })
+    if (!result.ok) {
+      if (result.delayMs) await parts.delay(result.delayMs)
+      return refuse(result.connack, result.reason, result.code, form.deviceId)
+    }
+    const { deviceId, module, cid, kind, expiresAt } = result
+    const principal = {
+      deviceId,
+      family: form.family,
+      cid,
+      kind,
+      ...(module !== undefined && { module }),
+      ...(hello.certificate && { fingerprint: hello.certificate.fingerprint }),
+    }
+    const ruling = hello.will && classify(form.family, hello.will.topic, { deviceId, ...(module !== undefined && { module }) })
+    return {
+      admit: true,
+      principal,
+      sessionKey: `${form.family}|${hello.clientId}`,
+      willAllowed:
+        ruling !== undefined &&
+        (ruling.kind === 'telemetry' || (ruling.kind === 'ordinary' && mayPublish(deviceId, hello.will!.topic))),
+      ...(expiresAt !== undefined && { expiresAt }),
+    }
+  }
+
+  const classify = (family: Family, topic: string, me: { deviceId: string; module?: string }): Classified => {
+    for (const dialect of dialects[family]) {
+      const found = dialect.classify(topic, me)
+      if (found) return found
+    }
+    return family === 'thing' ? { kind: 'ordinary' } : { kind: 'denied', reason: 'not a topic of this dialect' }
+  }
+
+  const append = (
+    connection: Connection,
+    envelope: Envelope,
+    packet: InboundPublish,
+    acknowledge: (error?: LoomError) => void,
+  ): void => {
+    const { principal, clientId, remoteAddress, id } = connection
+    const body = readingsOfBody({ ...envelope, device: envelope.deviceId, arrived: now() })
+    const undecodable = 'undecodable' in body ? body.undecodable : undefined
+    const record = recordOf(envelope, { clientId, principal: principal.cid, sourceIp: remoteAddress, connectionId: id })
+    record.flags |=
+      (packet.dup ? flags.dup : 0) |
+      (packet.will ? flags.will : 0) |
+      (undecodable === undefined ? 0 : flags.invalid) |
+      ('timeUnsure' in body && body.timeUnsure ? flags.timeUnsure : 0)
+    journal.append(record, (error, seq) => {
+      if (error && packet.qos > 0) return acknowledge(error)
+      acknowledge()
+      if (error || undecodable === undefined) return
+      journal
+        .addDeadLetter({
+          reason: 'undecodable',
+          code: 'TELEMETRY_UNDECODABLE',
+          message: undecodable,
+          device: record.device,
+          topic: record.topic,
+          properties: record.props.p,
+          payload: record.payload,
+          jseq: seq,
+          stage: 'ingest',
+          tries: 0,
+        })
+        .catch(failure =>
+          emit({ type: 'security', at: now(), code: 'JOURNAL_FULL', message: `a dead letter was lost: ${failure.message}` }),
+        )
+    })
+  }
+
+  const publish = (connection: Connection, packet: InboundPublish, acknowledge: (error?: LoomError) => void): PublishOutcome => {
+    const { principal } = connection
+    const { deviceId, module } = principal
+    const family = principal.family as Family
+    // In the clouds a QoS 2 publish closes the connection, and SDKs rely on no more than QoS 1.
+    if (packet.qos === 2 && (family !== 'thing' || packet.topic.startsWith('$'))) return 'close'
+    const me = module === undefined ? { deviceId } : { deviceId, module }
+    const found = classify(family, packet.topic, me)
+    presence.active(deviceId, now())
+    switch (found.kind) {
+      case 'telemetry':
+        append(connection, found.envelope({ ...packet, ...me }), packet, acknowledge)
+        return found.route ? 'route' : 'sink'
+      case 'request': {
+        acknowledge()
+        const error = new LoomError('COMMAND_UNSUPPORTED', found.operation)
+        const answer = dialects[family].find(d => d.name === found.dialect)?.refuse(found, packet.payload, error, now())
+        // The answer leaves after the PUBACK, hence a later turn.
+        if (answer) setImmediate(() => parts.answer(connection.id, answer))
+        return 'sink'
+      }
+      case 'ordinary':
+        if (mayPublish(deviceId, packet.topic)) {
+          append(connection, ordinaryEnvelope(deviceId, packet), packet, acknowledge)
+          return 'route'
+        }
+    }
+    emit({
+      type: 'security',
+      at: now(),
+      code: 'POLICY_DENIED',
+      message: `publish to ${packet.topic.slice(0, 100)}${'reason' in found ? `: ${found.reason}` : ''}`,
+      device: deviceId,
+      address: connection.remoteAddress,
+    })
+    acknowledge()
+    return 'refuse'
+  }
+
+  const subscribe = (connection: Connection, filter: string, qos: 0 | 1 | 2): 0 | 1 | 128 => {
+    const { deviceId, module, family } = connection.principal
+    const me = module === undefined ? { deviceId } : { deviceId, module }
+    const granted = qos > 0 ? 1 : 0
+    for (const dialect of dialects[family as Family]) {
+      const ruling = dialect.filter(filter, me)
+      if (ruling?.kind === 'granted') return granted
+      if (ruling && ruling.kind !== 'ordinary') return 128
+    }
+    return family === 'thing' && decideTopic({ action: 'subscribe', topic: filter, deviceId }) ? granted : 128
+  }
+
+  return {
+    connect,
+    publish,
+    subscribe,
+    forward: (connection, topic) =>
+      connection.principal.family === 'thing' &&
+      decideTopic({ action: 'receive', topic, deviceId: connection.principal.deviceId }),
+    connected: connection => {
+      presence.connected(connection)
+      // Disabled between the check and now: the sweep over live connections could not see this one yet.
+      parts.stillWelcome(connection).then(
+        welcome => welcome || parts.disconnect(connection),
+        () => parts.disconnect(connection),
+      )
+    },
+    disconnected: (connection, reason) => presence.disconnected(connection, reason),
+    refused: ({ remoteAddress, reason, code = 'BROKER_THROTTLED', clientId }) =>
+      emit({
+        type: 'security',
+        at: now(),
+        code,
+        message: clientId ? `${reason} (client id ${clientId.slice(0, 100)})` : reason,
+        address: remoteAddress,
+      }),
+  }
+}
+
+const mayPublish = (deviceId: string, topic: string): boolean => decideTopic({ action: 'publish', topic, deviceId })
+
+const isLoopback = (address: string): boolean =>
+  address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
+
+/** A topic of no dialect, allowed by policy: telemetry with the topic as its only header. */
+const ordinaryEnvelope = (deviceId: string, { topic, payload, qos, retain, will }: InboundPublish): Envelope => ({
+  deviceId,
+  stream: '',
+  body: payload,
+  properties: retain ? { 'mqtt-retain': 'true' } : {},
+  system: {},
+  topic,
+  qos,
+  will,
+  dialect: 'plain',
+})

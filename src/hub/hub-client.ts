@@ -1,0 +1,210 @@
+import { errorOf, LoomError } from '../errors.ts'
+import type { Consumer, ConsumerEvents, ConsumerSpec, ConsumerState } from '../journal/journal-port.ts'
+import { decodeBatch } from './batch.ts'
+import type { FromHub, Port, ToHub } from './frames.ts'
+import { type Hub, type HubEvent, hubApis } from './hub.ts'
+
+interface Pending {
+  resolve(value: unknown): void
+  reject(error: Error): void
+  timer: NodeJS.Timeout
+}
+interface Consumption {
+  spec: ConsumerSpec
+  events: ConsumerEvents
+  state: ConsumerState
+  paused: boolean
+}
+
+const callLimitMs = 30_000
+/** Stopping drains connections and writes cursors: it may take longer than a call, but not as long as the runtime waits. */
+const closeLimitMs = 12_000
+
+/**
+ * The hub's interface on this side of a port. The port may be lost and replaced: calls in between fail with HUB_DOWN, consumptions open again by themselves
+ * and resume at their durable cursors.
+ */
+export class HubClient implements Hub {
+  readonly devices: Hub['devices']
+  readonly identity: Hub['identity']
+  readonly pki: Hub['pki']
+  readonly journal: Hub['journal']
+  readonly telemetry: Hub['telemetry']
+  readonly query: Hub['query']
+  readonly health: Hub['health']
+  #port: Port<FromHub, ToHub> | undefined
+  #calls = new Map<number, Pending>()
+  #consumptions = new Map<number, Consumption>()
+  #listeners = new Set<(event: HubEvent) => void>()
+  #next = 1
+
+  constructor() {
+    const [devices, identity, pki, journal, telemetry, query, health] = hubApis.map(api => this.#proxy(api)) as never[]
+    this.devices = devices!
+    this.identity = identity!
+    this.pki = pki!
+    this.journal = journal!
+    this.telemetry = telemetry!
+    this.query = query!
+    this.health = health!
+  }
+
+  /** Connects to a started hub and opens the standing consumptions on it. */
+  attach(port: Port<FromHub, ToHub>): void {
+    this.#port = port
+    port.onMessage(message => this.#receive(message))
+    for (const c of this.#consumptions.keys()) this.#reopen(c, port)
+  }
+
+  /** The hub is gone: what waits for an answer fails. */
+  detach(reason: Error = new LoomError('HUB_DOWN')): void {
+    this.#port = undefined
+    for (const [id, call] of this.#calls) {
+      clearTimeout(call.timer)
+      this.#calls.delete(id)
+      call.reject(reason)
+    }
+  }
+
+  get attached(): boolean {
+    return this.#port !== undefined
+  }
+
+  emit(event: HubEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  async consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer> {
+    const c = this.#next++
+    const state: ConsumerState = {
+      name: spec.name,
+      cursor: 0,
+      inFlight: 0,
+      lag: 0,
+      delivered: 0,
+      redelivered: 0,
+      dead: 0,
+      gaps: 0,
+      live: true,
+      seen: Date.now(),
+    }
+    this.#consumptions.set(c, { spec, events, state, paused: false })
+    try {
+      await this.#call({ t: 'consume', id: 0, c, spec })
+    } catch (error) {
+      this.#consumptions.delete(c)
+      throw error
+    }
+    return {
+      name: spec.name,
+      ack: seqs => this.#post({ t: 'ack', c, seqs: [...seqs] }),
+      retry: (seqs, delayMs) => this.#post({ t: 'retry', c, seqs: [...seqs], delayMs }),
+      deadletter: async (seqs, why) => void (await this.#call({ t: 'deadletter', id: 0, c, seqs: [...seqs], why })),
+      pause: paused => {
+        const consumption = this.#consumptions.get(c)
+        if (consumption) consumption.paused = paused
+        this.#post({ t: 'pause', c, paused })
+      },
+      close: async () => {
+        if (this.#consumptions.delete(c) && this.#port) await this.#call({ t: 'release', id: 0, c })
+      },
+      state: () => this.#consumptions.get(c)?.state ?? { ...state, live: false },
+    }
+  }
+
+  subscribe(listener: (event: HubEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    if (this.#port) await this.#call({ t: 'close', id: 0 }, closeLimitMs)
+    this.detach()
+  }
+
+  /** Opens a standing consumption on a new hub, again each second until it stands, is released, or the hub is gone. */
+  #reopen(c: number, port: Port<FromHub, ToHub>): void {
+    const consumption = this.#consumptions.get(c)
+    if (!consumption || this.#port !== port) return
+    this.#call({ t: 'consume', id: 0, c, spec: resumed(consumption.spec) }).then(
+      () => consumption.paused && this.#post({ t: 'pause', c, paused: true }),
+      () => setTimeout(() => this.#reopen(c, port), 1000).unref(),
+    )
+  }
+
+  #proxy(api: string): object {
+    return new Proxy(
+      {},
+      {
+        get: (_, method) =>
+          typeof method === 'string' && method !== 'then'
+            ? (arg: unknown) => this.#call({ t: 'call', id: 0, api, method, arg })
+            : undefined,
+      },
+    )
+  }
+
+  #post(message: ToHub): void {
+    this.#port?.postMessage(message)
+  }
+
+  #call(message: Extract<ToHub, { id: number }>, limitMs = callLimitMs): Promise<unknown> {
+    const port = this.#port
+    if (!port) return Promise.reject(new LoomError('HUB_DOWN'))
+    const id = this.#next++
+    return new Promise((resolve, reject) => {
+      const what = message.t === 'call' ? `${message.api}.${message.method}` : message.t
+      const timer = setTimeout(() => {
+        this.#calls.delete(id)
+        reject(new LoomError('HUB_TIMEOUT', `${what}, ${limitMs} ms`))
+      }, limitMs)
+      this.#calls.set(id, { resolve, reject, timer })
+      try {
+        port.postMessage({ ...message, id })
+      } catch (cause) {
+        clearTimeout(timer)
+        this.#calls.delete(id)
+        reject(new LoomError('REQUEST_INVALID', `${what}: only plain data crosses to the hub`, { cause }))
+      }
+    })
+  }
+
+  #receive(message: FromHub): void {
+    switch (message.t) {
+      case 'ret':
+        return this.#settle(message.id)?.resolve(message.value)
+      case 'err':
+        return this.#settle(message.id)?.reject(errorOf(message.error))
+      case 'batch': {
+        const consumption = this.#consumptions.get(message.c)
+        if (!consumption) return
+        const records = decodeBatch(message.buffer)
+        consumption.events.deliver(records)
+        if (consumption.spec.ack !== 'flow') this.#post({ t: 'ack', c: message.c, seqs: records.map(r => r.seq) })
+        return
+      }
+      case 'gap':
+        return this.#consumptions.get(message.c)?.events.gap?.(message.gap)
+      case 'state': {
+        const consumption = this.#consumptions.get(message.c)
+        if (consumption) consumption.state = message.state
+        return
+      }
+      case 'events':
+        for (const event of message.events) this.emit(event)
+    }
+  }
+
+  #settle(id: number): Pending | undefined {
+    const call = this.#calls.get(id)
+    if (call) clearTimeout(call.timer)
+    this.#calls.delete(id)
+    return call
+  }
+}
+
+/** A restarted hub knows the consumer's cursor; where a new one would start no longer matters, and must not fail. */
+const resumed = (spec: ConsumerSpec): ConsumerSpec => ({
+  ...spec,
+  start: spec.start === 'latest' || spec.start === undefined ? 'latest' : 'earliest',
+})

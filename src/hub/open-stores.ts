@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { LoomError } from '../errors.ts'
+import type { JournalPort } from '../journal/journal-port.ts'
+import type { StateStore } from '../storage/state-store.ts'
+import type { WarmStore } from '../storage/warm-store.ts'
+import { openJsonStateStore } from '../stores/json/state-store.ts'
+import { loadHubKey } from '../stores/key-file.ts'
+import { lockDataDir } from '../stores/lock.ts'
+import { openMemoryJournal } from '../stores/memory/journal.ts'
+import { openMemoryStateStore } from '../stores/memory/state-store.ts'
+import { openMemoryWarmStore } from '../stores/memory/warm-store.ts'
+import { openSqliteJournal } from '../stores/sqlite/journal.ts'
+import { openSqliteStateStore } from '../stores/sqlite/state-store.ts'
+import { openSqliteWarmStore } from '../stores/sqlite/warm-store.ts'
+import { limitsOf } from './checked-options.ts'
+import type { HubOptions } from './options.ts'
+
+export interface Stores {
+  key: Buffer
+  state: StateStore
+  identities: StateStore
+  sessions: StateStore
+  journal: JournalPort
+  warm: WarmStore
+  /** In reverse order of opening; each is tried, the first failure is thrown at the end. */
+  close(): Promise<void>
+}
+
+/** Opens everything a hub keeps, behind the lock of its data folder; what was opened is closed again if a later one fails. */
+export async function openStores(
+  options: HubOptions,
+  o: { now: () => number; journalEvent(event: { type: string }): void; warn(message: string): void },
+): Promise<Stores> {
+  const { now, warn } = o
+  const { dataDir, store } = options
+  const limits = limitsOf(options)
+  const opened: { close(): Promise<void> }[] = []
+  const keep = <T extends { close(): Promise<void> }>(what: T): T => {
+    opened.push(what)
+    return what
+  }
+  const close = async (): Promise<void> => {
+    let failure: unknown
+    for (const each of opened.splice(0).reverse()) await each.close().catch(error => (failure ??= error))
+    if (failure) throw failure
+  }
+  const documents = (name: string): Promise<StateStore> => {
+    if (store === 'memory') return openMemoryStateStore({ now })
+    // Sessions change with every subscription of every device: the whole-file store would write itself to death.
+    if (store === 'sqlite' || name === 'sessions') return openSqliteStateStore({ path: join(dataDir, `${name}.db`), now })
+    const limited = { state: 'devices', identity: 'identities' }[name]
+    return openJsonStateStore({
+      path: join(dataDir, `${name}.json`),
+      now,
+      warn,
+      ...(limited && { limit: { coll: limited, warnAt: 1000, refuseAt: 10_000 } }),
+    })
+  }
+  try {
+    if (store === 'memory') {
+      const key = options.key ? Buffer.from(options.key, 'base64') : randomBytes(32)
+      if (key.length !== 32) throw new LoomError('HUB_CONFIG_INVALID', 'the key is not 32 bytes in base64')
+      const [state, identities, sessions] = [
+        keep(await documents('state')),
+        keep(await documents('identity')),
+        keep(await documents('sessions')),
+      ]
+      return {
+        key,
+        state,
+        identities,
+        sessions,
+        journal: keep(openMemoryJournal({ now })),
+        warm: keep(await openMemoryWarmStore({ now })),
+        close,
+      }
+    }
+    const lock = await lockDataDir(dataDir)
+    keep({ close: () => lock.release() })
+    const key = await loadHubKey({ dataDir, ...(options.key !== undefined && { key: options.key }), env: process.env })
+    const state = keep(await documents('state'))
+    const identities = keep(await documents('identity'))
+    const sessions = keep(await documents('sessions'))
+    const warm = keep(await openSqliteWarmStore({ folder: join(dataDir, 'warm'), now }))
+    const journal = keep(
+      await openSqliteJournal({
+        folder: join(dataDir, 'journal'),
+        now,
+        maxBytes: limits.journalBytes,
+        full: limits.journalFull,
+        keepMs: limits.journalKeepMs,
+        segmentBytes: limits.segmentBytes,
+        onEvent: o.journalEvent,
+      }),
+    )
+    return { key, state, identities, sessions, journal, warm, close }
+  } catch (error) {
+    await close().catch(() => {})
+    throw error
+  }
+}

@@ -1,0 +1,61 @@
+import type { Consumer, Delivered, JournalPort } from '../journal/journal-port.ts'
+import type { WarmRow, WarmStore } from '../storage/warm-store.ts'
+import { readingsOfRecord } from '../telemetry/record.ts'
+
+const name = '$warm'
+const retryMs = 1000
+
+/**
+ * Feeds every reading of the journal to the warm store. The store keeps the position in the transaction of the rows, so each reading is stored once
+ * whatever crashes; a store that fails is tried again and holds up nothing but itself.
+ */
+export async function storeTelemetry(parts: {
+  journal: JournalPort
+  warm: WarmStore
+  failed(error: Error): void
+  schedule(ms: number, fn: () => void): () => void
+}): Promise<{ close(): Promise<void> }> {
+  const { journal, warm } = parts
+  let stored = await warm.cursor(name)
+  let closed = false
+  let chain = Promise.resolve()
+
+  const store = async (records: Delivered[]): Promise<void> => {
+    const rows: WarmRow[] = []
+    let last = stored
+    for (const record of records) {
+      if (record.seq <= stored) continue
+      last = Math.max(last, record.seq)
+      const decoded = readingsOfRecord(record)
+      if ('readings' in decoded) rows.push(...decoded.readings)
+    }
+    while (!closed) {
+      try {
+        if (last > stored) await warm.append(rows, { cursor: { consumer: name, seq: last } })
+        stored = Math.max(stored, last)
+        consumer.ack(records.map(r => r.seq))
+        return
+      } catch (error) {
+        parts.failed(error as Error)
+        await new Promise<void>(resolve => parts.schedule(retryMs, resolve))
+      }
+    }
+  }
+
+  const consumer: Consumer = await journal.consume(
+    // A minute without an answer means a store that is being retried, not a lost record.
+    { name, ack: 'flow', start: 'earliest', window: 2000, ackTimeoutMs: 3_600_000 },
+    {
+      deliver: records => {
+        chain = chain.then(() => store(records))
+      },
+    },
+  )
+  return {
+    async close() {
+      await Promise.race([chain, new Promise<void>(resolve => parts.schedule(3000, resolve))])
+      closed = true
+      await consumer.close()
+    },
+  }
+}
