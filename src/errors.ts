@@ -31,6 +31,8 @@ export const codes = {
   JOURNAL_CONSUMER_EXISTS: [409, 'another live consumer has that name'],
   JOURNAL_CORRUPT: [500, 'a journal file is damaged'],
   JOURNAL_CLOSED: [503, 'the journal is closed'],
+  JOURNAL_FAILED: [500, 'the journal could not be read or written'],
+  DELIVERY_EXHAUSTED: [504, 'the record was delivered as often as allowed and never acknowledged'],
 
   STORE_LOCKED: [409, 'another hub already uses this data folder'],
   STORE_READ_ONLY: [500, 'the data folder cannot be written'],
@@ -50,11 +52,18 @@ export const codes = {
   IDENTITY_NOT_FOUND: [404, 'no such device'],
   IDENTITY_CONFLICT: [409, 'the identity was changed by someone else'],
   IDENTITY_INVALID: [400, 'the device id or record is not valid'],
+  IDENTITY_DISABLED: [403, 'the device is disabled'],
+  IDENTITY_RETIRED: [410, 'the device is retired'],
   CRED_INVALID: [400, 'the credential is not valid'],
   CRED_EXPIRED: [401, 'the credential has expired'],
   CRED_REVOKED: [401, 'the credential was revoked'],
   CRED_LIMIT: [409, 'the device has as many credentials as allowed'],
   CRED_NOT_FOUND: [404, 'no such credential'],
+  CRED_TAKEN: [409, 'another device has that credential'],
+  CRED_MISSING: [401, 'no credential was presented'],
+  CRED_UNKNOWN: [401, 'the credential is not registered'],
+  CRED_NOT_YET_VALID: [401, 'the credential is not valid yet'],
+  CLIENT_ID_REFUSED: [403, 'the client id does not belong to the device'],
   POLICY_INVALID: [400, 'the policy is not valid'],
   POLICY_DENIED: [403, 'the policy does not allow this'],
 
@@ -82,6 +91,8 @@ export const codes = {
   SIMULATOR_FAILED: [500, 'the simulator stopped unexpectedly'],
 
   COMMAND_UNSUPPORTED: [501, 'this operation is not offered by this version of the hub'],
+  TWIN_INVALID: [400, 'the twin document is not valid'],
+  TWIN_LIMIT: [413, 'the twin document is larger or deeper than allowed'],
   DEVICE_QUARANTINED: [403, 'the device is in quarantine'],
 } as const satisfies Record<string, readonly [number, string]>
 

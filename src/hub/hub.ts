@@ -1,5 +1,6 @@
 import type { Listening } from '../broker/broker-port.ts'
 import type { ErrorData } from '../errors.ts'
+import type { CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 import type {
   Consumer,
   ConsumerEvents,
@@ -19,29 +20,8 @@ import type {
   WarmRow,
 } from '../storage/warm-store.ts'
 
+export type { CredentialKind, CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 export type { HubOptions } from './options.ts'
-
-export type CredentialKind = 'sas' | 'x509' | 'password'
-
-/** A credential as it may be shown: never a secret, hash or cipher text. */
-export interface CredentialView {
-  cid: string
-  kind: CredentialKind
-  status: 'pending' | 'active' | 'inactive' | 'revoked'
-  createdAt: number
-  notBefore?: number
-  notAfter?: number
-  lastUsedAt?: number
-  /** x509 */
-  fingerprint?: string
-  serial?: string
-  subject?: string
-  /** password */
-  username?: string
-  hasSecret: boolean
-  /** First 8 hex digits of a keyed hash, to compare by eye. */
-  hint?: string
-}
 
 export interface DeviceView {
   id: string
@@ -64,27 +44,6 @@ export interface DeviceView {
     lastSeen?: number
     disconnectReason?: string
   }
-}
-
-/** `sas` without keys: made here. `x509`: `csrPem` is signed, `certificatePem` registered as it is, neither: key and certificate are made. */
-export type CredentialRequest =
-  | { kind: 'sas'; primaryKey?: string; secondaryKey?: string }
-  | { kind: 'x509'; csrPem?: string; certificatePem?: string; days?: number }
-  | { kind: 'password'; username?: string; password?: string }
-
-/** Key material: in the reply that made it, once, and nowhere after. */
-export interface DeviceSecrets {
-  cid: string
-  kind: CredentialKind
-  primaryKey?: string
-  secondaryKey?: string
-  connectionString?: string
-  username?: string
-  password?: string
-  certificatePem?: string
-  privateKeyPem?: string
-  chainPem?: string
-  caPem: string
 }
 
 export interface RegisterDevice {
