@@ -172,23 +172,26 @@ export class HubClient implements Hub {
   #receive(message: FromHub): void {
     switch (message.t) {
       case 'ret':
-        return this.#settle(message.id)?.resolve(message.value)
+        this.#settle(message.id)?.resolve(message.value)
+        break
       case 'err':
-        return this.#settle(message.id)?.reject(errorOf(message.error))
+        this.#settle(message.id)?.reject(errorOf(message.error))
+        break
       case 'batch': {
         const consumption = this.#consumptions.get(message.c)
         if (!consumption) return
         const records = decodeBatch(message.buffer)
         consumption.events.deliver(records)
         if (consumption.spec.ack !== 'flow') this.#post({ t: 'ack', c: message.c, seqs: records.map(r => r.seq) })
-        return
+        break
       }
       case 'gap':
-        return this.#consumptions.get(message.c)?.events.gap?.(message.gap)
+        this.#consumptions.get(message.c)?.events.gap?.(message.gap)
+        break
       case 'state': {
         const consumption = this.#consumptions.get(message.c)
         if (consumption) consumption.state = message.state
-        return
+        break
       }
       case 'events':
         for (const event of message.events) this.emit(event)

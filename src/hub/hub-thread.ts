@@ -16,6 +16,7 @@ const startLimitMs = 30_000
 /** A hub in a thread of its own, watched: a thread that ends or stands still is started again, and the consumptions resume. */
 export class HubThread extends HubClient {
   readonly #options: HubOptions
+  readonly #threadUrl: URL
   readonly #plan = new RestartPlan()
   readonly #pulse = new Int32Array(new SharedArrayBuffer(4))
   #worker: Worker | undefined
@@ -27,9 +28,10 @@ export class HubThread extends HubClient {
   #watch: NodeJS.Timeout | undefined
   #crash: LoomError | undefined
 
-  private constructor(options: HubOptions) {
+  private constructor(options: HubOptions, threadUrl: URL) {
     super()
     this.#options = options
+    this.#threadUrl = threadUrl
     const { health } = this
     // The thread cannot tell of its own absence.
     Object.defineProperty(this, 'health', {
@@ -40,8 +42,9 @@ export class HubThread extends HubClient {
     })
   }
 
-  static async start(options: HubOptions): Promise<HubThread> {
-    const thread = new HubThread(options)
+  /** `threadUrl`: the module that the thread runs. */
+  static async start(options: HubOptions, threadUrl = entry): Promise<HubThread> {
+    const thread = new HubThread(options, threadUrl)
     await thread.#launch()
     return thread
   }
@@ -60,7 +63,7 @@ export class HubThread extends HubClient {
   }
 
   async #launch(): Promise<void> {
-    const worker = new Worker(entry, {
+    const worker = new Worker(this.#threadUrl, {
       workerData: { options: this.#options, pulse: this.#pulse.buffer },
       resourceLimits: { maxOldGenerationSizeMb: 512, stackSizeMb: 4 },
       stdout: false,

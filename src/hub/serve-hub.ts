@@ -57,22 +57,29 @@ export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promis
   port.onMessage(message => {
     switch (message.t) {
       case 'call':
-        return answer(message.id, call(message.api, message.method, message.arg))
+        answer(message.id, call(message.api, message.method, message.arg))
+        break
       case 'consume':
-        return answer(message.id, consume(message))
+        answer(message.id, consume(message))
+        break
       case 'ack':
-        return consumers.get(message.c)?.ack(message.seqs)
+        consumers.get(message.c)?.ack(message.seqs)
+        break
       case 'retry':
-        return consumers.get(message.c)?.retry(message.seqs, message.delayMs)
+        consumers.get(message.c)?.retry(message.seqs, message.delayMs)
+        break
       case 'deadletter':
-        return answer(message.id, consumers.get(message.c)?.deadletter(message.seqs, message.why) ?? Promise.resolve())
+        answer(message.id, consumers.get(message.c)?.deadletter(message.seqs, message.why) ?? Promise.resolve())
+        break
       case 'pause':
-        return consumers.get(message.c)?.pause(message.paused)
+        consumers.get(message.c)?.pause(message.paused)
+        break
       case 'release':
-        return answer(message.id, release(message.c))
+        answer(message.id, release(message.c))
+        break
       case 'close':
         clearInterval(states)
-        return answer(message.id, hub.close().finally(finish))
+        answer(message.id, hub.close().finally(finish))
     }
   })
   return { closed }

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import type { Hub, HubEvent } from '../../src/hub/hub.ts'
+import { type Delivered, flags, kinds } from '../../src/journal/journal-port.ts'
+import { until } from '../until.ts'
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value))
+
+/** What every hub does, in-process or behind a port. `open` gives a fresh, empty hub. */
+export function hubContract(name: string, open: () => Promise<Hub>): void {
+  describe(`hub ${name}`, () => {
+    let hub: Hub
+    beforeEach(async () => {
+      hub = await open()
+    })
+    afterEach(() => hub.close())
+
+    it('registers a device, shows key material once and never again', async () => {
+      const { device, secrets } = await hub.devices.register({
+        id: 'pump-1',
+        credentials: { kind: 'sas' },
+        tags: { site: 'b' },
+        attributes: { rev: '7' },
+        desired: { on: true },
+      })
+      assert.equal(device.enabled, true)
+      assert.deepEqual(device.tags, { site: 'b' })
+      assert.match(secrets!.primaryKey!, /^[A-Za-z0-9+/]{43}=$/)
+      assert.match(secrets!.connectionString!, /^HostName=.*;DeviceId=pump-1;SharedAccessKey=/)
+      const seen = JSON.stringify([await hub.devices.get({ id: 'pump-1' }), await hub.devices.list({}), device])
+      assert.ok(!seen.includes(secrets!.primaryKey!) && !seen.includes(secrets!.secondaryKey!))
+      assert.equal(device.credentials[0]!.hasSecret, true)
+    })
+
+    it('refuses a second device of the same id, and unknown ones, with their codes', async () => {
+      await hub.devices.register({ id: 'one' })
+      await assert.rejects(hub.devices.register({ id: 'one' }), { code: 'IDENTITY_EXISTS' })
+      await assert.rejects(hub.devices.register({ id: 'bad id' }), { code: 'IDENTITY_INVALID' })
+      await assert.rejects(hub.devices.get({ id: 'two' }), { code: 'IDENTITY_NOT_FOUND' })
+      await assert.rejects(hub.devices.update({ id: 'two', enabled: false }), { code: 'IDENTITY_NOT_FOUND' })
+      await assert.rejects(hub.devices.delete({ id: 'two' }), { code: 'IDENTITY_NOT_FOUND' })
+    })
+
+    it('leaves nothing of a registration that was refused', async () => {
+      await hub.devices.register({ id: 'one', tags: { mine: true } })
+      await assert.rejects(hub.devices.register({ id: 'one', tags: { yours: true } }))
+      assert.deepEqual((await hub.devices.get({ id: 'one' })).tags, { mine: true })
+    })
+
+    it('patches tags and attributes, and refuses a stale etag', async () => {
+      const { device } = await hub.devices.register({ id: 'one', tags: { a: 1, b: { c: 2 } } })
+      const changed = await hub.devices.update({
+        id: 'one',
+        tags: { a: null, b: { d: 3 } },
+        attributes: { model: 'x' },
+        etag: device.etag,
+      })
+      assert.deepEqual([changed.tags, changed.attributes], [{ b: { c: 2, d: 3 } }, { model: 'x' }])
+      await hub.devices.update({ id: 'one', enabled: false, reason: 'lost' })
+      const disabled = await hub.devices.get({ id: 'one' })
+      assert.deepEqual([disabled.enabled, disabled.reason], [false, 'lost'])
+      await assert.rejects(hub.devices.update({ id: 'one', enabled: true, etag: device.etag }), { code: 'IDENTITY_CONFLICT' })
+    })
+
+    it('lists by page and by query', async () => {
+      for (let i = 0; i < 25; i++)
+        await hub.devices.register({ id: `d-${String(i).padStart(2, '0')}`, tags: { even: i % 2 === 0 } })
+      const ids: string[] = []
+      for (let cursor: string | undefined, first = true; first || cursor; first = false) {
+        const page = await hub.devices.list({ limit: 10, ...(cursor && { cursor }) })
+        ids.push(...page.items.map(d => d.id))
+        cursor = page.next
+      }
+      assert.deepEqual(
+        ids,
+        Array.from({ length: 25 }, (_, i) => `d-${String(i).padStart(2, '0')}`),
+      )
+      assert.equal((await hub.devices.list({ query: 'tags.even:true' })).items.length, 13)
+      assert.deepEqual(
+        (await hub.devices.list({ query: 'd-2*' })).items.map(d => d.id),
+        ['d-20', 'd-21', 'd-22', 'd-23', 'd-24'],
+      )
+      assert.deepEqual(await hub.devices.count({}), { devices: 25, connected: 0 })
+    })
+
+    it('adds and revokes credentials', async () => {
+      await hub.devices.register({ id: 'one', credentials: { kind: 'password', password: 'correct horse' } })
+      const secrets = await hub.identity.addCredential({ id: 'one', credential: { kind: 'x509' } })
+      assert.match(secrets.privateKeyPem!, /BEGIN PRIVATE KEY/)
+      const { rootPem } = await hub.pki.caCertificates({})
+      assert.equal(secrets.caPem, rootPem)
+      await hub.identity.revokeCredential({ id: 'one', cid: secrets.cid })
+      const left = (await hub.devices.get({ id: 'one' })).credentials.filter(c => c.status === 'active')
+      assert.deepEqual(
+        left.map(c => c.kind),
+        ['password'],
+      )
+      await assert.rejects(hub.identity.revokeCredential({ id: 'one', cid: 'nothing' }), { code: 'CRED_NOT_FOUND' })
+    })
+
+    it('writes lifecycle events of the registry to the journal', async () => {
+      await hub.devices.register({ id: 'one' })
+      await hub.devices.update({ id: 'one', enabled: false })
+      await hub.devices.delete({ id: 'one' })
+      const events = await until(async () => {
+        const records = (await hub.journal.read({ from: 1, limit: 100 })).filter(r => r.kind === kinds.lifecycle)
+        return records.at(-1) && JSON.parse(text(records.at(-1)!.payload)).event === 'deleted'
+          ? records.map(r => JSON.parse(text(r.payload)).event)
+          : undefined
+      })
+      assert.deepEqual([events[0], events.at(-1)], ['created', 'deleted'])
+    })
+
+    it('hands injected messages to a consumer in order, again until they are acknowledged', async () => {
+      const got: Delivered[] = []
+      const consumer = await hub.consume(
+        { name: 'c', ack: 'flow', start: 'earliest', filter: { streams: ['s'] } },
+        { deliver: records => got.push(...records) },
+      )
+      for (let i = 0; i < 20; i++)
+        await hub.telemetry.inject({ device: 'd', payload: bytes({ i }), stream: 's', properties: { n: String(i) } })
+      await hub.telemetry.inject({ device: 'd', payload: bytes({ i: -1 }), stream: 'other' })
+      await until(() => got.length === 20)
+      assert.deepEqual(
+        got.map(r => JSON.parse(text(r.payload)).i),
+        Array.from({ length: 20 }, (_, i) => i),
+      )
+      assert.deepEqual(got[3]!.props.p, { n: '3' })
+      consumer.ack(got.slice(0, 10).map(r => r.seq))
+      await consumer.close()
+
+      const again: Delivered[] = []
+      const resumed = await hub.consume(
+        { name: 'c', ack: 'flow', filter: { streams: ['s'] } },
+        { deliver: records => again.push(...records) },
+      )
+      await until(() => again.length >= 10)
+      assert.deepEqual(
+        again.map(r => r.seq),
+        got.slice(10).map(r => r.seq),
+      )
+      await resumed.close()
+    })
+
+    it('has one live consumer of a name', async () => {
+      const consumer = await hub.consume({ name: 'c' }, { deliver: () => {} })
+      await assert.rejects(hub.consume({ name: 'c' }, { deliver: () => {} }), { code: 'JOURNAL_CONSUMER_EXISTS' })
+      await consumer.close()
+      await (await hub.consume({ name: 'c' }, { deliver: () => {} })).close()
+    })
+
+    it('moves a record to the dead letters and back to its consumer', async () => {
+      const got: Delivered[] = []
+      const consumer = await hub.consume(
+        { name: 'c', ack: 'flow', start: 'earliest' },
+        { deliver: records => got.push(...records) },
+      )
+      await hub.telemetry.inject({ device: 'd', payload: bytes('{"a":1}') })
+      await until(() => got.length === 1)
+      await consumer.deadletter([got[0]!.seq], { code: 'READING_VALUES', message: 'no', node: 'n1' })
+      const { items } = await hub.journal.deadLetters({ limit: 10 })
+      assert.deepEqual([items[0]!.code, items[0]!.consumer, text(items[0]!.payload)], ['READING_VALUES', 'c', '{"a":1}'])
+      await hub.journal.replayDeadLetter({ id: items[0]!.id })
+      await until(() => got.length === 2)
+      assert.equal(text(got[1]!.payload), '{"a":1}')
+      consumer.ack(got.map(r => r.seq))
+      await consumer.close()
+      await assert.rejects(hub.journal.replayDeadLetter({ id: 99_999 }), { code: 'NOT_FOUND' })
+    })
+
+    it('keeps readings of the journal queryable, and those a flow stores', async () => {
+      const t = Date.now() - 60_000
+      for (let i = 0; i < 10; i++)
+        await hub.telemetry.inject({ device: 'd', payload: bytes({ time: t + i * 1000, values: { x: i } }) })
+      await until(async () => (await hub.query.range({ devices: ['d'], from: t, to: t + 60_000 })).items.length === 10)
+      assert.deepEqual(
+        await hub.telemetry.store({ rows: [{ device: 'd', time: t + 10_000, values: { x: 10 }, stream: 'kpi', class: 'kpi' }] }),
+        { stored: 1, duplicates: 0 },
+      )
+      const last = await hub.query.last({ devices: ['d'] })
+      assert.deepEqual(last.map(v => [v.stream, v.value]).sort(), [
+        ['', 9],
+        ['kpi', 10],
+      ])
+      const mean = await hub.query.aggregate({
+        devices: ['d'],
+        streams: [''],
+        from: t,
+        to: t + 60_000,
+        everyMs: 86_400_000,
+        fn: 'count',
+      })
+      assert.equal(
+        mean.items.reduce((sum, item) => sum + Number(item.values.x), 0),
+        10,
+      )
+    })
+
+    it('keeps an undecodable message as an invalid record', async () => {
+      await hub.telemetry.inject({ device: 'd', payload: bytes('{"a":') })
+      const [record] = (await hub.journal.read({ from: 1, limit: 100 })).filter(r => r.kind === kinds.injected)
+      assert.equal(record!.flags & flags.invalid, flags.invalid)
+    })
+
+    it('tells its health and metrics', async () => {
+      const health = await hub.health.get({})
+      assert.equal(health.status, 'ok', JSON.stringify(health.problems))
+      const { text: metrics } = await hub.health.metrics({})
+      assert.match(metrics, /^thingloom_journal_head_seq\{hub="[a-z-]+"\} \d+$/m)
+    })
+
+    it('shows live events until they are unsubscribed', async () => {
+      const events: HubEvent[] = []
+      const stop = hub.subscribe(event => events.push(event))
+      await hub.devices.register({ id: 'one' })
+      await until(() => events.some(e => e.type === 'device' && e.id === 'one' && e.change === 'created'))
+      stop()
+      const seen = events.length
+      await hub.devices.register({ id: 'two' })
+      assert.equal(events.length, seen)
+    })
+  })
+}
