@@ -1,4 +1,5 @@
 import { openSync, readFileSync, writeSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Settings of a client process, from the file named on its command line. */
 export const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'))
@@ -9,11 +10,12 @@ export const note = line => void writeSync(log, `${line}\n`)
 
 /**
  * Sends messages 0 to count-1 in order, at most `window` of them without acknowledgement; `publish` resolves when the SDK reports it.
- * A publish that the SDK gives up is an error of the run: nothing is repeated here.
+ * `everyMs` paces them, so that the run lasts over the kill of its hub. A publish that the SDK gives up is an error of the run: nothing is repeated here.
  */
 export async function sendAll(publish, window) {
   const open = new Set()
   for (let i = 0; i < settings.count; i++) {
+    if (settings.everyMs) await pause(settings.everyMs)
     note(`sent ${i}`)
     const one = publish(i).then(() => {
       open.delete(one)

@@ -1,0 +1,87 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { hubNode, tab, telemetryIn } from '../../test/hub-flows.ts'
+import { type FlowNode, type NodeRedProcess, startNodeRed, userFolder } from '../../test/node-red-process.ts'
+import { type Child, freePorts, start, until } from '../../test/processes.ts'
+
+export const hubId = 'bench'
+
+/** Mosquitto as Debian ships it, without persistence: nothing is durable. */
+export async function startMosquitto(folder: string): Promise<{ child: Child; port: number }> {
+  const [port] = (await freePorts(1)) as [number]
+  const config = join(folder, 'mosquitto.conf')
+  writeFileSync(
+    config,
+    `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nmax_connections -1\nlog_type error\n`,
+  )
+  const child = start('mosquitto', ['-c', config])
+  await until('mosquitto listens', () => canConnect(port))
+  return { child, port }
+}
+
+async function canConnect(port: number): Promise<boolean> {
+  const { connect } = await import('node:net')
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true))
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
+
+export interface HubProcess {
+  nodeRed: NodeRedProcess
+  ports: { mqtt: number; mqtts: number }
+  /** Deploys the flow nodes beside the unchanged hub. */
+  flow(nodes: FlowNode[]): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Node-RED with a hub in it and no flow: durable journal, and the built-in store for readings when `storeTelemetry`. */
+export async function startHubProcess(folder: string, { storeTelemetry }: { storeTelemetry: boolean }): Promise<HubProcess> {
+  const [port, mqtt, mqtts] = (await freePorts(3)) as [number, number, number]
+  const limits = { connectsPerSecondPerAddress: 0, storeTelemetry }
+  const hub = hubNode(hubId, join(folder, 'hub'), { mqtt, mqtts }, { allowAnonymous: true, limits })
+  const user = userFolder(join(folder, 'user'), [tab('tab'), hub])
+  const nodeRed = await startNodeRed({ folder: user, port, nodeArgs: ['--import', join(import.meta.dirname, 'loop-delay.mjs')] })
+  await until('the hub serves', () =>
+    nodeRed.call<{ status: string }>('GET', `/thingloom/${hubId}/health`).then(h => h.status === 'ok'),
+  )
+  return {
+    nodeRed,
+    ports: { mqtt, mqtts },
+    flow: nodes => nodeRed.deploy([tab('tab'), hub, ...nodes]),
+    stop: () => nodeRed.child.stop(),
+  }
+}
+
+const nothing = (id: string): FlowNode => ({
+  id,
+  type: 'function',
+  z: 'tab',
+  x: 1,
+  y: 1,
+  outputs: 0,
+  func: '',
+  initialize: '',
+  finalize: '',
+  libs: [],
+  wires: [],
+})
+
+export const flows = {
+  'telemetry-in, one message each': [telemetryIn('in', 'tab', hubId, [['end'], []], { start: 'latest' }), nothing('end')],
+  'telemetry-in, batches of 100': [
+    telemetryIn('in', 'tab', hubId, [['end'], []], { start: 'latest', batchMax: 100, batchLingerMs: 20 }),
+    nothing('end'),
+  ],
+}
+
+/** What the main loop's delay was since the last question, ms. */
+export async function loopDelay({ child }: NodeRedProcess): Promise<{ p50: number; p99: number; max: number }> {
+  const from = child.output().length
+  process.kill(child.pid, 'SIGUSR2')
+  return until('the loop delay', () => {
+    const match = /LOOP (\{.*\})/.exec(child.output().slice(from))
+    return match && (JSON.parse(match[1]!) as { p50: number; p99: number; max: number })
+  })
+}
