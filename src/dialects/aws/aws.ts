@@ -1,0 +1,49 @@
+import type { Classified, Dialect } from '../dialect.ts'
+import { topicFault } from '../limits.ts'
+import { refusalOf } from './refusal.ts'
+import { type AwsRequest, certificateRequest, templateRequest, thingRequest } from './requests.ts'
+
+const TREE = '$aws/'
+const THINGS = '$aws/things/'
+const CERTIFICATES = '$aws/certificates/'
+const TEMPLATES = '$aws/provisioning-templates/'
+const RULES = '$aws/rules/'
+const answers: ReadonlySet<string> = new Set(['accepted', 'rejected', '+'])
+
+/** AWS IoT Core: reserved topics of things; all other topics are ordinary ones that policy decides. */
+export const aws: Dialect = {
+  name: 'aws',
+
+  classify(topic, { deviceId }): Classified | undefined {
+    if (!topic.startsWith(TREE)) return undefined
+    if (topic.startsWith(RULES)) return denied('basic ingest is not in the default policy')
+    const fault = topicFault(topic)
+    if (fault) return denied(fault)
+    const found = requestOf(topic, deviceId)
+    return found ? { kind: 'request', dialect: 'aws', ...found, topic } : denied('no topic that this device may publish')
+  },
+
+  filter(filter, { deviceId }) {
+    if (!filter.startsWith(TREE)) return undefined
+    if (filter.startsWith(`${THINGS}${deviceId}/`)) return { kind: 'unsupported' }
+    const cut = filter.lastIndexOf('/')
+    const asked = answers.has(filter.slice(cut + 1)) ? provisioningRequest(filter.slice(0, cut)) : undefined
+    return asked ? { kind: 'unsupported' } : denied('no filter of this device')
+  },
+
+  refuse: refusalOf,
+}
+
+function requestOf(topic: string, deviceId: string): AwsRequest | undefined {
+  if (!topic.startsWith(THINGS)) return provisioningRequest(topic)
+  const at = THINGS.length + deviceId.length
+  if (!deviceId || !topic.startsWith(deviceId, THINGS.length) || topic[at] !== '/') return undefined
+  return thingRequest(topic.slice(at + 1).split('/'))
+}
+
+function provisioningRequest(topic: string): AwsRequest | undefined {
+  if (topic.startsWith(CERTIFICATES)) return certificateRequest(topic.slice(CERTIFICATES.length).split('/'))
+  return topic.startsWith(TEMPLATES) ? templateRequest(topic.slice(TEMPLATES.length).split('/')) : undefined
+}
+
+const denied = (reason: string) => ({ kind: 'denied', reason }) as const
