@@ -1,0 +1,77 @@
+import { connect, type IClientOptions } from 'mqtt'
+import type { DeviceCredential } from './credentials.ts'
+
+/** Where devices connect, and whom they trust there. */
+export interface Endpoint {
+  host: string
+  port: number
+  /** PEM bundle */
+  caPem: string
+}
+
+export interface LinkEvents {
+  up(): void
+  /** Once, whatever ended it. `refused`: the hub answered that it does not admit this device. */
+  down(why: { refused: boolean; message: string }): void
+}
+
+/** One attempt to connect and the connection that comes of it. After `down` or `close` it is dead. */
+export interface Link {
+  /** QoS 1; `acknowledged` when the PUBACK came, never after the end of the link. */
+  publish(topic: string, body: string, acknowledged: () => void): void
+  /** `politely`: with DISCONNECT; else the socket just breaks. No `down` follows. */
+  close(politely: boolean): Promise<void>
+}
+
+export type OpenLink = (o: { id: string; endpoint: Endpoint; credential: DeviceCredential }, events: LinkEvents) => Link
+
+/** CONNACK codes that say "not you" [MQTT-3.2.2-6]: bad user name or password, not authorized. */
+const refusals = new Set([4, 5])
+
+/** MQTT 3.1.1 over TLS with the device's own certificate; the client id is the device's id. */
+export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
+  const options: IClientOptions = {
+    protocol: 'mqtts',
+    host: endpoint.host,
+    port: endpoint.port,
+    ca: endpoint.caPem,
+    key: credential.keyPem,
+    cert: credential.certPem,
+    clientId: id,
+    protocolVersion: 4,
+    clean: true,
+    keepalive: 60,
+    connectTimeout: 20_000,
+    reconnectPeriod: 0,
+    rejectUnauthorized: true,
+    timerVariant: 'native',
+  }
+  const client = connect(options)
+  let ended = false
+  let why = { refused: false, message: 'connection lost' }
+  const down = (): void => {
+    if (ended) return
+    ended = true
+    client.end(true)
+    events.down(why)
+  }
+  client.on('connect', () => ended || events.up())
+  client.on('error', error => {
+    const code = 'code' in error ? error.code : undefined
+    why = { refused: typeof code === 'number' && refusals.has(code), message: error.message }
+    down()
+  })
+  client.on('close', down)
+  return {
+    publish(topic, body, acknowledged) {
+      client.publish(topic, body, { qos: 1 }, error => {
+        if (!error && !ended) acknowledged()
+      })
+    },
+    async close(politely) {
+      ended = true
+      if (!politely) client.stream.destroy()
+      await client.endAsync(!politely)
+    },
+  }
+}

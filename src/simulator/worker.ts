@@ -1,0 +1,82 @@
+// Entry of the simulator's worker thread: the fleet with real time, real connections and keys on disk.
+import { parentPort, workerData } from 'node:worker_threads'
+import { errorData, errorOf } from '../errors.ts'
+import { type Enrol, newCredential, openKeyFolder, storedCredential } from './credentials.ts'
+import type { FaultSpec } from './fault-spec.ts'
+import { Fleet, type FleetPorts } from './fleet.ts'
+import { type Endpoint, mqttLink } from './link.ts'
+import type { FleetChange } from './options.ts'
+import { realClock, sideBySide } from './pacer.ts'
+import { loadRecording } from './recording-file.ts'
+import type { FromWorker, ToWorker, WorkerMethod, WorkerStart } from './worker-messages.ts'
+
+const port = parentPort!
+const post = (message: FromWorker): void => port.postMessage(message)
+const { options, endpoint, keyFolder } = workerData as WorkerStart
+
+const enrolments = new Map<number, PromiseWithResolvers<{ certificatePem: string; chainPem?: string }>>()
+let enrolmentId = 0
+const enrol: Enrol = ({ id: device, csrPem }) => {
+  const pending = Promise.withResolvers<{ certificatePem: string; chainPem?: string }>()
+  const id = ++enrolmentId
+  enrolments.set(id, pending)
+  post({ kind: 'enrol', id, device, csrPem })
+  return pending.promise
+}
+
+/** Devices whose credential was made now or proved itself useless: none is made twice in a life, so a device disabled on purpose stays so. */
+const made = new Set<string>()
+const slot = sideBySide(8)
+const credential: FleetPorts['credential'] = ({ id, endpoint: { caPem }, renew }) =>
+  slot(async () => {
+    const stored = renew && !made.has(id) ? undefined : await storedCredential({ folder: keyFolder, id, caPem, now: Date.now() })
+    if (stored) return stored
+    const fresh = await newCredential({ folder: keyFolder, id, enrol })
+    made.add(id)
+    return fresh
+  })
+
+let fleet: Fleet
+const methods: Record<WorkerMethod, (argument: never) => unknown> = {
+  set: (change: FleetChange) => fleet.set(change),
+  setEndpoint: (next: Endpoint) => fleet.setEndpoint(next),
+  inject: (o: { device: string; fault: FaultSpec }) => fleet.inject(o),
+  stats: () => fleet.stats(),
+  log: () => fleet.log(),
+  stop: ({ withinMs }: { withinMs: number }) => fleet.stop(withinMs),
+}
+
+async function serve(message: ToWorker): Promise<void> {
+  if (message.kind === 'enrolled') {
+    const pending = enrolments.get(message.id)
+    enrolments.delete(message.id)
+    if (message.certificates) pending?.resolve(message.certificates)
+    else pending?.reject(errorOf(message.error!))
+    return
+  }
+  const { id, method, argument } = message
+  try {
+    post({ kind: 'reply', id, value: await methods[method](argument as never) })
+  } catch (thrown) {
+    post({ kind: 'reply', id, error: errorData(thrown) })
+  }
+}
+
+async function start(): Promise<void> {
+  await openKeyFolder(keyFolder)
+  const recording = options.recording && (await loadRecording(options.recording.path, options.recording.timeColumn))
+  const ports: FleetPorts = {
+    clock: realClock,
+    random: Math.random,
+    open: mqttLink,
+    credential,
+    stats: stats => post({ kind: 'stats', stats }),
+    faults: (items, suppressed) => post({ kind: 'faults', items, suppressed }),
+  }
+  fleet = new Fleet({ options, endpoint, recording, ports })
+  port.on('message', (message: ToWorker) => void serve(message))
+  fleet.start()
+  post({ kind: 'ready' })
+}
+
+start().catch(thrown => post({ kind: 'failed', error: errorData(thrown) }))
