@@ -1,7 +1,4 @@
 import { readFileSync } from 'node:fs'
-import type { HubOptions } from '../src/hub/options.ts'
-import { startHub } from '../src/hub/start-hub.ts'
-import type { JournalRecord } from '../src/journal/journal-port.ts'
 import type { FlowNode } from './node-red-process.ts'
 
 /** The config node of the hub `id`; listeners given as kind -> port, on loopback. */
@@ -94,21 +91,5 @@ export function linesOf(file: string): string[] {
       .filter(Boolean)
   } catch {
     return []
-  }
-}
-
-/** Every record in a data folder that no hub is using. */
-export async function journalOf(options: Pick<HubOptions, 'hubId' | 'dataDir'>): Promise<JournalRecord[]> {
-  const hub = await startHub({ ...options, store: 'sqlite', broker: 'none', listeners: [], threaded: false })
-  try {
-    const all: JournalRecord[] = []
-    while (true) {
-      const from = (all.at(-1)?.seq ?? 0) + 1
-      const some = await hub.journal.read({ from, limit: 5000 })
-      if (!some.length) return all
-      all.push(...some)
-    }
-  } finally {
-    await hub.close()
   }
 }
