@@ -1,0 +1,136 @@
+import { LoomError } from '../errors.ts'
+import type { StateStore, Stored, Write } from '../storage/state-store.ts'
+import type { Credential, Identity } from './identity.ts'
+import { Lru } from './lru.ts'
+
+export const identitiesColl = 'identities'
+const claimsColl = 'identity_claims'
+
+/** A name that belongs to one device: `fp:` certificate fingerprint, `spki:` public key, `user:` alias for passwords. */
+export interface Claim {
+  deviceId: string
+  /** absent for a key, which several certificates of the device may share */
+  cid?: string
+}
+
+export type StoredIdentity = Stored<Identity>
+
+/** The claims a credential makes. The device's own id needs none as a user name. */
+export function claimsOf(deviceId: string, credential: Credential): [id: string, claim: Claim][] {
+  const { cid, kind } = credential
+  if (kind === 'x509')
+    return [
+      [`fp:${credential.fingerprint}`, { deviceId, cid }],
+      [`spki:${credential.spkiHash}`, { deviceId }],
+    ]
+  return kind === 'password' && credential.username !== deviceId ? [[`user:${credential.username}`, { deviceId }]] : []
+}
+
+/**
+ * Identities and their claims in the state store, with the ones used last in memory, so that a CONNECT of a known device costs no query.
+ * It is the only writer of its collections.
+ */
+export class IdentityStore {
+  readonly #store: StateStore
+  readonly #identities: Lru<string, StoredIdentity>
+  readonly #claims: Lru<string, Claim>
+  /** counts writes: what was read before one may be stale and is not remembered */
+  #writes = 0
+
+  constructor(store: StateStore, cacheEntries: number) {
+    this.#store = store
+    this.#identities = new Lru(cacheEntries)
+    this.#claims = new Lru(cacheEntries)
+  }
+
+  async open(): Promise<void> {
+    await this.#store.declare(identitiesColl, { indexes: ['enabled'], unique: ['idLower'] })
+    await this.#store.declare(claimsColl, {})
+  }
+
+  /** Shared with others who asked: not to be changed. */
+  find(id: string): Promise<StoredIdentity | undefined> {
+    return this.#read(this.#identities, identitiesColl, id, stored => stored as StoredIdentity)
+  }
+
+  claim(id: string): Promise<Claim | undefined> {
+    return this.#read(this.#claims, claimsColl, id, stored => stored.doc as Claim)
+  }
+
+  /** The device whose id is the same but for upper and lower case. */
+  async likeId(id: string): Promise<string | undefined> {
+    const page = await this.#store.query<Identity>(identitiesColl, { where: [['idLower', '=', id.toLowerCase()]], limit: 1 })
+    return page.items[0]?.id
+  }
+
+  async #read<V>(cache: Lru<string, V>, coll: string, id: string, pick: (stored: Stored) => V): Promise<V | undefined> {
+    const known = cache.get(id)
+    if (known !== undefined) return known
+    const before = this.#writes
+    const stored = await this.#store.get(coll, id)
+    if (!stored) return undefined
+    const value = pick(stored)
+    if (before === this.#writes) cache.set(id, value)
+    return value
+  }
+
+  /**
+   * Writes one identity with the claims it gains and loses, all or nothing; `version` as in `Write`, `doc: null` deletes. STORE_VERSION_CONFLICT. `also`: further
+   * documents of the same store. Resolves with the new version.
+   */
+  async write(
+    id: string,
+    o: {
+      doc: Identity | null
+      version: number | 'new'
+      gains?: readonly (readonly [string, Claim])[]
+      losses?: readonly string[]
+      also?: readonly Write[]
+      by?: string
+    },
+  ): Promise<number> {
+    const { doc, version, gains = [], losses = [], also = [], by } = o
+    const main: Write = doc
+      ? { op: 'put', coll: identitiesColl, id, doc, version }
+      : { op: 'delete', coll: identitiesColl, id, ...(version !== 'new' && { version }) }
+    this.#writes++
+    try {
+      const [written = 0] = await this.#store.tx(
+        [
+          main,
+          ...gains.map(([claimId, claim]): Write => ({ op: 'put', coll: claimsColl, id: claimId, doc: claim, version: 'new' })),
+          ...losses.map((claimId): Write => ({ op: 'delete', coll: claimsColl, id: claimId })),
+          ...also,
+        ],
+        by === undefined ? {} : { by },
+      )
+      if (doc) this.#identities.set(id, { id, doc, version: written })
+      else this.#identities.delete(id)
+      for (const claimId of losses) this.#claims.delete(claimId)
+      return written
+    } catch (error) {
+      this.#identities.delete(id)
+      throw error
+    } finally {
+      this.#writes++
+    }
+  }
+
+  page(o: { prefix?: string; enabled?: boolean; limit?: number; cursor?: string }) {
+    const { prefix, enabled, limit = 100, cursor } = o
+    return this.#store.query<Identity>(identitiesColl, {
+      where: [
+        ...(prefix ? ([['id', 'prefix', prefix]] as const) : []),
+        ...(enabled === undefined ? [] : ([['enabled', '=', enabled]] as const)),
+      ],
+      limit,
+      ...(cursor !== undefined && { cursor }),
+    })
+  }
+
+  count(): Promise<number> {
+    return this.#store.count(identitiesColl)
+  }
+}
+
+export const isConflict = (error: unknown): boolean => error instanceof LoomError && error.code === 'STORE_VERSION_CONFLICT'

@@ -1,0 +1,102 @@
+import { LoomError } from '../errors.ts'
+import type { Authority } from '../pki/authority.ts'
+import { readForeignCertificate } from '../pki/certificate.ts'
+import type { CredentialRequest, DeviceSecrets } from './credential-types.ts'
+import type { Credential } from './identity.ts'
+import type { Passwords } from './password.ts'
+import type { Sealer } from './seal.ts'
+
+export interface CredentialParts {
+  sealer: Sealer
+  authority: Authority
+  passwords: Passwords
+  now: () => number
+  random: (size: number) => Buffer
+  /** the name devices dial */
+  hostName: () => string
+  /** who has a certificate for that key */
+  ownerOfKey: (spkiHash: string) => Promise<string | undefined>
+}
+
+export interface NewCredential {
+  credential: Credential
+  secrets: DeviceSecrets
+}
+
+/** What is stored and what the asker gets, once. CRED_INVALID, PKI_*, REQUEST_INVALID; no message repeats a secret. */
+export async function newCredential(parts: CredentialParts, id: string, request: CredentialRequest): Promise<NewCredential> {
+  const cid = parts.random(8).toString('hex')
+  const base = { cid, status: 'active', createdAt: parts.now() } as const
+  const caPem = parts.authority.rootPem
+  switch (request.kind) {
+    case 'sas': {
+      const primaryKey = sasKey(parts, request.primaryKey)
+      const secondaryKey = sasKey(parts, request.secondaryKey)
+      const sealed = (key: string, field: string) => parts.sealer.seal(key, { owner: id, cid, field })
+      const credential = {
+        ...base,
+        kind: 'sas',
+        primaryKey: sealed(primaryKey, 'primaryKey'),
+        secondaryKey: sealed(secondaryKey, 'secondaryKey'),
+        hint: parts.sealer.hint(primaryKey),
+      } as const
+      const connectionString = `HostName=${parts.hostName()};DeviceId=${id};SharedAccessKey=${primaryKey}`
+      return { credential, secrets: { cid, kind: 'sas', primaryKey, secondaryKey, connectionString, caPem } }
+    }
+    case 'password': {
+      const username = request.username ?? id
+      if (!/^[^\p{Cc}?]{1,128}$/u.test(username))
+        throw new LoomError('CRED_INVALID', 'user name', { hint: 'it has 1 to 128 characters, no control characters and no ?' })
+      const password = request.password ?? parts.random(18).toString('base64url')
+      if (password.length < 8 || password.length > 256)
+        throw new LoomError('CRED_INVALID', `a password of ${password.length} characters`, { hint: 'it has 8 to 256' })
+      const credential = { ...base, kind: 'password', username, hash: await parts.passwords.hash(password) } as const
+      return { credential, secrets: { cid, kind: 'password', username, password, caPem } }
+    }
+    case 'x509': {
+      if (request.certificatePem === undefined) return issued(parts, id, request, base, caPem)
+      if (request.csrPem !== undefined)
+        throw new LoomError('CRED_INVALID', 'a request and a certificate', { hint: 'give one of them' })
+      const { fingerprint, serial, subject, spkiHash, notBefore, notAfter, pem } = readForeignCertificate(request.certificatePem)
+      if (notAfter <= parts.now())
+        throw new LoomError('CRED_EXPIRED', `the certificate ended at ${new Date(notAfter).toISOString()}`)
+      const owner = await parts.ownerOfKey(spkiHash)
+      if (owner !== undefined && owner !== id) throw new LoomError('PKI_KEY_REUSED', `device "${owner}" has it`)
+      const credential = { ...base, kind: 'x509', fingerprint, serial, subject, spkiHash, notBefore, notAfter, pem } as const
+      return { credential, secrets: { cid, kind: 'x509', certificatePem: pem, caPem } }
+    }
+    default:
+      throw new LoomError('CRED_INVALID', `kind ${JSON.stringify((request as { kind?: unknown }).kind)?.slice(0, 40)}`, {
+        hint: 'kinds are sas, x509 and password',
+      })
+  }
+}
+
+async function issued(
+  parts: CredentialParts,
+  id: string,
+  request: Extract<CredentialRequest, { kind: 'x509' }>,
+  base: { cid: string; status: 'active'; createdAt: number },
+  caPem: string,
+): Promise<NewCredential> {
+  const { csrPem, days } = request
+  const made = await parts.authority.issueDevice({
+    id,
+    ...(csrPem !== undefined && { csrPem }),
+    ...(days !== undefined && { days }),
+    ownerOfKey: parts.ownerOfKey,
+  })
+  const { certificatePem, chainPem, privateKeyPem, fingerprint, serial, spkiHash, subject, notBefore, notAfter } = made
+  return {
+    credential: { ...base, kind: 'x509', fingerprint, serial, subject, spkiHash, notBefore, notAfter, pem: certificatePem },
+    secrets: { cid: base.cid, kind: 'x509', certificatePem, chainPem, ...(privateKeyPem && { privateKeyPem }), caPem },
+  }
+}
+
+function sasKey(parts: CredentialParts, given: string | undefined): string {
+  if (given === undefined) return parts.random(32).toString('base64')
+  const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(given) ? Buffer.from(given, 'base64') : Buffer.alloc(0)
+  if (bytes.length < 16 || bytes.length > 64 || bytes.toString('base64') !== given)
+    throw new LoomError('CRED_INVALID', 'a SAS key', { hint: 'it is base64 of 16 to 64 bytes' })
+  return given
+}

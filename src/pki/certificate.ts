@@ -1,0 +1,68 @@
+import { createHash, X509Certificate, type KeyObject } from 'node:crypto'
+import { LoomError } from '../errors.ts'
+import { membersOf, readDer } from './der.ts'
+import { spkiHashOf, readPublicKey, spkiOf } from './keys.ts'
+import { commonNamesOf } from './name.ts'
+import { derOf, pemOf } from './pem.ts'
+
+export const maxCertificateBytes = 16_384
+
+/** SHA-256 of the DER, lower hex; what AWS calls certificateId. */
+export const fingerprintOf = (der: Uint8Array): string => createHash('sha256').update(der).digest('hex')
+
+export interface CertificateFacts {
+  der: Buffer
+  pem: string
+  fingerprint: string
+  /** lower hex */
+  serial: string
+  /** one line, for people */
+  subject: string
+  /** the one common name, if there is exactly one */
+  subjectCn?: string
+  /** epoch ms */
+  notBefore: number
+  notAfter: number
+  spkiHash: string
+  publicKey: KeyObject
+}
+
+/** What one certificate (PEM or DER) says; nothing is verified but its form. CRED_INVALID. */
+export function readCertificate(input: string | Uint8Array): CertificateFacts {
+  const der = derOf(input, { label: 'CERTIFICATE', maxBytes: maxCertificateBytes, code: 'CRED_INVALID' })
+  try {
+    const certificate = new X509Certificate(der)
+    // the parser stops after the first structure; what follows would be in the fingerprint but nowhere else
+    if (certificate.raw.length !== der.length) throw new RangeError('bytes follow the certificate')
+    const [tbs] = membersOf(readDer(der))
+    const names = commonNamesOf(membersOf(tbs)[5])
+    const publicKey = certificate.publicKey
+    return {
+      der,
+      pem: pemOf('CERTIFICATE', der),
+      fingerprint: fingerprintOf(der),
+      serial: certificate.serialNumber.toLowerCase(),
+      subject: certificate.subject.split('\n').join(', ').slice(0, 256),
+      ...(names.length === 1 && { subjectCn: names[0]! }),
+      notBefore: msOf(certificate.validFrom),
+      notAfter: msOf(certificate.validTo),
+      spkiHash: spkiHashOf(spkiOf(publicKey)),
+      publicKey,
+    }
+  } catch (cause) {
+    throw new LoomError('CRED_INVALID', 'this is not an X.509 certificate', { cause, hint: 'give one certificate, PEM or DER' })
+  }
+}
+
+function msOf(text: string): number {
+  const ms = Date.parse(text)
+  if (Number.isNaN(ms)) throw new RangeError('a time of the certificate cannot be read')
+  return ms
+}
+
+/** The certificate of a device that comes from elsewhere: also its key must be an accepted one. CRED_INVALID, PKI_KEY_REFUSED. */
+export function readForeignCertificate(input: string | Uint8Array): CertificateFacts {
+  const facts = readCertificate(input)
+  readPublicKey(spkiOf(facts.publicKey))
+  return facts
+}

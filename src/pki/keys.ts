@@ -1,0 +1,80 @@
+import { createHash, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
+import { promisify } from 'node:util'
+import { LoomError } from '../errors.ts'
+import { oid, sequence, slices } from './der.ts'
+
+export type KeyType = 'ec-p256' | 'ec-p384' | 'rsa-2048' | 'rsa-3072' | 'rsa-4096'
+
+const generate = promisify(generateKeyPair)
+
+/** A key pair, made off the main loop. */
+export function generateKey(type: KeyType = 'ec-p256'): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+  if (type === 'ec-p256') return generate('ec', { namedCurve: 'prime256v1' })
+  if (type === 'ec-p384') return generate('ec', { namedCurve: 'secp384r1' })
+  return generate('rsa', { modulusLength: Number(type.slice(4)), publicExponent: 65537 })
+}
+
+export const pkcs8Pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString()
+export const spkiOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'der' })
+/** SHA-256 of the public key's DER, lower hex: the same for every certificate of one key. */
+export const spkiHashOf = (spki: Uint8Array): string => createHash('sha256').update(spki).digest('hex')
+
+/** SHA-1 of the key bits without the unused-bits octet (RFC 5280, 4.2.1.2, method 1). */
+export function keyIdOf(spki: Buffer): Buffer {
+  const [, key] = slices(slices(spki)[0]!.content)
+  return createHash('sha1').update(key!.content.subarray(1)).digest()
+}
+
+const keyAlgorithms = { '1.2.840.10045.2.1': 'ec', '1.2.840.113549.1.1.1': 'rsa' } as const
+const encodedAlgorithms = Object.entries(keyAlgorithms).map(([id, kind]) => ({ der: oid(id), kind }))
+const hint = 'accepted are EC P-256 and P-384, and RSA of 2048 to 4096 bits'
+
+/**
+ * The accepted public key in a SubjectPublicKeyInfo: EC P-256 or P-384 by name and uncompressed, RSA 2048-4096 with e >= 65537; else PKI_KEY_REFUSED.
+ * `spki` is its one canonical form, so that a key cannot hide from a comparison behind another encoding.
+ */
+export function readPublicKey(der: Buffer): { publicKey: KeyObject; spki: Buffer } {
+  let publicKey: KeyObject
+  try {
+    const [algorithm] = slices(slices(der)[0]!.content)
+    const [id] = slices(algorithm!.content)
+    if (!encodedAlgorithms.some(known => known.der.equals(id!.raw)))
+      throw new LoomError('PKI_KEY_REFUSED', 'another algorithm', { hint })
+    publicKey = createPublicKey({ key: der, format: 'der', type: 'spki' })
+  } catch (cause) {
+    if (cause instanceof LoomError) throw cause
+    throw new LoomError('PKI_KEY_REFUSED', 'the public key cannot be read', { cause, hint })
+  }
+  checkPublicKey(publicKey)
+  const spki = spkiOf(publicKey)
+  const [, point] = slices(slices(spki)[0]!.content)
+  if (publicKey.asymmetricKeyType === 'ec' && point!.content[1] !== 0x04)
+    throw new LoomError('PKI_KEY_REFUSED', 'a compressed point', { hint: 'send the point uncompressed (RFC 5480, 2.2)' })
+  return { publicKey, spki }
+}
+
+function checkPublicKey(key: KeyObject): void {
+  const { namedCurve, modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
+  const kind = key.asymmetricKeyType
+  if (kind === 'ec' && (namedCurve === 'prime256v1' || namedCurve === 'secp384r1')) return
+  if (kind === 'rsa' && modulusLength >= 2048 && modulusLength <= 4096 && publicExponent >= 65537n) return
+  const detail =
+    kind === 'rsa' ? `RSA of ${modulusLength} bits, exponent ${publicExponent}` : `${kind} ${namedCurve ?? ''}`.trim()
+  throw new LoomError('PKI_KEY_REFUSED', detail.slice(0, 100), { hint })
+}
+
+const oids = { ecdsa: '1.2.840.10045.4.3.', rsa: '1.2.840.113549.1.1.' }
+/** Signature algorithms read from requests, `OID -> [key type, hash]`. SHA-1 and older are not among them. */
+export const signatureAlgorithms: Readonly<Record<string, readonly ['ec' | 'rsa', string]>> = {
+  [`${oids.ecdsa}2`]: ['ec', 'sha256'],
+  [`${oids.ecdsa}3`]: ['ec', 'sha384'],
+  [`${oids.ecdsa}4`]: ['ec', 'sha512'],
+  [`${oids.rsa}11`]: ['rsa', 'sha256'],
+  [`${oids.rsa}12`]: ['rsa', 'sha384'],
+  [`${oids.rsa}13`]: ['rsa', 'sha512'],
+}
+
+const ecdsaSha256 = sequence(oid(`${oids.ecdsa}2`))
+const rsaSha256 = sequence(oid(`${oids.rsa}11`), Buffer.from([0x05, 0x00]))
+/** AlgorithmIdentifier of a signature by this key over SHA-256: no parameters for ECDSA, NULL for RSA (RFC 5758, RFC 4055). */
+export const signatureAlgorithmOf = (key: KeyObject): Buffer => (key.asymmetricKeyType === 'rsa' ? rsaSha256 : ecdsaSha256)
