@@ -82,7 +82,7 @@ describe('the topic table', () => {
       )
     let telemetry = 0
     for (let round = 0; round < 20_000; round++) {
-      const topic = text()
+      const topic = next() < 0.3 ? `devices/d1/${next() < 0.5 ? 'telemetry' : 'messages/events'}/${text()}` : text()
       const family = (['iothub', 'dps', 'thing'] as const)[round % 3]!
       const found = classifyTopic(family, topic, me)
       ruleFilter(family, topic, me)

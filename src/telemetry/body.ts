@@ -1,0 +1,141 @@
+import type { Reading } from './reading.ts'
+import { timeOf } from './time.ts'
+
+export interface BodySource {
+  body: Uint8Array
+  /** absent means JSON */
+  contentType?: string
+  /** Charset or compression; other than UTF-8 the body stays bytes. */
+  contentEncoding?: string
+  device: string
+  stream?: string
+  time?: number
+  seq?: number
+  schema?: string
+  properties?: Record<string, string>
+  topic?: string
+  /** Arrival at the hub, epoch ms; fills a missing time. */
+  arrived: number
+}
+
+/** `opaque`: not JSON, for a codec to read. `timeUnsure`: at least one reading's time is the hub's because the device's made no sense. */
+export type BodyReadings = { readings: Reading[]; timeUnsure: boolean } | { undecodable: string } | { opaque: true }
+
+/** A clock this far ahead of arrival is not believed. */
+const AHEAD_MS = 300_000
+/** Deeper JSON would overflow the stack of those who copy or print it. */
+const DEPTH = 100
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+const readingMembers: ReadonlySet<string> = new Set(['time', 'seq', 'values', 'stream', 'schema', 'props'])
+
+/**
+ * The readings of a JSON telemetry payload: an object of values; a reading `{values, time?, seq?, stream?, schema?, props?}` with no
+ * other members; an array of these, in order. A bare scalar, or an array without any object, is the value named `value`.
+ * What topic or headers say (the arguments) wins over the body, the body over arrival.
+ */
+export function readingsOfBody(source: BodySource): BodyReadings {
+  if (!isJson(source.contentType, source.contentEncoding)) return { opaque: true }
+  let decoded: unknown
+  try {
+    const text = utf8.decode(source.body)
+    // Fewer bytes than two brackets a level cannot be too deep
+    if (text.length > 2 * DEPTH && tooDeep(text)) return { undecodable: `nested deeper than ${DEPTH} levels` }
+    decoded = JSON.parse(text)
+  } catch (error) {
+    return { undecodable: source.body.length === 0 ? 'the payload is empty' : reasonOf(error) }
+  }
+  const items = Array.isArray(decoded) && (decoded.length === 0 || decoded.some(isObject)) ? decoded : [decoded]
+  const misfit = items.length > 1 ? items.findIndex(item => !isObject(item)) : -1
+  if (misfit >= 0) return { undecodable: `item ${misfit} of the batch is not an object` }
+  let timeUnsure = false
+  const readings = items.map((item, idx) => {
+    const { unsure, reading } = readingOf(item, idx, source)
+    timeUnsure ||= unsure
+    return reading
+  })
+  return { readings, timeUnsure }
+}
+
+/** `application/json`, `..+json`, parameters ignored but for the charset; no content type at all. */
+function isJson(contentType = '', contentEncoding = ''): boolean {
+  const encoding = contentEncoding.toLowerCase()
+  if (encoding && encoding !== 'utf-8' && encoding !== 'utf8' && encoding !== 'identity') return false
+  if (!contentType) return true
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';')
+  const charset = parameters.map(p => p.trim()).find(p => p.startsWith('charset='))
+  if (charset && !/^charset="?(utf-?8|us-ascii)"?$/.test(charset)) return false
+  return /^(application|text)\/([a-z0-9.-]+\+)?json$/.test(type.trim())
+}
+
+function tooDeep(text: string): boolean {
+  let depth = 0
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (quoted) {
+      if (c === 92) i++
+      else if (c === 34) quoted = false
+    } else if (c === 34) quoted = true
+    else if (c === 123 || c === 91) {
+      if (++depth > DEPTH) return true
+    } else if (c === 125 || c === 93) depth--
+  }
+  return false
+}
+
+/** The engine's words without its quotation of the payload. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof SyntaxError)) return 'the payload is not UTF-8'
+  const position = /at position (\d+)/.exec(error.message)?.[1]
+  return position ? `no JSON at position ${position}` : 'no JSON'
+}
+
+interface Form {
+  values: Record<string, unknown>
+  time?: unknown
+  seq?: unknown
+  stream?: unknown
+  schema?: unknown
+  props?: unknown
+}
+
+function readingOf(item: unknown, idx: number, source: BodySource): { reading: Reading; unsure: boolean } {
+  const form = formOf(item)
+  const { device, arrived, topic } = source
+  const asked = source.time ?? (form.time === undefined ? arrived : timeOf(form.time))
+  const unsure = asked === undefined || asked > arrived + AHEAD_MS
+  const seq = source.seq ?? (Number.isSafeInteger(form.seq) ? (form.seq as number) : undefined)
+  const schema = source.schema ?? text(form.schema)
+  const reading: Reading = {
+    device,
+    time: unsure ? arrived : asked,
+    values: form.values,
+    arrived,
+    stream: source.stream || (text(form.stream) ?? ''),
+    ...(seq !== undefined && { seq }),
+    ...(schema !== undefined && { schema }),
+    idx,
+    properties: { ...texts(form.props), ...source.properties },
+    ...(topic !== undefined && { topic }),
+  }
+  return { reading, unsure }
+}
+
+function formOf(item: unknown): Form {
+  if (!isObject(item)) return { values: { value: item } }
+  const wrapped = isObject(item.values) && Object.keys(item).every(key => readingMembers.has(key))
+  return wrapped ? (item as unknown as Form) : { values: item }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value ? value : undefined)
+
+/** Properties are strings; of other kinds only numbers and booleans have an obvious one. */
+function texts(props: unknown): Record<string, string> {
+  if (!isObject(props)) return {}
+  const kept = Object.entries(props).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+  return Object.fromEntries(kept.map(([key, value]) => [key, String(value)]))
+}
