@@ -1,0 +1,54 @@
+export const type = 'loom-hub'
+
+export type ListenerKind = 'mqtt' | 'mqtts' | 'ws' | 'wss'
+
+export interface ListenerField {
+  kind: ListenerKind
+  /** empty: the hub's host */
+  host: string
+  port: number
+  allowPlaintext: boolean
+}
+
+export interface HubConfig {
+  name: string
+  /** slug; names the hub and its folder */
+  hubId: string
+  /** empty: `{userDir}/thingloom/{hubId}` */
+  dataDir: string
+  store: 'sqlite' | 'json' | 'memory'
+  broker: 'embedded' | 'none'
+  host: string
+  listeners: ListenerField[]
+  hubNames: string
+  publicHost: string
+  allowAnonymous: boolean
+  limits: Record<string, number | string>
+}
+
+export interface HubCredentials {
+  /** base64 of 32 bytes */
+  key: string
+}
+
+/** Limits that the dialog offers, with what applies while the input is empty. */
+export const offeredLimits = {
+  payloadBytes: 262_144,
+  journalBytes: 2_147_483_648,
+  journalKeepMs: 86_400_000,
+  connectsPerSecond: 200,
+  connectsPerSecondPerAddress: 20,
+} as const
+
+export const validHubId = (id: string): boolean => /^[a-z0-9][a-z0-9-]{0,62}$/.test(id)
+
+export const validPort = (port: unknown): boolean =>
+  port !== '' && Number.isInteger(Number(port)) && Number(port) >= 0 && Number(port) <= 65_535
+
+export function validListeners(listeners: Partial<ListenerField>[]): boolean {
+  const places = listeners.filter(({ port }) => Number(port) !== 0).map(({ port, host }) => `${host ?? ''}:${port}`)
+  return listeners.every(({ port }) => validPort(port)) && new Set(places).size === places.length
+}
+
+/** 32 bytes in base64, or nothing. The editor shows a stored secret as `__PWRD__`. */
+export const validKey = (key: string | undefined): boolean => !key || key === '__PWRD__' || /^[A-Za-z0-9+/]{43}=$/.test(key)

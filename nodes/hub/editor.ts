@@ -1,0 +1,144 @@
+import type { EditorNodeInstance, EditorRED } from 'node-red'
+import {
+  type HubConfig,
+  type HubCredentials,
+  type ListenerField,
+  offeredLimits,
+  validHubId,
+  validKey,
+  validListeners,
+} from './config.ts'
+
+declare const RED: EditorRED
+
+type Dialog = EditorNodeInstance<HubConfig>
+const kinds = ['mqtt', 'mqtts', 'ws', 'wss'] as const
+const defaultPorts = { mqtt: 1883, mqtts: 8883, ws: 8083, wss: 8443 } as const
+
+/** A hub id that no other hub node of the workspace has. */
+function freeHubId(own: string): string {
+  const taken = new Set<string>()
+  RED.nodes.eachConfig(other => {
+    const { id, type, hubId } = other as unknown as { id: string; type: string; hubId?: string }
+    if (type === 'loom-hub' && id !== own && hubId) taken.add(hubId)
+    return true
+  })
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? 'hub' : `hub-${i}`
+    if (!taken.has(name)) return name
+  }
+}
+
+function listenerRow(dialog: Dialog, row: JQuery, data: Partial<ListenerField>): void {
+  const { kind = 'mqtt', host = '', port = defaultPorts[kind], allowPlaintext = false } = data
+  const text = (key: string): string => dialog._(`hub.listener.${key}`)
+  const line = $('<div class="form-row" style="display:flex; gap:6px; align-items:center; margin:0; flex-wrap:wrap">').appendTo(
+    row,
+  )
+  const select = $('<select class="loom-kind" style="width:90px">').attr('aria-label', text('kind')).appendTo(line)
+  for (const value of kinds) select.append($('<option>').val(value).text(value))
+  const number = $('<input type="number" class="loom-port" min="0" max="65535" style="width:90px">')
+    .attr('aria-label', text('port'))
+    .val(port)
+  $('<input type="text" class="loom-host" style="width:130px">')
+    .attr({ 'aria-label': text('host'), placeholder: text('host') })
+    .val(host)
+    .appendTo(line)
+  number.appendTo(line)
+  const plain = $('<label style="width:auto; margin:0">').appendTo(line)
+  $('<input type="checkbox" class="loom-plain" style="width:auto; margin:0 4px 0 0">')
+    .prop('checked', allowPlaintext)
+    .appendTo(plain)
+  plain.append(document.createTextNode(text('allowPlaintext')))
+  const showPlain = (): void => void plain.toggle(['mqtt', 'ws'].includes(String(select.val())))
+  select.val(kind).on('change', () => {
+    number.val(defaultPorts[select.val() as ListenerField['kind']])
+    showPlain()
+  })
+  showPlain()
+}
+
+function listenersOf(list: JQuery): ListenerField[] {
+  const rows = (list as unknown as { editableList(command: 'items'): JQuery }).editableList('items')
+  return rows.toArray().map(item => {
+    const row = $(item)
+    return {
+      kind: row.find('.loom-kind').val() as ListenerField['kind'],
+      host: String(row.find('.loom-host').val()).trim(),
+      port: Number(row.find('.loom-port').val()),
+      allowPlaintext: row.find('.loom-plain').is(':checked') && row.find('.loom-plain').is(':visible'),
+    }
+  })
+}
+
+function limitRows(dialog: Dialog): void {
+  const box = $('#node-config-input-limits')
+  for (const [name, standard] of Object.entries(offeredLimits)) {
+    const id = `loom-hub-limit-${name}`
+    const row = $('<div class="form-row">').appendTo(box)
+    $('<label>')
+      .attr('for', id)
+      .text(dialog._(`hub.limit.${name}`))
+      .appendTo(row)
+    $('<input type="number" min="0" step="1">')
+      .attr({ id, placeholder: standard })
+      .val(dialog.limits?.[name] ?? '')
+      .appendTo(row)
+  }
+}
+
+function limitsOf(): HubConfig['limits'] {
+  const filled = Object.keys(offeredLimits).map(name => [name, $(`#loom-hub-limit-${name}`).val()] as const)
+  return Object.fromEntries(filled.filter(([, value]) => value !== '').map(([name, value]) => [name, Number(value)]))
+}
+
+RED.nodes.registerType<HubConfig, HubCredentials>('loom-hub', {
+  category: 'config',
+  color: '#8fc7b8',
+  icon: 'hub.svg',
+  defaults: {
+    name: { value: '' },
+    hubId: { value: '', required: true, validate: v => validHubId(v) },
+    dataDir: { value: '' },
+    store: { value: 'sqlite' },
+    broker: { value: 'embedded' },
+    host: { value: '127.0.0.1', required: true },
+    listeners: {
+      value: [
+        { kind: 'mqtt', host: '', port: 1883, allowPlaintext: false },
+        { kind: 'mqtts', host: '', port: 8883, allowPlaintext: false },
+      ],
+      validate: v => validListeners(v as unknown as ListenerField[]),
+    },
+    hubNames: { value: '' },
+    publicHost: { value: '' },
+    allowAnonymous: { value: false },
+    limits: { value: {} },
+  },
+  credentials: {
+    key: { type: 'password' },
+  },
+  label() {
+    return this.name || this.hubId || this._('hub.label')
+  },
+  oneditprepare() {
+    if (!this.hubId) $('#node-config-input-hubId').val(freeHubId(this.id))
+    const list = $('#node-config-input-listeners') as JQuery & { editableList(o: object): JQuery }
+    list.editableList({
+      addItem: (row: JQuery, _index: number, data: Partial<ListenerField>) => listenerRow(this, row, data),
+      addButton: this._('hub.listener.add'),
+      removable: true,
+      height: 'auto',
+    })
+    for (const listener of this.listeners) (list as any).editableList('addItem', listener)
+    limitRows(this)
+    const key = $('#node-config-input-key')
+    key.on('input change', () => void key.toggleClass('input-error', !validKey(String(key.val()))))
+    const broker = $('#node-config-input-broker')
+    broker.on('change', () => void $('.loom-hub-listeners').toggle(broker.val() === 'embedded')).trigger('change')
+  },
+  oneditsave() {
+    this.listeners = listenersOf($('#node-config-input-listeners'))
+    this.limits = limitsOf()
+  },
+})

@@ -1,0 +1,22 @@
+import type { ServerResponse } from 'node:http'
+import type { Hub } from '../../hub/hub.ts'
+
+const heartbeatMs = 15_000
+/** A reader that falls so far behind loses its stream and asks again. */
+const maxPendingBytes = 1_048_576
+
+/** Writes the hub's live events as server-sent events until the returned function is called. */
+export function streamEvents(hub: Hub, response: ServerResponse): () => void {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+  response.write(': thingloom\n\n')
+  const write = (text: string): void => {
+    if (response.writableLength > maxPendingBytes) response.destroy()
+    else response.write(text)
+  }
+  const leave = hub.subscribe(event => write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`))
+  const heartbeat = setInterval(() => write(': alive\n\n'), heartbeatMs).unref()
+  return () => {
+    clearInterval(heartbeat)
+    leave()
+  }
+}

@@ -1,0 +1,106 @@
+import { streamEvents } from './event-stream.ts'
+import { type HubRoute, paging, type RuntimeRoute } from './route.ts'
+import { pageOf, refTo } from './schemas.ts'
+
+export const runtimeRoutes: RuntimeRoute[] = [
+  {
+    method: 'get',
+    path: '/thingloom',
+    id: 'listHubs',
+    summary: 'The hubs of this Node-RED',
+    permission: 'thingloom.read',
+    answers: { 200: { description: 'the hubs', schema: pageOf(refTo('Hub')) } },
+    run: async ({ on: hubs }) => ({
+      body: {
+        items: await Promise.all(
+          hubs.list().map(async ({ id, name, state }) => {
+            if (state !== 'running') return { id, name, status: state }
+            const status = await hubs
+              .byId(id)
+              .then(hub => hub.health.get({}))
+              .then(
+                health => health.status,
+                () => 'failed' as const,
+              )
+            return { id, name, status }
+          }),
+        ),
+      },
+    }),
+  },
+]
+
+export const hubRoutes: HubRoute[] = [
+  {
+    method: 'get',
+    path: '/thingloom/{hub}/health',
+    id: 'getHealth',
+    summary: 'State of the hub, its listeners, journal and stores',
+    permission: 'thingloom.read',
+    answers: { 200: { description: 'the state', schema: refTo('Health') } },
+    run: async ({ on: hub }) => ({ body: await hub.health.get({}) }),
+  },
+  {
+    method: 'get',
+    path: '/thingloom/{hub}/metrics',
+    id: 'getMetrics',
+    summary: 'Metrics in the Prometheus text format 0.0.4',
+    permission: 'thingloom.read',
+    answers: { 200: { description: 'the metrics', contentType: 'text/plain' } },
+    run: async ({ on: hub }) => {
+      const { text } = await hub.health.metrics({})
+      return { text: { type: 'text/plain; version=0.0.4; charset=utf-8', text } }
+    },
+  },
+  {
+    method: 'get',
+    path: '/thingloom/{hub}/events',
+    id: 'streamEvents',
+    summary: 'Live changes as server-sent events, at most once each; read it with a streaming fetch',
+    permission: 'thingloom.read',
+    answers: {
+      200: { description: 'events `device`, `health`, `metrics`, `deadletter`, `security`', contentType: 'text/event-stream' },
+    },
+    run: async ({ on: hub }) => ({ stream: response => streamEvents(hub, response) }),
+  },
+  {
+    method: 'get',
+    path: '/thingloom/{hub}/deadletters',
+    id: 'listDeadLetters',
+    summary: 'Messages that could not be processed, newest last',
+    permission: 'thingloom.read',
+    query: { ...paging, state: { type: 'string', enum: ['open', 'replayed', 'discarded'] } },
+    answers: { 200: { description: 'a page', schema: pageOf(refTo('DeadLetter')) } },
+    run: async ({ on: hub, args }) => {
+      const page = await hub.journal.deadLetters({ limit: 100, ...args } as Parameters<typeof hub.journal.deadLetters>[0])
+      const items = page.items.map(letter => ({ ...letter, payload: Buffer.from(letter.payload).toString('base64') }))
+      return { body: { ...page, items } }
+    },
+  },
+  {
+    method: 'post',
+    path: '/thingloom/{hub}/deadletters/{letter}/replay',
+    id: 'replayDeadLetter',
+    summary: 'Hands a dead letter to its consumer again',
+    permission: 'thingloom.write',
+    answers: {
+      200: {
+        description: 'journal sequence of the new record',
+        schema: { type: 'object', properties: { seq: { type: 'integer' } } },
+      },
+    },
+    run: async ({ on: hub, args }) => ({ body: await hub.journal.replayDeadLetter({ id: args.letter as number }) }),
+  },
+  {
+    method: 'delete',
+    path: '/thingloom/{hub}/deadletters/{letter}',
+    id: 'discardDeadLetter',
+    summary: 'Marks a dead letter as discarded',
+    permission: 'thingloom.write',
+    answers: { 204: { description: 'discarded' } },
+    run: async ({ on: hub, args }) => {
+      await hub.journal.discardDeadLetter({ id: args.letter as number })
+      return { status: 204 }
+    },
+  },
+]

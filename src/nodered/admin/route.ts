@@ -1,0 +1,65 @@
+import type { ServerResponse } from 'node:http'
+import type { Hub } from '../../hub/hub.ts'
+import type { Hubs } from '../hubs.ts'
+import type { Schema } from './schema.ts'
+
+export type Permission = 'thingloom.read' | 'thingloom.write' | 'thingloom.admin.write'
+
+/** Where a route runs: one hub, or the runtime with all of them. */
+export interface Call<Scope> {
+  /** The hub, or the hubs of a route without `{hub}`. */
+  on: Scope
+  /** decoded path and query parameters, as their schemas say */
+  args: Record<string, unknown>
+  body: unknown
+  /** If-Match without quotes */
+  etag?: string
+}
+
+export interface Answer {
+  status?: number
+  /** JSON body; none for 204 */
+  body?: unknown
+  text?: { type: string; text: string }
+  /** A body that goes on until the client leaves; the returned function ends it. */
+  stream?: (response: ServerResponse) => () => void
+  etag?: string
+}
+
+interface RouteOf<Scope> {
+  method: 'get' | 'post' | 'patch' | 'delete'
+  /** Below the admin root, OpenAPI form. */
+  path: string
+  id: string
+  summary: string
+  permission: Permission
+  query?: Readonly<Record<string, Schema>>
+  body?: Schema
+  /** By status: what the answer holds; a `contentType` other than JSON. */
+  answers: Readonly<Record<number, { description: string; schema?: Schema; contentType?: string }>>
+  /** The answer holds key material: no cache may keep it. */
+  secret?: boolean
+  /** Takes If-Match. */
+  conditional?: boolean
+  run(call: Call<Scope>): Promise<Answer>
+}
+export type HubRoute = RouteOf<Hub>
+export type RuntimeRoute = RouteOf<Hubs>
+export type Route = HubRoute | RuntimeRoute
+
+export const isHubRoute = (route: Route): route is HubRoute => route.path.startsWith('/thingloom/{hub}/')
+
+/** Parameters that stand in the path. */
+export const pathParameters = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
+
+export const pathSchemas: Readonly<Record<string, Schema>> = {
+  hub: { type: 'string', maxLength: 64, description: 'hub id' },
+  id: { type: 'string', maxLength: 128, description: 'device id' },
+  cid: { type: 'string', maxLength: 128, description: 'credential id' },
+  letter: { type: 'integer', minimum: 1, description: 'number of the dead letter' },
+}
+
+export const paging = {
+  limit: { type: 'integer', minimum: 1, maximum: 1000, description: 'items a page, default 100' },
+  cursor: { type: 'string', maxLength: 4096, description: '`next` of the page before' },
+} as const satisfies Record<string, Schema>

@@ -1,0 +1,121 @@
+import type { Schema } from './schema.ts'
+
+const text: Schema = { type: 'string' }
+const time: Schema = { type: 'integer', description: 'epoch ms' }
+const count: Schema = { type: 'integer' }
+const free: Schema = { type: 'object', additionalProperties: true }
+const object = (properties: Record<string, Schema>, required: string[], more: Partial<Schema> = {}): Schema => ({
+  type: 'object',
+  properties,
+  required,
+  ...more,
+})
+export const refTo = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
+export const pageOf = (items: Schema): Schema =>
+  object({ items: { type: 'array', items }, next: { ...text, description: 'cursor of the next page' } }, ['items'], {
+    additionalProperties: true,
+  })
+
+/** What a request may say of a credential. Nothing in it: made here. */
+export const credentialRequest: Schema = object(
+  {
+    kind: { type: 'string', enum: ['sas', 'x509', 'password'] },
+    primaryKey: { type: 'string', maxLength: 128 },
+    secondaryKey: { type: 'string', maxLength: 128 },
+    csrPem: { type: 'string', maxLength: 32_768 },
+    certificatePem: { type: 'string', maxLength: 32_768 },
+    days: { type: 'integer', minimum: 1, maximum: 3653 },
+    username: { type: 'string', maxLength: 128 },
+    password: { type: 'string', maxLength: 256 },
+  },
+  ['kind'],
+)
+
+export const registration: Schema = object(
+  {
+    id: { type: 'string', maxLength: 128 },
+    credentials: credentialRequest,
+    tags: free,
+    attributes: { type: 'object', additionalProperties: { type: 'string' } },
+    desired: free,
+    enabled: { type: 'boolean' },
+  },
+  ['id'],
+)
+
+export const devicePatch: Schema = object(
+  {
+    enabled: { type: 'boolean' },
+    reason: { type: 'string', maxLength: 256 },
+    tags: { ...free, description: 'merge patch, RFC 7396' },
+    attributes: { ...free, description: 'merge patch; values are strings or null' },
+  },
+  [],
+)
+
+/** Components of the OpenAPI document: the shapes of answers. */
+export const components: Readonly<Record<string, Schema>> = {
+  Error: object(
+    { error: object({ code: text, message: text, hint: text }, ['code', 'message'], { additionalProperties: true }) },
+    ['error'],
+  ),
+  Hub: object({ id: text, name: text, status: text }, ['id', 'name', 'status']),
+  Health: object(
+    {
+      hubId: text,
+      name: text,
+      status: { type: 'string', enum: ['starting', 'ok', 'degraded', 'blocked', 'failed', 'stopped'] },
+      since: time,
+      restarts: count,
+      listeners: { type: 'array', items: free },
+      journal: free,
+      store: free,
+      devices: count,
+      connections: count,
+      problems: { type: 'array', items: free },
+    },
+    ['hubId', 'status', 'since', 'listeners', 'journal', 'store'],
+    { additionalProperties: true },
+  ),
+  Credential: object(
+    { cid: text, kind: text, status: text, createdAt: time, hasSecret: { type: 'boolean' } },
+    ['cid', 'kind', 'status'],
+    { additionalProperties: true },
+  ),
+  Device: object(
+    {
+      id: text,
+      generation: text,
+      enabled: { type: 'boolean' },
+      state: text,
+      credentials: { type: 'array', items: refTo('Credential') },
+      tags: free,
+      attributes: free,
+      createdAt: time,
+      updatedAt: time,
+      etag: text,
+      connection: free,
+    },
+    ['id', 'enabled', 'state', 'credentials', 'etag', 'connection'],
+    { additionalProperties: true },
+  ),
+  Secrets: object({ cid: text, kind: text, caPem: text }, ['cid', 'kind', 'caPem'], { additionalProperties: true }),
+  Created: object({ device: refTo('Device'), secrets: refTo('Secrets') }, ['device']),
+  Reading: object({ device: text, time, values: free }, ['device', 'time', 'values'], { additionalProperties: true }),
+  LastValue: object({ device: text, stream: text, point: text, time, arrived: time, value: {} }, ['device', 'point', 'time']),
+  DeadLetter: object(
+    {
+      id: count,
+      at: time,
+      reason: text,
+      code: text,
+      message: text,
+      device: text,
+      topic: text,
+      payload: { ...text, description: 'base64' },
+      state: text,
+    },
+    ['id', 'at', 'code', 'message', 'state'],
+    { additionalProperties: true },
+  ),
+}

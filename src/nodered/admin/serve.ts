@@ -1,0 +1,73 @@
+import { createRequire } from 'node:module'
+import type { Request, RequestHandler, Response, Router } from 'express'
+import type { NodeAPI } from 'node-red'
+import { errorData, LoomError } from '../../errors.ts'
+import type { Hubs } from '../hubs.ts'
+import { openapiOf } from './openapi.ts'
+import { type Answer, isHubRoute, pathParameters, pathSchemas, type Route } from './route.ts'
+import { routes } from './routes.ts'
+import { check, parameterOf } from './schema.ts'
+
+const maxBodyBytes = 262_144
+const { version } = createRequire(import.meta.url)('@thingloom/node-red-iot/package.json') as { version: string }
+const served = new WeakSet<object>()
+
+/** Puts the admin API on the editor's server. Without one (`httpAdminRoot: false`) says so once. */
+export function serveAdmin(RED: NodeAPI, hubs: Hubs): void {
+  if ((RED.settings as { httpAdminRoot?: string | false }).httpAdminRoot === false || !RED.httpAdmin?.use) {
+    RED.log.info('[thingloom] httpAdminRoot is off: no admin API')
+    return
+  }
+  if (served.has(RED.httpAdmin)) return
+  served.add(RED.httpAdmin)
+  const app = RED.httpAdmin as unknown as Router
+  app.get('/thingloom/openapi.json', RED.auth.needsPermission('thingloom.read'), (request, response) => {
+    response.json(openapiOf(routes, { version, server: request.baseUrl || '/' }))
+  })
+  for (const route of routes) {
+    const path = route.path.replace(/\{(\w+)\}/g, ':$1')
+    app[route.method](path, RED.auth.needsPermission(route.permission), handlerOf(route, hubs))
+  }
+}
+
+const handlerOf =
+  (route: Route, hubs: Hubs): RequestHandler =>
+  async (request, response) => {
+    try {
+      reply(response, route, await answerOf(route, hubs, request))
+    } catch (thrown) {
+      const status = thrown instanceof LoomError ? thrown.status : 500
+      response.status(status).json({ error: errorData(thrown) })
+    }
+  }
+
+async function answerOf(route: Route, hubs: Hubs, request: Request): Promise<Answer> {
+  const args: Record<string, unknown> = {}
+  for (const name of pathParameters(route.path)) args[name] = parameterOf(String(request.params[name]), pathSchemas[name]!, name)
+  for (const [name, value] of Object.entries(request.query)) {
+    const schema = route.query?.[name]
+    if (!schema) throw new LoomError('REQUEST_INVALID', `unknown parameter ${name.slice(0, 64)}`)
+    args[name] = parameterOf(Array.isArray(value) ? value.join(',') : String(value), schema, name)
+  }
+  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
+    throw new LoomError('REQUEST_INVALID', `a body of more than ${maxBodyBytes} bytes`)
+  if (route.body) check(request.body, route.body)
+  const etag = request.headers['if-match']?.replace(/^(W\/)?"(.*)"$/, '$2')
+  const call = { args, body: request.body as unknown, ...(etag && etag !== '*' && { etag }) }
+  if (!isHubRoute(route)) return route.run({ ...call, on: hubs })
+  return route.run({ ...call, on: await hubs.byId(args.hub as string) })
+}
+
+function reply(response: Response, route: Route, { status = 200, body, text, stream, etag }: Answer): void {
+  if (stream) {
+    const end = stream(response)
+    response.on('close', end)
+    return
+  }
+  response.status(status)
+  response.set('Cache-Control', route.secret ? 'no-store' : 'no-cache')
+  if (etag) response.set('ETag', `"${etag}"`)
+  if (text) response.type(text.type).send(text.text)
+  else if (body === undefined) response.end()
+  else response.json(body)
+}

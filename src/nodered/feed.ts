@@ -1,0 +1,120 @@
+import type { Consumer, ConsumerSpec, Delivered, Gap } from '../journal/journal-port.ts'
+import type { Emit, Result } from './define.ts'
+import { type DeliveryToken, deliveries, type LiveConsumer } from './delivery.ts'
+import type { HubRef } from './hubs.ts'
+
+export interface FeedOptions {
+  hub: HubRef
+  spec: Omit<ConsumerSpec, 'ack'>
+  /** `delivery`: acknowledged once sent; `flow`: when its messages are, through their tokens. */
+  ack: 'delivery' | 'flow'
+  /** Records a call of `messagesOf` gets at most, and how long to wait for them. */
+  batch: { max: number; lingerMs: number }
+  /** What the flow gets of some records. `token` is there with `ack: 'flow'`; no message made means that the records are done. */
+  messagesOf(records: Delivered[], token: DeliveryToken | undefined): { result: Result; done: boolean }
+  gapOf(gap: Gap): Result
+  emit: Emit
+}
+
+/** Messages released in one turn of the event loop: a burst must not starve the editor, nor the switch nodes behind. */
+const perTurn = 50
+
+/** A journal consumer that hands its records to a flow at the flow's pace. */
+export class Feed {
+  readonly #options: FeedOptions
+  #queue: Delivered[] = []
+  #consumer: Consumer | undefined
+  #live: LiveConsumer | undefined
+  #turn: NodeJS.Immediate | undefined
+  #linger: NodeJS.Timeout | undefined
+  #stopped = false
+  #released = 0
+
+  private constructor(options: FeedOptions) {
+    this.#options = options
+  }
+
+  /** JOURNAL_CONSUMER_EXISTS, JOURNAL_TRIMMED. */
+  static async open(options: FeedOptions): Promise<Feed> {
+    const feed = new Feed(options)
+    const { hub, spec } = options
+    const consumer = await hub.hub.consume(
+      { ...spec, ack: 'flow' },
+      {
+        deliver: records => feed.#take(records),
+        gap: gap => feed.#skip(gap),
+      },
+    )
+    feed.#consumer = consumer
+    feed.#live = deliveries.open(hub.hubId, consumer)
+    feed.#schedule()
+    return feed
+  }
+
+  /** Records sent so far, and records that wait in the journal. */
+  progress(): { released: number; lag: number } {
+    const state = this.#consumer!.state()
+    this.#live!.forget(state.cursor)
+    return { released: this.#released, lag: state.lag }
+  }
+
+  /** Nothing more is sent; what waits stays unacknowledged and comes again after the next start. */
+  stop(): void {
+    this.#stopped = true
+    this.#queue = []
+    clearImmediate(this.#turn)
+    clearTimeout(this.#linger)
+  }
+
+  async close(): Promise<void> {
+    this.stop()
+    this.#live?.close()
+    await this.#consumer?.close()
+  }
+
+  #take(records: Delivered[]): void {
+    if (this.#stopped) return
+    for (const record of records) this.#queue.push(record)
+    this.#schedule()
+  }
+
+  #skip(gap: Gap): void {
+    if (!this.#stopped) this.#options.emit(this.#options.gapOf(gap))
+  }
+
+  #schedule(): void {
+    if (this.#turn || this.#stopped || !this.#queue.length || !this.#live) return
+    const { max, lingerMs } = this.#options.batch
+    if (this.#queue.length >= max || lingerMs <= 0) {
+      clearTimeout(this.#linger)
+      this.#linger = undefined
+      this.#turn = setImmediate(() => this.#release())
+    } else {
+      this.#linger ??= setTimeout(() => this.#release(), lingerMs)
+    }
+  }
+
+  #release(): void {
+    this.#turn = undefined
+    this.#linger = undefined
+    const { max } = this.#options.batch
+    let at = 0
+    for (let sent = 0; sent < perTurn && at < this.#queue.length && (sent === 0 || this.#queue.length - at >= max); sent++) {
+      this.#send(this.#queue.slice(at, at + max))
+      at += max
+    }
+    this.#queue = this.#queue.slice(at)
+    this.#schedule()
+  }
+
+  #send(records: Delivered[]): void {
+    const { ack, messagesOf, emit } = this.#options
+    const seqs = records.map(record => record.seq).sort((a, b) => a - b)
+    const token = ack === 'flow' ? this.#live!.issue(seqs) : undefined
+    const { result, done } = messagesOf(records, token)
+    emit(result)
+    this.#released += records.length
+    if (!token) this.#consumer!.ack(seqs)
+    else if (done) void deliveries.settle(token, { do: 'ack' })
+  }
+}

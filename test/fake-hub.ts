@@ -1,0 +1,337 @@
+import { LoomError } from '../src/errors.ts'
+import type { DeviceSecrets, DeviceView, Hub, HubEvent, HubHealth } from '../src/hub/hub.ts'
+import type {
+  Consumer,
+  ConsumerEvents,
+  ConsumerSpec,
+  DeadLetter,
+  Delivered,
+  JournalRecord,
+  NewRecord,
+} from '../src/journal/journal-port.ts'
+import { kinds } from '../src/journal/journal-port.ts'
+import type { LastValue, WarmPage, WarmRow } from '../src/storage/warm-store.ts'
+import { topicMatches } from '../src/telemetry/topic.ts'
+
+/** What tests look at besides the `Hub` it is. */
+export interface FakeHub extends Hub {
+  /** Appends a record and delivers it to the consumers it matches. */
+  append(record: Partial<NewRecord> & { device: string }): JournalRecord
+  gap(from: number, to: number): void
+  emit(event: HubEvent): void
+  readonly consumers: Map<string, FakeConsumer>
+  readonly stored: { rows: WarmRow[]; duplicates: string | undefined }[]
+  readonly letters: DeadLetter[]
+  readonly asked: [string, any][]
+  closed: boolean
+  /** Answers of range queries, one a call. */
+  pages: WarmPage[]
+  latest: LastValue[]
+  /** While set, every request fails with it. */
+  failing: LoomError | undefined
+}
+
+export interface FakeConsumer extends Consumer {
+  readonly spec: ConsumerSpec
+  readonly acked: Set<number>
+  offer(record: JournalRecord): void
+  gap(from: number, to: number): void
+}
+
+const empty: WarmPage = { items: [], stats: { rows: 0, tookMs: 0 } }
+
+/** JSON telemetry as the hub journals it. */
+export const message = (
+  device: string,
+  values: unknown,
+  more: { stream?: string; time?: number; seq?: number; contentType?: string } = {},
+) => ({
+  device,
+  kind: kinds.message,
+  topic: `devices/${device}/telemetry`,
+  payload: values instanceof Uint8Array ? values : Buffer.from(JSON.stringify(values)),
+  props: { v: 1 as const, p: {}, s: {}, e: more },
+})
+
+function matches(spec: ConsumerSpec, record: JournalRecord): boolean {
+  const { devices, topics, streams, kinds: wanted = [kinds.message, kinds.injected] } = spec.filter ?? {}
+  if (!wanted.includes(record.kind)) return false
+  if (devices?.length && !devices.includes(record.device)) return false
+  if (streams?.length && !streams.includes(record.props.e.stream ?? '')) return false
+  return !topics?.length || topics.some(filter => topicMatches(filter, record.topic))
+}
+
+function fakeConsumer(spec: ConsumerSpec, events: ConsumerEvents, letters: DeadLetter[], closed: () => void): FakeConsumer {
+  const waiting: JournalRecord[] = []
+  const flying = new Map<number, Delivered>()
+  const tries = new Map<number, number>()
+  const acked = new Set<number>()
+  let [delivered, dead, paused, open] = [0, 0, false, true]
+  const pump = (): void => {
+    const batch: Delivered[] = []
+    while (open && !paused && waiting.length && flying.size < (spec.window ?? 256)) {
+      const record = waiting.shift()!
+      const deliveries = (tries.get(record.seq) ?? 0) + 1
+      tries.set(record.seq, deliveries)
+      flying.set(record.seq, { ...record, deliveries })
+      batch.push({ ...record, deliveries })
+    }
+    if (!batch.length) return
+    delivered += batch.length
+    events.deliver(batch)
+  }
+  const end = (seqs: readonly number[]): void => {
+    for (const seq of seqs) if (flying.delete(seq)) acked.add(seq)
+    queueMicrotask(pump)
+  }
+  return {
+    name: spec.name,
+    spec,
+    acked,
+    offer(record) {
+      if (!matches(spec, record)) return
+      waiting.push(record)
+      queueMicrotask(pump)
+    },
+    gap: (from, to) => events.gap?.({ from, to, reason: 'trimmed' }),
+    ack: end,
+    retry(seqs) {
+      for (const seq of seqs) {
+        const record = flying.get(seq)
+        if (!flying.delete(seq) || !record) continue
+        const { deliveries: _, ...plain } = record
+        waiting.push(plain)
+      }
+      queueMicrotask(pump)
+    },
+    async deadletter(seqs, { code, message: text, node }) {
+      for (const seq of seqs) {
+        const record = flying.get(seq)
+        if (!record) continue
+        dead++
+        const { device, topic, payload } = record
+        letters.push({
+          id: letters.length + 1,
+          at: 0,
+          reason: 'flow',
+          code,
+          message: text,
+          device,
+          topic,
+          properties: {},
+          payload,
+          stage: 'flow',
+          tries: 1,
+          state: 'open',
+          jseq: seq,
+          consumer: spec.name,
+          ...(node && { node }),
+        })
+      }
+      end(seqs)
+    },
+    pause(on) {
+      paused = on
+      pump()
+    },
+    async close() {
+      open = false
+      closed()
+    },
+    state: () => ({
+      name: spec.name,
+      cursor: 0,
+      inFlight: flying.size,
+      lag: waiting.length,
+      delivered,
+      redelivered: 0,
+      dead,
+      gaps: 0,
+      live: open,
+      seen: 0,
+    }),
+  }
+}
+
+function deviceOf(id: string): DeviceView {
+  return {
+    id,
+    generation: `g-${id}`,
+    enabled: true,
+    state: 'active',
+    credentials: [],
+    tags: {},
+    attributes: {},
+    createdAt: 1,
+    updatedAt: 1,
+    etag: '1',
+    connection: { connected: false },
+  }
+}
+
+/** A hub in memory with the behaviour that nodes and routes can see; devices, journal consumers and stores are real enough to assert on. */
+export function fakeHub(): FakeHub {
+  const devices = new Map<string, DeviceView>()
+  const consumers = new Map<string, FakeConsumer>()
+  const listeners = new Set<(event: HubEvent) => void>()
+  const letters: DeadLetter[] = []
+  const asked: [string, any][] = []
+  const records: JournalRecord[] = []
+  const find = (id: string): DeviceView => {
+    const device = devices.get(id)
+    if (!device) throw new LoomError('IDENTITY_NOT_FOUND', id)
+    return device
+  }
+  let cids = 0
+  const credentialOf = (id: string, kind: DeviceSecrets['kind']): DeviceSecrets => {
+    const cid = `c${++cids}`
+    find(id).credentials.push({ cid, kind, status: 'active', createdAt: 1, hasSecret: true })
+    return { cid, kind, caPem: 'CA', ...(kind === 'sas' && { primaryKey: `secret-${cid}` }) }
+  }
+  const letter = (id: number): DeadLetter => {
+    const found = letters.find(one => one.id === id)
+    if (!found) throw new LoomError('NOT_FOUND', `dead letter ${id}`)
+    return found
+  }
+  const health = (): HubHealth => ({
+    hubId: 'test',
+    name: 'test',
+    status: 'ok',
+    since: 1,
+    restarts: 0,
+    listeners: [],
+    journal: { state: 'ok', headSeq: records.length, diskBytes: 0 },
+    store: { kind: 'memory', state: 'ok' },
+    devices: devices.size,
+    connections: 0,
+    problems: [],
+  })
+  const hub: FakeHub = {
+    consumers,
+    stored: [],
+    letters,
+    asked,
+    closed: false,
+    pages: [],
+    latest: [],
+    failing: undefined,
+    append(record) {
+      const full: JournalRecord = {
+        kind: kinds.message,
+        topic: '',
+        qos: 1,
+        flags: 0,
+        props: { v: 1, p: {}, s: {}, e: {} },
+        payload: new Uint8Array(),
+        ...record,
+        seq: records.length + 1,
+        at: 1000 + records.length,
+      }
+      records.push(full)
+      for (const consumer of consumers.values()) consumer.offer(full)
+      return full
+    },
+    gap: (from, to) => {
+      for (const consumer of consumers.values()) consumer.gap(from, to)
+    },
+    emit: event => {
+      for (const listener of listeners) listener(event)
+    },
+    devices: {
+      async register({ id, credentials, tags = {}, enabled = true }) {
+        if (devices.has(id)) throw new LoomError('IDENTITY_EXISTS', id)
+        devices.set(id, { ...deviceOf(id), tags, enabled })
+        return { ...(credentials && { secrets: credentialOf(id, credentials.kind) }), device: structuredClone(find(id)) }
+      },
+      get: async ({ id }) => structuredClone(find(id)),
+      async list({ query = '', limit = 100, cursor }) {
+        const ids = [...devices.keys()].filter(id => id.startsWith(query) && id > (cursor ?? '')).sort()
+        const items = ids.slice(0, limit).map(id => structuredClone(find(id)))
+        return { items, ...(ids.length > limit && { next: items.at(-1)!.id }) }
+      },
+      async update({ id, etag, by: _, ...change }) {
+        const device = find(id)
+        if (etag && etag !== device.etag) throw new LoomError('IDENTITY_CONFLICT', id)
+        Object.assign(device, change, { etag: String(Number(device.etag) + 1) })
+        return structuredClone(device)
+      },
+      async delete({ id }) {
+        find(id)
+        devices.delete(id)
+      },
+      count: async () => ({ devices: devices.size, connected: 0 }),
+    },
+    identity: {
+      addCredential: async ({ id, credential }) => credentialOf(id, credential.kind),
+      async revokeCredential({ id, cid }) {
+        const found = find(id).credentials.find(credential => credential.cid === cid)
+        if (!found) throw new LoomError('CRED_NOT_FOUND', cid)
+        found.status = 'revoked'
+      },
+    },
+    pki: { caCertificates: async () => ({ rootPem: 'ROOT', issuingPem: 'ISSUING' }) },
+    journal: {
+      metrics: async () => ({}) as never,
+      read: async ({ from, limit }) => records.filter(({ seq }) => seq >= from).slice(0, limit),
+      forget: async () => {},
+      pin: async () => {},
+      deadLetters: async ({ limit, state }) => ({ items: letters.filter(one => !state || one.state === state).slice(0, limit) }),
+      async replayDeadLetter({ id }) {
+        const { device, topic, payload } = letter(id)
+        letter(id).state = 'replayed'
+        return { seq: hub.append({ device, topic, payload }).seq }
+      },
+      async discardDeadLetter({ id }) {
+        letter(id).state = 'discarded'
+      },
+    },
+    telemetry: {
+      inject: async () => ({ seq: 1 }),
+      async store({ rows, duplicates }) {
+        if (hub.failing) throw hub.failing
+        hub.stored.push({ rows, duplicates })
+        return { stored: rows.length, duplicates: 0 }
+      },
+    },
+    query: {
+      range: async query => {
+        asked.push(['range', query])
+        return hub.pages.shift() ?? empty
+      },
+      aggregate: async query => {
+        asked.push(['aggregate', query])
+        return hub.pages.shift() ?? empty
+      },
+      downsample: async query => {
+        asked.push(['downsample', query])
+        return hub.pages.shift() ?? empty
+      },
+      last: async query => {
+        asked.push(['last', query])
+        return hub.latest
+      },
+    },
+    health: {
+      async get() {
+        if (hub.failing) throw hub.failing
+        return health()
+      },
+      metrics: async () => ({ text: 'thingloom_up 1\n', warm: {} as never }),
+    },
+    async consume(spec, events) {
+      if (consumers.has(spec.name)) throw new LoomError('JOURNAL_CONSUMER_EXISTS', spec.name)
+      const consumer = fakeConsumer(spec, events, letters, () => consumers.delete(spec.name))
+      consumers.set(spec.name, consumer)
+      if (spec.start === 'earliest') for (const record of records) consumer.offer(record)
+      return consumer
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async close() {
+      hub.closed = true
+    },
+  }
+  return hub
+}
