@@ -54,21 +54,21 @@ interface Parts {
 function parseCsr(input: string | Uint8Array): CsrFacts & { commonNames: string[] } {
   const der = derOf(input, { label: 'CERTIFICATE REQUEST', maxBytes: maxCsrBytes, code: 'PKI_CSR_INVALID' })
   const parts = partsOf(der)
-  const [kind, hash] = signatureAlgorithms[parts.algorithm] ?? []
-  if (!kind || !hash)
-    throw new LoomError('PKI_CSR_INVALID', `signature algorithm ${parts.algorithm.slice(0, 60)}`, {
-      hint: 'sign with SHA-256 or better',
-    })
-  const { publicKey, spki } = readSigned(parts, kind, hash)
+  const { publicKey, spki } = readSigned(parts)
   return { spki, spkiHash: spkiHashOf(spki), publicKey, commonNames: parts.commonNames }
 }
 
 /** An unacceptable key is refused before it is used: verifying with a giant one would take seconds. */
-function readSigned(parts: Parts, kind: 'ec' | 'rsa', hash: string): { publicKey: KeyObject; spki: Buffer } {
-  const accepted = readPublicKey(parts.spki)
+function readSigned({ info, spki, algorithm, signature }: Parts): { publicKey: KeyObject; spki: Buffer } {
+  const accepted = readPublicKey(spki)
+  const [kind, hash] = signatureAlgorithms[algorithm] ?? []
+  if (!hash || accepted.publicKey.asymmetricKeyType !== kind)
+    throw new LoomError('PKI_CSR_INVALID', `signature algorithm ${algorithm.slice(0, 60)}`, {
+      hint: 'sign with SHA-256 or better',
+    })
   let genuine = false
   try {
-    genuine = accepted.publicKey.asymmetricKeyType === kind && verify(hash, parts.info, accepted.publicKey, parts.signature)
+    genuine = verify(hash, info, accepted.publicKey, signature)
   } catch (cause) {
     throw new LoomError('PKI_CSR_INVALID', 'its signature cannot be checked', { cause })
   }

@@ -57,7 +57,8 @@ const bytesFromIp = (forge.util as unknown as { bytesFromIP(ip: string): string 
 
 function addressBytes(name: string): Buffer | undefined {
   if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(name) && !/^[0-9A-Fa-f:]*:[0-9A-Fa-f:]*$/.test(name)) return undefined
-  const bytes = bytesFromIp(name)
+  const valid = URL.canParse(name.includes(':') ? `http://[${name}]` : `http://${name}`)
+  const bytes = valid && bytesFromIp(name)
   if (!bytes) throw new LoomError('HUB_CONFIG_INVALID', `address "${name.slice(0, 80)}"`)
   return Buffer.from(bytes, 'latin1')
 }

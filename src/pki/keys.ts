@@ -1,17 +1,23 @@
 import { createHash, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
-import { promisify } from 'node:util'
 import { LoomError } from '../errors.ts'
 import { oid, sequence, slices } from './der.ts'
 
 export type KeyType = 'ec-p256' | 'ec-p384' | 'rsa-2048' | 'rsa-3072' | 'rsa-4096'
 
-const generate = promisify(generateKeyPair)
+interface KeyPair {
+  publicKey: KeyObject
+  privateKey: KeyObject
+}
 
 /** A key pair, made off the main loop. */
-export function generateKey(type: KeyType = 'ec-p256'): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
-  if (type === 'ec-p256') return generate('ec', { namedCurve: 'prime256v1' })
-  if (type === 'ec-p384') return generate('ec', { namedCurve: 'secp384r1' })
-  return generate('rsa', { modulusLength: Number(type.slice(4)), publicExponent: 65537 })
+export function generateKey(type: KeyType = 'ec-p256'): Promise<KeyPair> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) =>
+      error ? reject(error) : resolve({ publicKey, privateKey })
+    if (type === 'ec-p256') generateKeyPair('ec', { namedCurve: 'prime256v1' }, done)
+    else if (type === 'ec-p384') generateKeyPair('ec', { namedCurve: 'secp384r1' }, done)
+    else generateKeyPair('rsa', { modulusLength: Number(type.slice(4)), publicExponent: 65537 }, done)
+  })
 }
 
 export const pkcs8Pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString()
