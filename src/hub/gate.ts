@@ -4,18 +4,15 @@ import { readConnect } from '../dialects/connect.ts'
 import { LoomError } from '../errors.ts'
 import type { Authenticator } from '../identity/authenticate.ts'
 import { decideTopic } from '../identity/policy.ts'
-import type { JournalPort } from '../journal/journal-port.ts'
-import { flags } from '../journal/journal-port.ts'
-import { readingsOfBody } from '../telemetry/body.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
-import { recordOf } from '../telemetry/record.ts'
 import type { HubEvent } from './hub.ts'
+import type { Ingest } from './ingest.ts'
 import type { Presence } from './presence.ts'
 
 export interface GateParts {
   dialects: Record<Family, readonly Dialect[]>
   authenticator: Authenticator
-  journal: JournalPort
+  ingest: Ingest
   presence: Presence
   allowAnonymous: boolean
   now: () => number
@@ -30,7 +27,7 @@ export interface GateParts {
 
 /** Everything the broker asks: who may connect, what a publish is and when it counts as accepted, which filters are granted. */
 export function createGate(parts: GateParts): BrokerGate {
-  const { dialects, authenticator, journal, presence, now, emit } = parts
+  const { dialects, authenticator, presence, now, emit } = parts
 
   const connect = async (hello: ConnectHello): Promise<Admission> => {
     const refuse = (connack: 1 | 2 | 3 | 4 | 5, reason: string, code = 'CRED_INVALID', device?: string): Admission => {
@@ -43,6 +40,7 @@ export function createGate(parts: GateParts): BrokerGate {
     const result = await authenticator.authenticate({
       ...form,
       clientId: hello.clientId,
+      clean: hello.clean,
       remoteAddress: hello.remoteAddress,
       loopbackPlaintext,
       allowAnonymous: parts.allowAnonymous,
@@ -89,35 +87,9 @@ export function createGate(parts: GateParts): BrokerGate {
     acknowledge: (error?: LoomError) => void,
   ): void => {
     const { principal, clientId, remoteAddress, id } = connection
-    const body = readingsOfBody({ ...envelope, device: envelope.deviceId, arrived: now() })
-    const undecodable = 'undecodable' in body ? body.undecodable : undefined
-    const record = recordOf(envelope, { clientId, principal: principal.cid, sourceIp: remoteAddress, connectionId: id })
-    record.flags |=
-      (packet.dup ? flags.dup : 0) |
-      (packet.will ? flags.will : 0) |
-      (undecodable === undefined ? 0 : flags.invalid) |
-      ('timeUnsure' in body && body.timeUnsure ? flags.timeUnsure : 0)
-    journal.append(record, (error, seq) => {
-      if (error && packet.qos > 0) return acknowledge(error)
-      acknowledge()
-      if (error || undecodable === undefined) return
-      journal
-        .addDeadLetter({
-          reason: 'undecodable',
-          code: 'TELEMETRY_UNDECODABLE',
-          message: undecodable,
-          device: record.device,
-          topic: record.topic,
-          properties: record.props.p,
-          payload: record.payload,
-          jseq: seq,
-          stage: 'ingest',
-          tries: 0,
-        })
-        .catch(failure =>
-          emit({ type: 'security', at: now(), code: 'JOURNAL_FULL', message: `a dead letter was lost: ${failure.message}` }),
-        )
-    })
+    const context = { clientId, principal: principal.cid, sourceIp: remoteAddress, connectionId: id }
+    // QoS 0 waits for the commit too, so that a fast sender is slowed; but its loss is no reason to close the connection.
+    parts.ingest({ envelope, context, dup: packet.dup }, error => acknowledge(packet.qos > 0 ? error : undefined))
   }
 
   const publish = (connection: Connection, packet: InboundPublish, acknowledge: (error?: LoomError) => void): PublishOutcome => {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { createEmbeddedBroker } from '../broker/embedded.ts'
@@ -11,14 +11,15 @@ import { plain } from '../dialects/plain/plain.ts'
 import { type ErrorData, errorData, LoomError } from '../errors.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
 import { identitiesColl, openRegistry } from '../identity/registry.ts'
-import { createSealer } from '../identity/seal.ts'
+import { openSealer } from '../identity/open-sealer.ts'
 import { kinds } from '../journal/journal-port.ts'
 import { openAuthority } from '../pki/authority.ts'
 import { publishFile } from '../stores/publish-file.ts'
-import { recordOf } from '../telemetry/record.ts'
+import type { Envelope } from '../telemetry/envelope.ts'
 import { limitsOf } from './checked-options.ts'
 import { createDevices, devicesColl, twinsColl } from './devices.ts'
 import { createGate } from './gate.ts'
+import { createIngest } from './ingest.ts'
 import type { Hub, HubEvent, HubHealth } from './hub.ts'
 import { createLifecycleOutbox } from './lifecycle-outbox.ts'
 import type { HubOptions } from './options.ts'
@@ -61,11 +62,11 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const { state, identities, journal, warm, key } = stores
     await state.declare(devicesColl, {})
     await state.declare(twinsColl, {})
-    const sealer = await createSealer({ key, hubId, store: identities })
-    const authority = await openAuthority({ hubId, store: identities, sealer, now })
+    const sealer = await openSealer({ key, hubId, store: identities, random: randomBytes })
+    const authority = await openAuthority({ hubId, store: identities, sealer, now, random: randomBytes })
     const names = serverNames(options)
     const hostName = (): string => options.publicHost ?? options.hubNames?.[0] ?? 'localhost'
-    const registry = await openRegistry({ store: identities, sealer, authority, now, hostName })
+    const registry = await openRegistry({ store: identities, sealer, authority, now, random: randomBytes, hostName })
     const authenticator = createAuthenticator({
       registry,
       sealer,
@@ -78,6 +79,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
 
     const presence = await Presence.open({ state, journal, offlineAfterMs: limits.offlineAfterMs, now, emit })
     const outbox = await createLifecycleOutbox({ identities, identityColl: identitiesColl, state, journal })
+    const ingest = createIngest({
+      journal,
+      now,
+      lost: error =>
+        emit({ type: 'security', at: now(), code: 'JOURNAL_FULL', message: `a dead letter was lost: ${error.message}` }),
+    })
     let broker: BrokerPort
     const drop = async (deviceId: string, cid?: string): Promise<void> => {
       const live = broker.connectionsOf(deviceId).filter(c => cid === undefined || c.principal.cid === cid)
@@ -86,7 +93,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const gate = createGate({
       dialects,
       authenticator,
-      journal,
+      ingest,
       presence,
       allowAnonymous: options.allowAnonymous ?? false,
       now,
@@ -193,25 +200,22 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         inject: async ({ device, payload, topic = '', stream = '', contentType, properties = {}, time, by }) => {
           if (payload.length > limits.payloadBytes)
             throw new LoomError('BROKER_PACKET_TOO_LARGE', `${payload.length} bytes, at most ${limits.payloadBytes}`)
-          const record = recordOf(
-            {
-              deviceId: device,
-              stream,
-              body: payload,
-              properties,
-              system: {},
-              topic,
-              qos: 1,
-              will: false,
-              dialect: 'plain',
-              ...(contentType !== undefined && { contentType }),
-              ...(time !== undefined && { time }),
-            },
-            { clientId: '', principal: by ?? '', sourceIp: '', connectionId: randomUUID() },
-            kinds.injected,
-          )
+          const envelope: Envelope = {
+            deviceId: device,
+            stream,
+            body: payload,
+            properties,
+            system: {},
+            topic,
+            qos: 1,
+            will: false,
+            dialect: 'plain',
+            ...(contentType !== undefined && { contentType }),
+            ...(time !== undefined && { time }),
+          }
+          const context = { clientId: '', principal: by ?? '', sourceIp: '', connectionId: '' }
           return new Promise((resolve, reject) =>
-            journal.append(record, (error, seq) => (error ? reject(error) : resolve({ seq }))),
+            ingest({ envelope, context, kind: kinds.injected }, (error, seq) => (error ? reject(error) : resolve({ seq }))),
           )
         },
         store: ({ rows, duplicates }) => warm.append(rows, duplicates === undefined ? {} : { duplicates }),
