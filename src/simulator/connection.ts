@@ -46,7 +46,7 @@ export class DeviceConnection {
   #everUp = false
   #renew = false
   #pending: { emission: Emission; resent: boolean }[] = []
-  #inFlight = new Set<Emission[]>()
+  readonly #inFlight = new Set<Emission[]>()
   #drained: (() => void) | undefined
 
   constructor(o: { id: string; topic: string; inFlight: number; backlog: number; ports: ConnectionPorts }) {
@@ -135,7 +135,7 @@ export class DeviceConnection {
         },
         down: ({ refused, message }) => {
           if (this.#state === 'stopped') return
-          this.#renew = refused
+          this.#renew = refused && !this.#everUp // once admitted, a refusal is somebody's decision
           if (this.#state === 'up') this.#lost()
           this.#failed(message)
         },
@@ -154,7 +154,7 @@ export class DeviceConnection {
     this.#ports.counters.connected--
     this.#state = 'waiting'
     const again = [...this.#inFlight].flat().map(emission => ({ emission, resent: true }))
-    this.#inFlight = new Set()
+    this.#inFlight.clear()
     this.#pending = [...again, ...this.#pending]
     this.#drained?.()
   }
@@ -164,14 +164,13 @@ export class DeviceConnection {
     while (this.#state === 'up' && this.#pending.length && this.#inFlight.size < this.#most.inFlight) {
       const { emission, resent } = this.#pending.shift()!
       const slot = [emission] // one object per sending: a duplicate is the same emission twice
-      const flight = this.#inFlight
-      flight.add(slot)
+      this.#inFlight.add(slot)
       counters.sent++
       if (resent) counters.resent++
       this.#ports.sent(emission, resent)
       const { time, seq, values } = emission
       this.#link!.publish(this.#topic, JSON.stringify({ time, seq, values }), () => {
-        if (!flight.delete(slot)) return
+        if (!this.#inFlight.delete(slot)) return
         counters.acked++
         this.#attempt = 0
         this.#pump()

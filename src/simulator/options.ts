@@ -34,7 +34,7 @@ export interface SimulatorOptions {
   jitterMs: number
   /** connections lost at random, per device and hour */
   disconnectsPerHour: number
-  /** connections opened per second */
+  /** connections opened per second; a hub admits 20 from one address unless its limits say more */
   rampPerSecond: number
   /** unacknowledged messages per device */
   inFlight: number
@@ -55,7 +55,7 @@ export const simulatorDefaults: SimulatorOptions = {
   faults: [],
   jitterMs: 0,
   disconnectsPerHour: 0,
-  rampPerSecond: 100,
+  rampPerSecond: 15,
   inFlight: 8,
   backlog: 200,
   logLimit: 0,

@@ -24,7 +24,7 @@ const enrol: Enrol = ({ id: device, csrPem }) => {
   return pending.promise
 }
 
-/** Devices whose credential was made now or proved itself useless: none is made twice in a life, so a device disabled on purpose stays so. */
+/** Devices whose credential was made in this life: none is made twice, so a device refused on purpose stays refused. */
 const made = new Set<string>()
 const slot = sideBySide(8)
 const credential: FleetPorts['credential'] = ({ id, endpoint: { caPem }, renew }) =>

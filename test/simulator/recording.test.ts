@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { copyRecordings } from '../../scripts/recordings.ts'
+import { copyRecordings } from '../../scripts/copy-recordings.ts'
 import { readRecording, recordedTime, recordedValue } from '../../src/simulator/recording.ts'
 import { loadRecording, packagedRecordings, recordingPath } from '../../src/simulator/recording-file.ts'
 
