@@ -5,8 +5,11 @@ import type { DialectName } from '../telemetry/envelope.ts'
 export const kinds = { message: 1, lifecycle: 2, twin: 3, clock: 4, gap: 5, injected: 6 } as const
 export type RecordKind = (typeof kinds)[keyof typeof kinds]
 
-/** Bits of `flags`. Numbers are stored. */
-export const flags = { dup: 1, will: 2, timeUnsure: 4, erased: 8, invalid: 16 } as const
+/** Bits of `flags`. Numbers are stored. `replay`: a dead letter on its way again; only the consumer named in `props.s[replayFor]` gets it. */
+export const flags = { dup: 1, will: 2, timeUnsure: 4, erased: 8, invalid: 16, replay: 32 } as const
+
+/** The system property that names the one consumer of a replayed dead letter; counts only together with the flag, which devices cannot set. */
+export const replayFor = 'loom-replay-for'
 
 /** The stored properties of a record, version 1. Rules see the same after replay as they saw live. */
 export interface RecordProps {
@@ -48,7 +51,7 @@ export interface NewRecord {
   flags: number
   props: RecordProps
   payload: Uint8Array
-  /** A second append with the same key is not stored again; it resolves with the first one's seq. Remembered for the active segment. */
+  /** A second append with the same key is not stored again; it resolves with the first one's seq. Remembered for the active segment and the one before. */
   idempotencyKey?: string
 }
 
@@ -188,7 +191,7 @@ export interface JournalPort {
   consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
   /** Deletes a stored consumer and its cursor. */
   forget(name: string): Promise<void>
-  /** Records from `from` on (inclusive), at most `limit`. */
+  /** Records from `from` on (inclusive; 0 = the oldest), at most `limit`, 10,000 and 8 MiB. JOURNAL_TRIMMED, its `position` the oldest left. */
   read(o: { from: number; limit: number }): Promise<JournalRecord[]>
   /** Keeps the journal from trimming past `seq`; undefined takes the pin away. */
   pin(name: string, seq: number | undefined): Promise<void>

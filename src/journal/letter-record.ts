@@ -1,0 +1,68 @@
+import { type DeadLetter, flags, kinds, type NewRecord, type RecordKind, type RecordProps, replayFor } from './journal-port.ts'
+import type { StoredLetter } from './segment-port.ts'
+
+/** What a stored letter keeps of its record: `u32 length, JSON, payload`. */
+export interface LetterHead {
+  reason: string
+  stage: string
+  topic: string
+  rule?: string | undefined
+  kind: RecordKind
+  qos: number
+  props: RecordProps
+}
+
+export function encodeLetter(head: LetterHead, payload: Uint8Array): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify(head))
+  const bytes = new Uint8Array(4 + text.length + payload.byteLength)
+  new DataView(bytes.buffer).setUint32(0, text.length)
+  bytes.set(text, 4)
+  bytes.set(payload, 4 + text.length)
+  return bytes
+}
+
+export function decodeLetter(bytes: Uint8Array): { head: LetterHead; payload: Uint8Array } {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length))) as LetterHead
+  return { head, payload: bytes.slice(4 + length) }
+}
+
+export function letterOf(stored: StoredLetter): DeadLetter {
+  const { id, at, seq, device, consumer, code, message, node, deliveries, state } = stored
+  const { head, payload } = decodeLetter(stored.record)
+  const { reason, stage, topic, rule, props } = head
+  return {
+    id,
+    at,
+    reason,
+    code,
+    message,
+    device,
+    topic,
+    properties: props.p,
+    payload,
+    ...(consumer !== null && { consumer }),
+    ...(rule !== undefined && { rule }),
+    ...(node !== null && { node }),
+    ...(seq !== null && { jseq: seq }),
+    stage,
+    tries: deliveries,
+    state,
+  }
+}
+
+/** The letter as a fresh record; with a consumer it is marked so that no other gets it. */
+export function replayOf(stored: StoredLetter): NewRecord {
+  const { head, payload } = decodeLetter(stored.record)
+  const { [replayFor]: _, ...system } = head.props.s
+  const { consumer, device } = stored
+  return {
+    kind: kinds.injected,
+    device,
+    topic: head.topic,
+    qos: head.qos,
+    flags: consumer === null ? 0 : flags.replay,
+    props: { ...head.props, s: consumer === null ? system : { ...system, [replayFor]: consumer } },
+    payload,
+  }
+}

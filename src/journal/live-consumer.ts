@@ -1,0 +1,296 @@
+import { LoomError } from '../errors.ts'
+import { consumerFilter } from './consumer-filter.ts'
+import { DeliveryWindow, type Open } from './delivery-window.ts'
+import type { Emit } from './journal-event.ts'
+import type {
+  Consumer,
+  ConsumerEvents,
+  ConsumerSpec,
+  ConsumerState,
+  Delivered,
+  Gap,
+  JournalRecord,
+  NewDeadLetter,
+} from './journal-port.ts'
+import { recordOf, type TailRow } from './pending-record.ts'
+import type { Schedule } from './segment-port.ts'
+
+const defaults = {
+  ack: 'delivery',
+  window: 256,
+  windowBytes: 4 * 1024 * 1024,
+  ackTimeoutMs: 60_000,
+  maxDeliveries: 5,
+  strictOrder: false,
+} as const
+/** Rows looked at in one turn, so that a narrow filter far behind does not hold the loop. */
+const looksPerTurn = 1024
+/** A consumer that throws gets the same records again after this. */
+const throwDelayMs = 1000
+
+export interface Parts {
+  now: () => number
+  /** monotonic, ms */
+  clock: () => number
+  schedule: Schedule
+  emit: Emit
+  headSeq(): number
+  /** Rows from `from` on, in order; empty at the head. */
+  rows(from: number, limit: number): readonly TailRow[]
+  gaps(from: number, to: number): Gap[]
+  /** The cursor has moved over so many acknowledged records. */
+  moved(acks: number): void
+  addDeadLetter(letter: NewDeadLetter, record: JournalRecord): void
+  /** Asks for `pump` in a later turn. */
+  wake(): void
+  /** Releases the name; the cursor is durable when it returns. */
+  detach(): void
+}
+
+/** A consumer's run through the log: what it gets, when again, and how far it is. `pump` alone calls its owner, and never from inside a call of it. */
+export class LiveConsumer implements Consumer {
+  readonly name: string
+  readonly #parts: Parts
+  readonly #events: ConsumerEvents
+  readonly #spec: Required<Pick<ConsumerSpec, keyof typeof defaults>>
+  readonly #wanted: (row: TailRow) => boolean
+  readonly #window: DeliveryWindow
+  #live = true
+  #paused = false
+  #calling = false
+  #dueTimer: { at: number; cancel: () => void } | undefined
+  #delivered = 0
+  #redelivered = 0
+  #dead = 0
+  #gaps = 0
+
+  constructor(spec: ConsumerSpec, events: ConsumerEvents, cursor: number, parts: Parts) {
+    this.name = spec.name
+    this.#parts = parts
+    this.#events = events
+    this.#spec = { ...defaults, ...spec }
+    this.#wanted = consumerFilter(spec.name, spec.filter)
+    this.#window = new DeliveryWindow(cursor, this.#spec)
+  }
+
+  get cursor(): number {
+    return this.#window.cursor
+  }
+
+  /** One call of `deliver` or `gap` at most of each kind; true if there is more to do at once. */
+  pump(): boolean {
+    if (!this.#live || this.#paused || this.#calling) return false
+    const repeated = this.#repeat()
+    if (!this.#live || this.#paused) return false
+    // A consumer of `delivery` that threw keeps its order: nothing new before the repeat.
+    const waits = this.#spec.ack === 'delivery' && this.#spec.strictOrder && this.#window.size > 0
+    const more = !waits && this.#advance()
+    this.#armDue()
+    return repeated || more
+  }
+
+  ack(seqs: readonly number[]): void {
+    if (!this.#live) return
+    let acked = 0
+    for (const seq of seqs) if (this.#window.close(seq)) acked++
+    if (acked === 0) return
+    this.#parts.moved(acked)
+    this.#parts.wake()
+  }
+
+  retry(seqs: readonly number[], delayMs: number): void {
+    if (!this.#live) return
+    const at = this.#parts.clock() + Math.max(0, delayMs)
+    for (const seq of seqs) {
+      const entry = this.#window.get(seq)
+      if (entry && entry.deliveries > 0) this.#window.postpone(entry, at)
+    }
+    this.#parts.wake()
+  }
+
+  async deadletter(seqs: readonly number[], why: { code: string; message: string; node?: string }): Promise<void> {
+    if (!this.#live) return
+    for (const seq of seqs) {
+      const entry = this.#window.get(seq)
+      if (entry && entry.deliveries > 0) this.#bury(entry, { reason: 'flow', ...why })
+    }
+  }
+
+  pause(paused: boolean): void {
+    this.#paused = paused
+    if (!paused && this.#live) this.#parts.wake()
+  }
+
+  async close(): Promise<void> {
+    if (!this.#live) return
+    this.end()
+    this.#parts.detach()
+  }
+
+  /** Stops without a word to the store. */
+  end(): void {
+    this.#live = false
+    this.#dueTimer?.cancel()
+    this.#dueTimer = undefined
+  }
+
+  state(): ConsumerState {
+    const cursor = this.#window.cursor
+    return {
+      name: this.name,
+      cursor,
+      inFlight: this.#window.size,
+      lag: Math.max(0, this.#parts.headSeq() - cursor),
+      delivered: this.#delivered,
+      redelivered: this.#redelivered,
+      dead: this.#dead,
+      gaps: this.#gaps,
+      live: this.#live,
+      seen: this.#parts.now(),
+    }
+  }
+
+  #repeat(): boolean {
+    const now = this.#parts.clock()
+    const again: Delivered[] = []
+    for (const entry of this.#window.due(now)) {
+      if (entry.deliveries >= this.#spec.maxDeliveries) {
+        this.#exhaust(entry, now)
+        continue
+      }
+      entry.deliveries++
+      this.#window.postpone(entry, now + this.#spec.ackTimeoutMs)
+      again.push({ ...entry.record, deliveries: entry.deliveries })
+    }
+    if (again.length === 0) return false
+    this.#deliver(again)
+    return true
+  }
+
+  /** Reads on until the window is full, a gap begins or the turn's share is used up. */
+  #advance(): boolean {
+    const window = this.#window
+    const batch: Delivered[] = []
+    const dueAt = this.#parts.clock() + this.#spec.ackTimeoutMs
+    const from = window.next
+    let gap: Gap[] = []
+    if (!window.hasRoom(1)) return false
+    const rows = this.#parts.rows(from, Math.min(looksPerTurn, Math.max(this.#spec.window, 64)))
+    for (const row of rows) {
+      if (row.seq > window.next) {
+        if (batch.length === 0) gap = this.#parts.gaps(window.next, row.seq - 1)
+        if (batch.length > 0 || gap.length > 0) break
+      }
+      if (!this.#wanted(row)) window.skipTo(row.seq)
+      else if (!window.hasRoom(row.bytes)) break
+      else {
+        const record = recordOf(row)
+        if (window.open(record, row.bytes, dueAt)) batch.push({ ...record, deliveries: 1 })
+      }
+    }
+    const head = this.#parts.headSeq()
+    if (rows.length === 0 && window.next <= head) gap = this.#parts.gaps(window.next, head)
+    const looked = window.next > from
+    if (batch.length > 0) this.#deliver(batch)
+    else if (gap.length > 0) this.#report(gap)
+    else if (looked) this.#parts.moved(0)
+    return (looked || gap.length > 0) && window.next <= head && window.hasRoom(1)
+  }
+
+  #deliver(batch: Delivered[]): void {
+    this.#calling = true
+    try {
+      this.#events.deliver(batch)
+      this.#count(batch)
+      if (this.#spec.ack === 'delivery') {
+        for (const { seq } of batch) this.#window.close(seq)
+        if (this.#live) this.#parts.moved(batch.length)
+      }
+    } catch (error) {
+      this.#count(batch)
+      this.#parts.emit({ type: 'fault', error, consumer: this.name })
+      const at = this.#parts.clock() + throwDelayMs
+      for (const { seq } of batch) {
+        const entry = this.#window.get(seq)
+        if (entry) this.#window.postpone(entry, at)
+      }
+    } finally {
+      this.#calling = false
+    }
+  }
+
+  #count(batch: readonly Delivered[]): void {
+    for (const { deliveries } of batch) deliveries > 1 ? this.#redelivered++ : this.#delivered++
+  }
+
+  #report(gaps: readonly Gap[]): void {
+    this.#calling = true
+    for (const gap of gaps) {
+      this.#gaps++
+      this.#window.skipTo(gap.to)
+      try {
+        this.#events.gap?.(gap)
+      } catch (error) {
+        this.#parts.emit({ type: 'fault', error, consumer: this.name })
+      }
+    }
+    this.#calling = false
+    if (this.#live) this.#parts.moved(0)
+  }
+
+  #exhaust(entry: Open, now: number): void {
+    const message = `delivered ${entry.deliveries} times to "${this.name}"`
+    try {
+      this.#bury(entry, { reason: 'deliveries', code: 'DELIVERY_EXHAUSTED', message })
+    } catch (error) {
+      this.#parts.emit({ type: 'fault', error, consumer: this.name })
+      this.#window.postpone(entry, now + this.#spec.ackTimeoutMs)
+    }
+  }
+
+  #bury({ record, deliveries }: Open, why: { reason: string; code: string; message: string; node?: string }): void {
+    const { device, topic, props, payload, seq } = record
+    const letter = {
+      device,
+      topic,
+      properties: props.p,
+      payload,
+      consumer: this.name,
+      jseq: seq,
+      stage: 'flow',
+      tries: deliveries,
+      ...why,
+    }
+    this.#parts.addDeadLetter(letter, record)
+    this.#dead++
+    this.#window.close(seq)
+    this.#parts.moved(1)
+    this.#parts.wake()
+  }
+
+  #armDue(): void {
+    const at = this.#window.earliestDue
+    if (!this.#live || this.#paused || at === Number.POSITIVE_INFINITY || (this.#dueTimer && this.#dueTimer.at <= at)) return
+    this.#dueTimer?.cancel()
+    const cancel = this.#parts.schedule(Math.max(0, at - this.#parts.clock()), () => {
+      this.#dueTimer = undefined
+      this.pump()
+      this.#armDue()
+    })
+    this.#dueTimer = { at, cancel }
+  }
+}
+
+/** REQUEST_INVALID names what is wrong with the spec. */
+export function checkSpec(spec: ConsumerSpec): void {
+  const wrong = (what: string): never => {
+    throw new LoomError('REQUEST_INVALID', what)
+  }
+  if (!spec.name || spec.name.length > 200 || spec.name.includes('/'))
+    wrong(`consumer name "${spec.name.slice(0, 100)}": 1 to 200 characters without /`)
+  for (const key of ['window', 'windowBytes', 'ackTimeoutMs', 'maxDeliveries'] as const) {
+    const value = spec[key]
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
+      wrong(`${key} ${value} of consumer "${spec.name}" is not a whole number from 1`)
+  }
+}
