@@ -3,7 +3,6 @@ import { LoomError } from '../errors.ts'
 
 const cost = { N: 16_384, r: 8, p: 1 }
 const concurrent = 2
-const maxWaiting = 1000
 const rememberMs = 10 * 60_000
 const maxRemembered = 10_000
 
@@ -17,7 +16,8 @@ export interface Passwords {
 }
 
 /** Passwords as scrypt hashes, computed off the main loop, at most two at a time. */
-export function createPasswords(o: { now: () => number; random: (size: number) => Buffer }): Passwords {
+export function createPasswords(o: { now: () => number; random: (size: number) => Buffer; maxWaiting?: number }): Passwords {
+  const { maxWaiting = 1000 } = o
   const cacheKey = o.random(32)
   const successes = new Map<string, number>()
   const waiting: (() => void)[] = []

@@ -43,9 +43,10 @@ export function readPublicKey(der: Buffer): { publicKey: KeyObject; spki: Buffer
   let publicKey: KeyObject
   try {
     const [algorithm] = slices(slices(der)[0]!.content)
-    const [id] = slices(algorithm!.content)
-    if (!encodedAlgorithms.some(known => known.der.equals(id!.raw)))
-      throw new LoomError('PKI_KEY_REFUSED', 'another algorithm', { hint })
+    const [id, parameters] = slices(algorithm!.content)
+    const kind = encodedAlgorithms.find(known => known.der.equals(id!.raw))?.kind
+    if (!kind) throw new LoomError('PKI_KEY_REFUSED', 'another algorithm', { hint })
+    if (kind === 'ec' && parameters?.tag !== 0x06) throw new LoomError('PKI_KEY_REFUSED', 'a curve without name', { hint })
     publicKey = createPublicKey({ key: der, format: 'der', type: 'spki' })
   } catch (cause) {
     if (cause instanceof LoomError) throw cause

@@ -64,32 +64,38 @@ function stampOf(value: unknown, t: number, v: number): Stamp {
  */
 export function checkedSection(value: unknown, section: string, bytes: number): TwinSection {
   if (!isObject(value)) throw new LoomError('TWIN_INVALID', `${section} must be an object`)
-  const budget = { nodes: bytes }
-  const copy = copyObject(value, section, 1, budget)
+  const copy = copyObject(value, section, 1, { budget: { nodes: bytes }, inArray: false })
   const size = Buffer.byteLength(JSON.stringify(copy))
   if (size > bytes) throw new LoomError('TWIN_LIMIT', `${section} has ${size} bytes`, { hint: `at most ${bytes}` })
   return copy
 }
 
-function copyObject(value: object, path: string, depth: number, budget: { nodes: number }): TwinSection {
+interface Walk {
+  budget: { nodes: number }
+  /** an array is replaced whole: nulls below it are values */
+  inArray: boolean
+}
+
+function copyObject(value: object, path: string, depth: number, walk: Walk): TwinSection {
   enter(path, depth)
   const copy: TwinSection = {}
   for (const [key, member] of Object.entries(value)) {
-    if (member === null) continue
+    if (member === null && !walk.inArray) continue
     checkKey(key, path)
-    copy[key] = copyValue(member, `${path}.${key}`, depth, budget)
+    copy[key] = copyValue(member, `${path}.${key}`, depth, walk)
   }
   return copy
 }
 
-function copyValue(value: unknown, path: string, depth: number, budget: { nodes: number }): unknown {
+function copyValue(value: unknown, path: string, depth: number, walk: Walk): unknown {
   // each member takes a byte at least: shared references cannot make a small input large
-  if (--budget.nodes < 0) throw new LoomError('TWIN_LIMIT', `too many members at ${shown(path)}`)
+  if (--walk.budget.nodes < 0) throw new LoomError('TWIN_LIMIT', `too many members at ${shown(path)}`)
   if (Array.isArray(value)) {
     enter(path, depth + 1)
-    return value.map((member, at) => copyValue(member, `${path}[${at}]`, depth + 1, budget))
+    const inside = { ...walk, inArray: true }
+    return value.map((member, at) => copyValue(member, `${path}[${at}]`, depth + 1, inside))
   }
-  if (isObject(value)) return copyObject(value, path, depth + 1, budget)
+  if (isObject(value)) return copyObject(value, path, depth + 1, walk)
   const kind = typeof value
   if (value === null || kind === 'string' || kind === 'boolean' || (kind === 'number' && Number.isFinite(value))) return value
   throw new LoomError('TWIN_INVALID', `${shown(path)} is no JSON value`, { position: path.slice(0, 200) })
