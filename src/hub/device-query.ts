@@ -22,7 +22,7 @@ export function parseDeviceQuery(query: string): { where: Condition[]; matches(l
       wanted[field] = value === 'true'
     } else if (field === 'id') where.push(['id', 'prefix', value.replace(/\*$/, '')])
     else if (/^(tags|attributes)\.[^.\s]/.test(field)) where.push([field, '=', scalar(value)])
-    else if (colon >= 0 && /[:.]/.test(term)) where.push(['id', 'prefix', term.replace(/\*$/, '')])
+    else if (!/^(tags|attributes)(\.|$)/.test(field)) where.push(['id', 'prefix', term.replace(/\*$/, '')])
     else
       throw new LoomError('STORE_QUERY_INVALID', term.slice(0, 100), {
         hint: 'use id:, enabled:, connected:, tags.x: or attributes.x:',

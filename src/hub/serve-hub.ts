@@ -24,12 +24,11 @@ export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promis
     if (typeof fn !== 'function') throw new LoomError('REQUEST_INVALID', `${api}.${method}`)
     return fn.call(group, arg)
   }
-  const answer = (id: number, work: Promise<unknown>): void => {
+  const answer = (id: number, work: Promise<unknown>): Promise<void> =>
     work.then(
       value => port.postMessage({ t: 'ret', id, value }),
       error => port.postMessage({ t: 'err', id, error: errorData(error) }),
     )
-  }
   const consume = async ({ c, spec }: Extract<ToHub, { t: 'consume' }>): Promise<void> => {
     // The other thread acknowledges what it was handed: only then may the window move, or a blocked flow would be flooded.
     const consumer = await hub.consume(
@@ -79,7 +78,8 @@ export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promis
         break
       case 'close':
         clearInterval(states)
-        answer(message.id, hub.close().finally(finish))
+        // The answer first: the thread ends with `finish`, and what it had not posted by then is lost.
+        answer(message.id, hub.close()).then(finish)
     }
   })
   return { closed }
