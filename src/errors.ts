@@ -25,6 +25,8 @@ export const codes = {
   BROKER_GUARD_MISSING: [500, 'the packet size guard of the broker does not work with this library version'],
   BROKER_PORT_TAKEN: [500, 'a listener cannot open its port'],
   BROKER_PLAINTEXT: [400, 'an unencrypted listener beyond this machine needs allowPlaintext'],
+  BROKER_DISCONNECTED: [409, 'the connection is not there any more'],
+  BROKER_PROTOCOL: [400, 'the client broke the MQTT protocol'],
 
   JOURNAL_FULL: [507, 'the journal has reached its size limit or the disk is full'],
   JOURNAL_TRIMMED: [410, 'that part of the journal is no longer kept'],
@@ -79,6 +81,7 @@ export const codes = {
   READING_TIME: [400, 'the time of a reading is not valid'],
   TELEMETRY_UNDECODABLE: [400, 'the payload is not the JSON it claims to be'],
   DELIVERY_INVALID: [400, 'the message carries no delivery of a running consumer'],
+  DELIVERY_REJECTED: [422, 'the flow gave up on this message'],
 
   WINDOW_CONFIG_INVALID: [400, 'the window is not configured correctly'],
   WINDOW_STATE_LIMIT: [507, 'the windows need more memory than allowed'],

@@ -36,9 +36,8 @@ const isPart = (value: unknown): value is Part => {
   return isInteger(i) && isInteger(of) && i >= 0 && i < of
 }
 
-/** The token of a message; undefined if it carries none. DELIVERY_INVALID if it is not one. */
-export function tokenOf(msg: { delivery?: unknown }): DeliveryToken | undefined {
-  const { delivery } = msg
+/** The token in `msg.delivery`; undefined if there is none. DELIVERY_INVALID if it is not one. */
+export function tokenOf(delivery: unknown): DeliveryToken | undefined {
   if (delivery === undefined || delivery === null) return undefined
   const token = delivery as DeliveryToken
   const valid =
@@ -54,7 +53,7 @@ export function tokenOf(msg: { delivery?: unknown }): DeliveryToken | undefined 
 
 /** Tokens for the `count` messages made of one; the delivery is complete when all of them are. */
 export function splitDelivery(token: DeliveryToken, count: number): DeliveryToken[] {
-  if (count === 1) return [token]
+  if (count === 1) return [{ ...token }]
   return Array.from({ length: count }, (_, i) => ({ ...token, parts: [...(token.parts ?? []), { i, of: count }] }))
 }
 
@@ -79,6 +78,12 @@ export class Deliveries {
         hint: 'its node was removed or is not started',
       })
     await live.settle(token, settlement)
+  }
+
+  /** Acknowledges what a node has taken over for good; without a token, or when its consumer is gone, there is nothing to say. */
+  async acknowledge(delivery: unknown): Promise<void> {
+    const token = tokenOf(delivery)
+    if (token) await this.#live.get(keyOf(token.hub, token.consumer))?.settle(token, { do: 'ack' })
   }
 }
 

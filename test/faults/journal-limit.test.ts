@@ -91,7 +91,7 @@ describe('the journal at its size limit, seen by a real client', function () {
     const missed = (seq: number) => gaps.some(({ from, to }) => seq >= from && seq <= to)
     for (let seq = 1; seq <= headSeq; seq++) {
       const [record] = seen.has(seq) || missed(seq) ? [] : await live.hub.journal.read({ from: seq, limit: 1 })
-      assert(!record || record.kind !== 1, `record ${seq} was neither delivered nor named in a gap`)
+      assert(record?.kind !== 1, `record ${seq} was neither delivered nor named in a gap`)
     }
     assert(gaps.every(({ reason }) => reason === 'dropped' || reason === 'trimmed'))
     await consumer.close()

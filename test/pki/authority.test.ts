@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { LoomError } from '../../src/errors.ts'
 import { openAuthority } from '../../src/pki/authority.ts'
 import { fingerprintOf, readCertificate, readForeignCertificate } from '../../src/pki/certificate.ts'
 import { createCsr } from '../../src/pki/csr.ts'
 import { generateKey, pkcs8Pem, spkiHashOf, spkiOf } from '../../src/pki/keys.ts'
 import { openMemoryStateStore } from '../../src/stores/memory/state-store.ts'
+import { seeded } from '../seeded.ts'
 import { authorityOf, codeOf, days, random, sealerOf, start } from './make.ts'
 import { needOpenssl, OpensslFolder } from './openssl.ts'
 
@@ -148,6 +150,28 @@ describe('authority', () => {
     const weakPem = /-----BEGIN CERT[\s\S]+-----END CERTIFICATE-----/.exec(weak.text)![0]
     assert.throws(() => readForeignCertificate(weakPem), codeOf('PKI_KEY_REFUSED'))
   })
+
+  it('mutated certificates are refused or read, never a crash', async () => {
+    const { authority } = await authorityOf()
+    const { der } = readCertificate((await authority.issueDevice({ id: 'pump' })).certificatePem)
+    const { below } = seeded(4711)
+    let refused = 0
+    for (let round = 0; round < 2000; round++) {
+      const bytes = [...der]
+      for (let edits = 1 + below(3); edits > 0; edits--) {
+        const at = below(bytes.length)
+        if (below(3) === 0) bytes.splice(at, below(4), ...Array.from({ length: below(4) }, () => below(256)))
+        else bytes[at] = below(256)
+      }
+      try {
+        readForeignCertificate(Buffer.from(bytes))
+      } catch (error) {
+        refused++
+        assert.ok(error instanceof LoomError && /^(CRED_INVALID|PKI_KEY_REFUSED)$/.test(error.code), `round ${round}: ${error}`)
+      }
+    }
+    assert.ok(refused > 500)
+  }).timeout(30_000)
 
   it('a store that fails while the first authorities are written leaves nothing half made', async () => {
     const store = await openMemoryStateStore({ now: () => start })

@@ -1,0 +1,37 @@
+import type { NodeDef } from 'node-red'
+import { consumerOf } from '../../src/nodered/consumer-fields.ts'
+import { defineNode } from '../../src/nodered/define.ts'
+import { Feed } from '../../src/nodered/feed.ts'
+import { showFeed } from '../../src/nodered/feed-status.ts'
+import { wordsOf } from '../../src/nodered/hub-options.ts'
+import { hubOf } from '../../src/nodered/hubs.ts'
+import { messagesOf } from '../../src/nodered/record-messages.ts'
+import { type TelemetryInConfig, type } from './config.ts'
+
+export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { status, emit }) => {
+  const max = Math.max(1, Number(config.batchMax) || 1)
+  const spec = consumerOf(config, {
+    devices: wordsOf(config.devices),
+    topics: wordsOf(config.topics),
+    streams: wordsOf(config.streams),
+  })
+  status('waiting', '')
+  const hub = await hubOf(config)
+  const feed = await Feed.open({
+    hub,
+    spec,
+    ack: config.ack === 'flow' ? 'flow' : 'delivery',
+    batch: { max, lingerMs: max > 1 ? Math.max(0, Number(config.batchLingerMs) || 0) : 0 },
+    messagesOf: (records, token) => messagesOf(records, token, max > 1),
+    gapOf: gap => [undefined, { notice: 'gap', payload: gap }],
+    emit,
+  })
+  const leave = showFeed(feed, hub, status)
+  return {
+    stop: () => {
+      leave()
+      feed.stop()
+    },
+    close: () => feed.close(),
+  }
+})

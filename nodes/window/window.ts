@@ -1,0 +1,127 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { NodeDef } from 'node-red'
+import { LoomError } from '../../src/errors.ts'
+import { defineNode, type NewMsg } from '../../src/nodered/define.ts'
+import { deliveries } from '../../src/nodered/delivery.ts'
+import { NodeState } from '../../src/nodered/node-state.ts'
+import { readingsOf } from '../../src/telemetry/message.ts'
+import type { Reading } from '../../src/telemetry/reading.ts'
+import type { Result, WindowEngine, WindowEvent } from '../../src/window/types.ts'
+import { createWindow } from '../../src/window/window.ts'
+import { type, type WindowNodeConfig, windowConfigOf } from './config.ts'
+
+/** Results in one message; more come in further messages, a turn of the loop apart. */
+const chunk = 10_000
+
+export default defineNode<WindowNodeConfig & NodeDef>(type, async (config, { node, RED, status, signal, emit }) => {
+  const engineConfig = windowConfigOf(config)
+  const state = new NodeState({ userDir: RED.settings.userDir, nodeId: config.id, kind: 'window' })
+  const fresh = (): WindowEngine => started(createWindow({ ...engineConfig, startMs: Date.now() }))
+  let engine = (await restored()) ?? fresh()
+  let [sent, lateSent, lastArrival] = [0, 0, Number.NEGATIVE_INFINITY]
+
+  async function restored(): Promise<WindowEngine | undefined> {
+    const before = createWindow(engineConfig)
+    try {
+      const snapshot = await state.take()
+      if (!snapshot) return undefined
+      before.restore(snapshot)
+      return started(before)
+    } catch (thrown) {
+      node.warn(LoomError.from(thrown).message)
+      return undefined
+    }
+  }
+
+  const show = (): void => {
+    const at = engine.watermark()
+    const clock = Number.isFinite(at) ? new Date(at).toISOString().slice(11, 19) : '–'
+    const behind = lastArrival - at > 2 * engineConfig.sizeMs + Number(config.outOfOrderMs)
+    status(
+      Number.isFinite(at) && behind ? 'warn' : 'ok',
+      `${clock} · ${sent}${lateSent ? ` · ${lateSent} ${RED._('window.late')}` : ''}`,
+    )
+  }
+
+  /** Sends results and what came too late, at once unless a step has very many. */
+  const release = (results: Result[], from = engine): void | Promise<void> => {
+    const watermark = from.watermark()
+    const window = { node: config.id, ...(Number.isFinite(watermark) && { watermark }) }
+    const late = from.takeLate().map(({ event, reason, behindMs }) => ({ ...messageOf(event), late: { reason, behindMs } }))
+    sent += results.length
+    lateSent += late.length
+    if (late.length) emit([undefined, late])
+    const send = (some: Result[]): void => emit([messagesOf(some, config).map(msg => ({ ...msg, window }))])
+    if (results.length > chunk) return sendSlowly(results, send)
+    if (results.length) send(results)
+    show()
+  }
+
+  const sendSlowly = async (results: Result[], send: (some: Result[]) => void): Promise<void> => {
+    for (let at = 0; at < results.length && !signal.aborted; at += chunk) {
+      send(results.slice(at, at + chunk))
+      await nextTurn()
+    }
+    show()
+  }
+
+  /** Obeys `msg.window`; undefined if that is no command, as in results of another window node. */
+  const obey = (asked: unknown): { done: void | Promise<void> } | undefined => {
+    if (asked === 'flush' || asked === 'reset') {
+      const before = engine
+      engine = fresh()
+      return { done: asked === 'flush' ? release(before.flush(), before) : undefined }
+    }
+    const { advanceTo } = (asked ?? {}) as { advanceTo?: unknown }
+    if (advanceTo === undefined) return undefined
+    if (typeof advanceTo !== 'number' || !Number.isFinite(advanceTo))
+      throw new LoomError('NODE_CONFIG', `advanceTo ${String(advanceTo).slice(0, 40)}`, { hint: 'epoch milliseconds' })
+    return { done: release(engine.advanceTo(advanceTo)) }
+  }
+
+  const ticking = setInterval(() => void release(engine.tick(Date.now())), 1000).unref()
+  show()
+
+  return {
+    input(msg) {
+      const obeyed = obey(msg.window)
+      if (obeyed) return obeyed.done
+      const now = Date.now()
+      lastArrival = now
+      const sending = release(engine.push(readingsOf(msg, now).map(reading => eventOf(reading, now))))
+      if (msg.delivery === undefined) return sending
+      return Promise.all([sending, deliveries.acknowledge(msg.delivery)]).then(() => undefined)
+    },
+    stop: () => clearInterval(ticking),
+    close: removed => (removed ? state.remove() : state.write(engine.snapshot())),
+  }
+})
+
+/** An engine whose arrival clock runs. */
+function started(engine: WindowEngine): WindowEngine {
+  engine.tick(Date.now())
+  return engine
+}
+
+function eventOf({ device, time, values, arrived, seq }: Reading, now: number): WindowEvent {
+  return { key: device, time, values, arrival: arrived ?? now, ...(seq !== undefined && { seq }) }
+}
+
+const messageOf = ({ key = '', time, values, arrival, seq }: WindowEvent): NewMsg => ({
+  payload: values,
+  device: key,
+  time,
+  ...(arrival !== undefined && { arrived: arrival }),
+  ...(seq !== undefined && { seq }),
+})
+
+const readingOf = ({ key, end, values }: Result): Reading => ({ device: key, time: end, values })
+
+function messagesOf(results: Result[], { output, form }: WindowNodeConfig): NewMsg[] {
+  if (output === 'array') return [{ payload: form === 'readings' ? results.map(readingOf) : results }]
+  return results.map(result => ({
+    payload: form === 'readings' ? result.values : result,
+    device: result.key,
+    time: result.end,
+  }))
+}
