@@ -66,9 +66,8 @@ export class Fleet {
     this.#reportLater()
   }
 
-  /** SIMULATOR_CONFIG_INVALID for an unknown device. Devices are added and taken away at the end of the numbers. */
+  /** `device` limits `parameters` only; SIMULATOR_CONFIG_INVALID if it is unknown. Devices are added and taken away at the end of the numbers. */
   async set(change: FleetChange): Promise<void> {
-    if (change.device !== undefined && !change.parameters) return
     if (change.parameters) this.#setParameters(change.parameters, change.device)
     if (change.speed !== undefined) this.#options.speed = change.speed
     if (change.intervalMs !== undefined) {
