@@ -32,8 +32,7 @@ export function readCertificate(input: string | Uint8Array): CertificateFacts {
   const der = derOf(input, { label: 'CERTIFICATE', maxBytes: maxCertificateBytes, code: 'CRED_INVALID' })
   try {
     const certificate = new X509Certificate(der)
-    // the parser stops after the first structure; what follows would be in the fingerprint but nowhere else
-    if (certificate.raw.length !== der.length) throw new RangeError('bytes follow the certificate')
+    // also refuses bytes behind the certificate, which would be in the fingerprint but nowhere else
     const [tbs] = membersOf(readDer(der))
     const names = commonNamesOf(membersOf(tbs)[5])
     const publicKey = certificate.publicKey

@@ -31,43 +31,45 @@ export function keyIdOf(spki: Buffer): Buffer {
   return createHash('sha1').update(key!.content.subarray(1)).digest()
 }
 
-const keyAlgorithms = { '1.2.840.10045.2.1': 'ec', '1.2.840.113549.1.1.1': 'rsa' } as const
-const encodedAlgorithms = Object.entries(keyAlgorithms).map(([id, kind]) => ({ der: oid(id), kind }))
-const hint = 'accepted are EC P-256 and P-384, and RSA of 2048 to 4096 bits'
+/** How the DER of every accepted EC key begins: named curve, uncompressed point (RFC 5480, 2.2); only the coordinates follow. */
+const ecHeaders = [
+  { header: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'), coordinates: 64 },
+  { header: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'), coordinates: 96 },
+]
+const rsaEncryption = oid('1.2.840.113549.1.1.1')
+const hint = 'accepted are EC P-256 and P-384 with a named curve and an uncompressed point, and RSA of 2048 to 4096 bits'
 
 /**
  * The accepted public key in a SubjectPublicKeyInfo: EC P-256 or P-384 by name and uncompressed, RSA 2048-4096 with e >= 65537; else PKI_KEY_REFUSED.
  * `spki` is its one canonical form, so that a key cannot hide from a comparison behind another encoding.
  */
 export function readPublicKey(der: Buffer): { publicKey: KeyObject; spki: Buffer } {
-  let publicKey: KeyObject
+  const isEc = ecHeaders.some(
+    ({ header, coordinates }) => der.length === header.length + coordinates && header.equals(der.subarray(0, header.length)),
+  )
   try {
-    const [algorithm] = slices(slices(der)[0]!.content)
-    const [id, parameters] = slices(algorithm!.content)
-    const kind = encodedAlgorithms.find(known => known.der.equals(id!.raw))?.kind
-    if (!kind) throw new LoomError('PKI_KEY_REFUSED', 'another algorithm', { hint })
-    if (kind === 'ec' && parameters?.tag !== 0x06) throw new LoomError('PKI_KEY_REFUSED', 'a curve without name', { hint })
-    publicKey = createPublicKey({ key: der, format: 'der', type: 'spki' })
+    if (!isEc && !isRsa(der)) throw new LoomError('PKI_KEY_REFUSED', 'another algorithm, curve or form of point', { hint })
+    const publicKey = createPublicKey({ key: der, format: 'der', type: 'spki' })
+    if (isEc) return { publicKey, spki: Buffer.from(der) }
+    checkRsa(publicKey)
+    return { publicKey, spki: spkiOf(publicKey) }
   } catch (cause) {
     if (cause instanceof LoomError) throw cause
     throw new LoomError('PKI_KEY_REFUSED', 'the public key cannot be read', { cause, hint })
   }
-  checkPublicKey(publicKey)
-  const spki = spkiOf(publicKey)
-  const [, point] = slices(slices(spki)[0]!.content)
-  if (publicKey.asymmetricKeyType === 'ec' && point!.content[1] !== 0x04)
-    throw new LoomError('PKI_KEY_REFUSED', 'a compressed point', { hint: 'send the point uncompressed (RFC 5480, 2.2)' })
-  return { publicKey, spki }
 }
 
-function checkPublicKey(key: KeyObject): void {
-  const { namedCurve, modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
-  const kind = key.asymmetricKeyType
-  if (kind === 'ec' && (namedCurve === 'prime256v1' || namedCurve === 'secp384r1')) return
-  if (kind === 'rsa' && modulusLength >= 2048 && modulusLength <= 4096 && publicExponent >= 65537n) return
-  const detail =
-    kind === 'rsa' ? `RSA of ${modulusLength} bits, exponent ${publicExponent}` : `${kind} ${namedCurve ?? ''}`.trim()
-  throw new LoomError('PKI_KEY_REFUSED', detail.slice(0, 100), { hint })
+function isRsa(der: Buffer): boolean {
+  const [algorithm] = slices(slices(der)[0]!.content)
+  return slices(algorithm!.content)[0]!.raw.equals(rsaEncryption)
+}
+
+function checkRsa({ asymmetricKeyDetails = {} }: KeyObject): void {
+  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails
+  if (modulusLength >= 2048 && modulusLength <= 4096 && publicExponent >= 65537n) return
+  throw new LoomError('PKI_KEY_REFUSED', `RSA of ${modulusLength} bits, exponent ${String(publicExponent).slice(0, 20)}`, {
+    hint,
+  })
 }
 
 const oids = { ecdsa: '1.2.840.10045.4.3.', rsa: '1.2.840.113549.1.1.' }
