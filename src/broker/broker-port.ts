@@ -101,8 +101,11 @@ export interface InboundPublish {
   will: boolean
 }
 
-/** Whether an accepted publish is routed on to subscribers as it stands, or ends here. */
-export type PublishOutcome = 'route' | 'sink' | 'close'
+/**
+ * What becomes of a publish: `route` goes on to subscribers (its retain flag cleared), `retain` also keeps it as the topic's retained message,
+ * `sink` ends here, `refuse` ends here too and counts as refused (over 100 a minute close the connection), `close` closes at once, without PUBACK.
+ */
+export type PublishOutcome = 'route' | 'retain' | 'sink' | 'refuse' | 'close'
 
 export type DisconnectReason =
   | 'CLIENT_INITIATED_DISCONNECT'
@@ -120,7 +123,7 @@ export type DisconnectReason =
 export interface BrokerGate {
   connect(hello: ConnectHello): Promise<Admission>
   /**
-   * One PUBLISH in arrival order of its connection (for a will: `connection` may be undefined after a restart, with `willOf` naming the session).
+   * One PUBLISH in arrival order of its connection (a will left by a crash comes at the next start, with the connection as it was).
    * The PUBACK leaves only once `acknowledge()` was called, and after those of earlier publishes. `acknowledge(error)`: it never leaves; the
    * connection is closed so that the device repeats.
    */

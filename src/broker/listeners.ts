@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
+import { LoomError } from '../errors.ts'
+import type { ListenerOptions, Listening, TlsMaterial } from './broker-port.ts'
+import type { ConnectRate } from './connect-rate.ts'
+import type { Origin } from './link.ts'
+import { peerCertificateOf } from './peer-certificate.ts'
+import { secureContextOf, tlsOptionsOf } from './tls-context.ts'
+import { webSocketFront } from './websocket-front.ts'
+
+const backlog = 4096
+
+export interface ListenerParts {
+  tls?: TlsMaterial | undefined
+  rate: ConnectRate
+  maxFrameBytes: number
+  /** A byte stream of MQTT. */
+  accept(conn: Duplex, origin: Origin): void
+  /** A socket that never got as far. */
+  refused(remoteAddress: string, reason: string): void
+}
+
+export interface OpenListener {
+  listening: Listening
+  setTls(material: TlsMaterial): void
+  /** New keys for session tickets: what was sealed with older ones needs a full handshake. */
+  rotateTickets(): void
+  /** No more accepts. */
+  stop(): void
+  /** Closes what is still connected. */
+  close(): void
+}
+
+/** Opens one listener. Never rejects: what went wrong is in `listening`. */
+export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<OpenListener> {
+  const sockets = new Set<Socket>()
+  const { kind, host, port } = options
+  const secure = kind === 'mqtts' || kind === 'wss'
+  let server: Server | undefined
+  let tls: TlsServer | undefined
+
+  const originOf = (socket: Socket): Origin => ({
+    listener: kind,
+    remoteAddress: socket.remoteAddress ?? '',
+    certificate: secure ? peerCertificateOf(socket as TLSSocket) : undefined,
+  })
+  const web =
+    kind === 'ws' || kind === 'wss'
+      ? webSocketFront({ maxFrameBytes: parts.maxFrameBytes, accept: (conn, socket) => parts.accept(conn, originOf(socket)) })
+      : undefined
+  const take = (socket: Socket): void => (web ? web.open(socket) : parts.accept(socket, originOf(socket)))
+
+  try {
+    refusePlaintext(options)
+    if (secure) {
+      if (!parts.tls) throw new LoomError('HUB_CONFIG_INVALID', `the ${kind} listener has no server certificate`)
+      tls = createTlsServer(tlsOptionsOf(parts.tls), take)
+      tls.on('tlsClientError', (error, socket) => parts.refused(socket.remoteAddress ?? '', `TLS handshake: ${error.message}`))
+    }
+    server = createServer({ pauseOnConnect: secure, allowHalfOpen: !tls, noDelay: true, keepAlive: true }, socket => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      socket.on('error', () => {})
+      if (tls) parts.rate.admit(socket, () => tls!.emit('connection', socket))
+      else take(socket)
+    })
+    await listen(server, options)
+    return {
+      listening: { ...options, port: (server.address() as AddressInfo).port, state: 'open' },
+      setTls: material => tls?.setSecureContext(secureContextOf(material)),
+      rotateTickets: () => tls?.setTicketKeys(randomBytes(48)),
+      stop: () => void server!.close(),
+      close() {
+        web?.close()
+        for (const socket of sockets) socket.destroy()
+      },
+    }
+  } catch (thrown) {
+    server?.close()
+    const error =
+      thrown instanceof LoomError ? thrown : new LoomError('HUB_CONFIG_INVALID', `${kind} ${host}:${port}`, { cause: thrown })
+    return failedListener(options, error)
+  }
+}
+
+export const failedListener = (options: ListenerOptions, { code, message }: LoomError): OpenListener => ({
+  listening: { ...options, state: 'failed', error: { code, message } },
+  setTls() {},
+  rotateTickets() {},
+  stop() {},
+  close() {},
+})
+
+const listen = (server: Server, { kind, host, port }: ListenerOptions): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'it is in use' : error.message
+      reject(new LoomError('BROKER_PORT_TAKEN', `${kind} ${host}:${port}: ${why}`, { cause: error, hint: 'choose another port' }))
+    })
+    server.listen({ host, port, backlog }, () => {
+      server.removeAllListeners('error')
+      // An accept may fail later (no more file descriptors); the listener goes on.
+      server.on('error', () => {})
+      resolve()
+    })
+  })
+
+function refusePlaintext({ kind, host, port, allowPlaintext }: ListenerOptions): void {
+  if ((kind === 'mqtt' || kind === 'ws') && !allowPlaintext && !isLoopback(host))
+    throw new LoomError('BROKER_PLAINTEXT', `${kind} ${host}:${port}`, {
+      hint: 'use mqtts or wss, listen on 127.0.0.1, or allow it',
+    })
+}
+
+/** Names are not resolved: only what is certainly this machine counts. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
