@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
 import type { StateStore, Stored, Write } from '../storage/state-store.ts'
+import { isDeviceId } from './device-id.ts'
 import type { Credential, Identity } from './identity.ts'
 import { Lru } from './lru.ts'
 
@@ -49,7 +50,9 @@ export class IdentityStore {
   }
 
   /** Shared with others who asked: not to be changed. */
-  find(id: string): Promise<StoredIdentity | undefined> {
+  async find(id: string): Promise<StoredIdentity | undefined> {
+    // client ids and user names come from strangers: what cannot be an id asks the store nothing
+    if (!isDeviceId(id)) return undefined
     return this.#read(this.#identities, identitiesColl, id, stored => stored as StoredIdentity)
   }
 

@@ -6,6 +6,9 @@ import type { Credential } from './identity.ts'
 import type { Passwords } from './password.ts'
 import type { Sealer } from './seal.ts'
 
+/** Without `?`, behind which a CONNECT carries parameters. */
+export const isUsername = (text: string): boolean => /^[^\p{Cc}?]{1,128}$/u.test(text)
+
 export interface CredentialParts {
   sealer: Sealer
   authority: Authority
@@ -45,7 +48,7 @@ export async function newCredential(parts: CredentialParts, id: string, request:
     }
     case 'password': {
       const username = request.username ?? id
-      if (!/^[^\p{Cc}?]{1,128}$/u.test(username))
+      if (!isUsername(username))
         throw new LoomError('CRED_INVALID', 'user name', { hint: 'it has 1 to 128 characters, no control characters and no ?' })
       const password = request.password ?? parts.random(18).toString('base64url')
       if (password.length < 8 || password.length > 256)

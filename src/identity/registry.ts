@@ -6,7 +6,7 @@ import { checkDeviceId } from './device-id.ts'
 import { type Credential, type Identity, type IdentityView, revoked, viewOf } from './identity.ts'
 import { type Claim, claimsOf, IdentityStore, isConflict, type StoredIdentity } from './identity-store.ts'
 import { LastUsed, usesColl } from './last-used.ts'
-import { newCredential } from './new-credential.ts'
+import { isUsername, newCredential } from './new-credential.ts'
 import { createPasswords } from './password.ts'
 import type { Sealer } from './seal.ts'
 
@@ -256,7 +256,7 @@ export async function openRegistry(o: {
     },
     async findByUsername(username) {
       const own = (await identities.find(username))?.doc
-      if (own) return own
+      if (own || !isUsername(username)) return own
       const claim = await identities.claim(`user:${username}`)
       return claim && (await identities.find(claim.deviceId))?.doc
     },

@@ -309,6 +309,17 @@ describe('registry', () => {
     assert.equal(counts.reads, 1)
   })
 
+  it('names that nothing can have ask the store nothing', async () => {
+    const { store, counts } = await countedStore()
+    const { registry } = await houseOf({ store })
+    counts.reads = 0
+    for (const name of ['', '#?', 'a b?c', '\0', 'x'.repeat(60_000)]) {
+      assert.equal(await registry.find(name), undefined)
+      assert.equal(await registry.findByUsername(name), undefined)
+    }
+    assert.equal(counts.reads, 0)
+  })
+
   it('what was read before a change is not remembered after it', async () => {
     const { store } = await countedStore()
     let held: (() => void) | undefined
