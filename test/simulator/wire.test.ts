@@ -120,6 +120,11 @@ describe('simulator on the wire', function () {
         'out of order',
       )
 
+      for (const { seq, amount } of logged('reorder')) {
+        const ahead = new Set(seqs.slice(0, seqs.indexOf(seq)).filter(earlier => earlier > seq))
+        assert.equal(ahead.size, amount, 'readings that went ahead')
+      }
+
       const skewed = new Set(seqsOf('skew'))
       const origin = bodies.find(body => !skewed.has(body.seq))!
       for (const { seq, time } of bodies) {
