@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import helper from 'node-red-node-test-helper'
+import hubNode from '../../nodes/hub/hub.ts'
+import { LoomError } from '../../src/errors.ts'
+import type { HubOptions } from '../../src/hub/hub.ts'
+import { hubOptionsOf } from '../../src/nodered/hub-options.ts'
+import { hubs, setHubStarter } from '../../src/nodered/hubs.ts'
+import { fakeHub } from '../fake-hub.ts'
+import { unload } from '../flow.ts'
+import { until } from '../until.ts'
+
+const config = {
+  id: 'h',
+  type: 'loom-hub',
+  name: 'Works',
+  hubId: 'works',
+  store: 'sqlite',
+  broker: 'embedded',
+  host: '127.0.0.1',
+  listeners: [{ kind: 'mqtt', host: '', port: 0 }],
+  hubNames: '',
+  publicHost: '',
+  dataDir: '',
+  limits: { journalBytes: '' },
+}
+
+describe('loom-hub', () => {
+  afterEach(unload)
+
+  it('starts a hub with its settings, users or not, and the key of its credentials', async () => {
+    const asked: HubOptions[] = []
+    setHubStarter(async options => {
+      asked.push(options)
+      return fakeHub()
+    })
+    helper.settings({ userDir: '/user' } as never)
+    await helper.load(hubNode as never, [config] as never, { h: { key: 'secret' } } as never)
+    await until(() => asked.length)
+    assert.deepEqual(asked, [
+      {
+        hubId: 'works',
+        name: 'Works',
+        dataDir: '/user/thingloom/works',
+        store: 'sqlite',
+        broker: 'embedded',
+        listeners: [{ kind: 'mqtt', host: '127.0.0.1', port: 0 }],
+        limits: {},
+        key: 'secret',
+      },
+    ])
+  })
+
+  it('keeps the same hub over a redeploy of the whole flow', async () => {
+    let starts = 0
+    const hub = fakeHub()
+    setHubStarter(async () => {
+      starts++
+      return hub
+    })
+    await helper.load(hubNode as never, [config] as never)
+    await hubs.of('h')
+    const again = [config, { id: 't', type: 'tab' }]
+    await helper.setFlows(again as never, 'full')
+    assert.equal((await hubs.of('h')).hub, hub)
+    assert.equal(starts, 1)
+    assert.equal(hub.closed, false)
+  })
+
+  it('ends the old hub before it starts one with other settings', async () => {
+    const made: ReturnType<typeof fakeHub>[] = []
+    setHubStarter(async () => {
+      assert.ok(made.every(hub => hub.closed))
+      made.push(fakeHub())
+      return made.at(-1)!
+    })
+    await helper.load(hubNode as never, [config] as never)
+    await hubs.of('h')
+    await helper.setFlows([{ ...config, name: 'Other' }] as never, 'full')
+    await hubs.of('h')
+    assert.equal(made.length, 2)
+  })
+
+  it('tells why a hub cannot start', async () => {
+    setHubStarter(async () => {
+      throw new LoomError('STORE_LOCKED')
+    })
+    await helper.load(hubNode as never, [config] as never)
+    await assert.rejects(hubs.of('h'), { code: 'STORE_LOCKED' })
+    await until(() => helper.log().args.some(([entry]: any[]) => /already uses this data folder/.test(String(entry.msg))))
+  })
+
+  it('refuses a second hub node with the same id', async () => {
+    setHubStarter(async () => fakeHub())
+    await helper.load(hubNode as never, [config, { ...config, id: 'h2' }] as never)
+    await hubs.of('h')
+    await assert.rejects(hubs.of('h2'), { code: 'HUB_ID_TAKEN' })
+  })
+
+  it('leaves an empty port to the hub to refuse, not to the system to choose', () => {
+    const { listeners } = hubOptionsOf({ hubId: 'a', listeners: [{ kind: 'mqtt', port: '' }] }, {})
+    assert.ok(Number.isNaN(listeners[0]!.port))
+  })
+})
