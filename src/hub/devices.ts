@@ -31,6 +31,7 @@ export interface DevicesParts {
 /** Registry, entity store, twin and connection of a device behind one face. */
 export function createDevices(parts: DevicesParts): DevicesApi {
   const { registry, state, presence, now, emit } = parts
+  const registering = new Set<string>()
 
   const view = async (identity: IdentityView, entity?: Entity): Promise<DeviceView> => {
     const { tags = {}, attributes = {} } = entity ?? (await state.get<Entity>(devicesColl, identity.id))?.doc ?? {}
@@ -47,23 +48,35 @@ export function createDevices(parts: DevicesParts): DevicesApi {
     async register({ id, credentials, tags = {}, attributes = {}, desired = {}, enabled = true, by }) {
       const entity: Entity = { tags: objectOf(tags, 'tags'), attributes: stringsOf(attributes) }
       const twin = newTwin({ deviceId: id, name: '', desired, now: now() })
-      // The identity comes last: only with it does the device exist, so a crash before leaves nothing that can connect or be listed.
-      await registry.check(id)
-      await state.tx(
-        [
-          { op: 'put', coll: devicesColl, id, doc: entity },
-          { op: 'put', coll: twinsColl, id: `${id}|`, doc: twin },
-        ],
-        by === undefined ? {} : { by },
-      )
-      const { identity, secrets } = await registry.register({
-        id,
-        enabled,
-        ...(credentials && { credential: credentials }),
-        ...(by !== undefined && { by }),
-      })
-      tell(id, 'created')
-      return { device: await view(identity, entity), ...(secrets && { secrets }) }
+      if (registering.has(id)) throw new LoomError('IDENTITY_EXISTS', id)
+      registering.add(id)
+      try {
+        await registry.check(id)
+        // The identity comes last: only with it does the device exist, so a crash before leaves nothing that can connect or be listed.
+        const documents = [
+          { coll: devicesColl, id, doc: entity },
+          { coll: twinsColl, id: `${id}|`, doc: twin },
+        ]
+        await state.tx(
+          documents.map(document => ({ op: 'put', ...document })),
+          by === undefined ? {} : { by },
+        )
+        try {
+          const { identity, secrets } = await registry.register({
+            id,
+            enabled,
+            ...(credentials && { credential: credentials }),
+            ...(by !== undefined && { by }),
+          })
+          tell(id, 'created')
+          return { device: await view(identity, entity), ...(secrets && { secrets }) }
+        } catch (error) {
+          await state.tx(documents.map(({ coll, id }) => ({ op: 'delete', coll, id })))
+          throw error
+        }
+      } finally {
+        registering.delete(id)
+      }
     },
 
     get: async ({ id }) => view(await found(id)),

@@ -72,7 +72,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       sealer,
       now,
       sasClockSkewS: limits.sasClockSkewS,
-      ...(options.hubNames?.length && { hubNames: options.hubNames }),
+      ...(options.hubNames?.length && { hubNames: names }),
       clientIdMode: 'owned',
     })
     if (options.store !== 'memory') await publishFile(join(dataDir, 'ca.pem'), authority.rootPem)
