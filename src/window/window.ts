@@ -61,7 +61,7 @@ class Engine implements WindowEngine {
   }
 
   #accept(event: WindowEvent, out: Closed[]): void {
-    const { byArrival, earlyMs, earlyPolicy, lateArrivalMs, latePolicy, lateMs, lateByTime, dedupe } = this.#plan
+    const { byArrival, earlyMs, earlyPolicy, lateArrivalMs, latePolicy, lateMs, lateByTime, dedupe, shift } = this.#plan
     const { counts } = this.#book
     const arrival = Number.isFinite(event?.arrival) ? Math.floor(event.arrival!) : this.#clock
     let time = Math.floor((byArrival ? arrival : event?.time) as number)
@@ -93,7 +93,9 @@ class Engine implements WindowEngine {
     }
     const scope = known?.scope ?? this.#shared ?? newScope(this.#floor)
     if (known && !this.#shared) this.#settle(scope)
-    let start = this.#closer.startOf(time)
+    // most events go where the key's last one went
+    const last = known?.pane
+    let start = last && time - shift >= last.start && time - shift < last.end ? last.start : this.#closer.startOf(time)
     if (lateByTime ? time < scope.w : scope.w >= this.#closer.closeAt(start) + lateMs) {
       if (!this.#book.apply(latePolicy, event, 'late', scope.w - time)) return
       time = scope.w
@@ -203,7 +205,7 @@ class Engine implements WindowEngine {
     if (this.#plan.idleMs === 0 || this.#plan.watermark === 'manual') return this.#results([])
     const first = this.#firstTick === undefined
     this.#firstTick ??= this.#clock
-    if (this.#shared) return this.#sweepAll(scope => this.#settle(scope))
+    if (this.#shared) return this.#sweepAll(scope => this.#settle(scope, true))
     if (first) for (const state of this.#keys.values()) this.#schedule(state)
     return this.#tickKeys(this.#clock)
   }
@@ -215,20 +217,20 @@ class Engine implements WindowEngine {
       const state = entry.item
       if (state.due !== entry.due || this.#keys.get(state.key) !== state) continue
       state.due = Number.POSITIVE_INFINITY
-      this.#settle(state.scope)
+      this.#settle(state.scope, true)
       this.#close(state.scope, state, out)
       if (!this.#forget(state)) this.#reschedule(state, now)
     }
     return this.#results(out.sort(inOrder))
   }
 
-  /** Without input for `idleMs` event time goes on with the arrival clock. */
-  #settle(scope: Scope): void {
+  /** Without input for `idleMs` event time goes on with the arrival clock; done late, but with the outcome of the last tick. */
+  #settle(scope: Scope, ticking = false): void {
     const { idleMs, idleRule, outOfOrderMs, lateArrivalMs = 0 } = this.#plan
     const last = scope.lastArrival ?? this.#firstTick
     if (idleMs === 0 || this.#clock === undefined || last === undefined || scope.maxTime === Number.NEGATIVE_INFINITY) return
-    // only a tick since the last event makes idle
-    if (scope.settledAt === this.#clock) return
+    // only a tick since the last event counts
+    if (scope.settledAt === this.#clock && !ticking) return
     scope.settledAt = this.#clock
     const idle = this.#clock - last
     if (idle < idleMs) return

@@ -10,7 +10,9 @@ const aggregates: WindowConfig['aggregates'] = [
   { name: 'n', fn: 'count' },
   { name: 'nx', fn: 'count', field: 'x' },
   { name: 'all', fn: 'last', field: '*' },
-  ...['sum', 'avg', 'min', 'max', 'range', 'stddev', 'stddevp', 'variance', 'variancep', 'first', 'last', 'span'].flatMap(fn => [
+  ...(
+    ['sum', 'avg', 'min', 'max', 'range', 'stddev', 'stddevp', 'variance', 'variancep', 'first', 'last', 'span'] as const
+  ).flatMap(fn => [
     { name: fn, fn, field: 'x' },
     { name: `${fn}Deep`, fn, field: 'o.y' },
   ]),
@@ -58,7 +60,7 @@ function stepsOf(next: () => number, json = false): Step[] {
     time: now - 1000 + Math.floor((next() - 0.7) * 60) + (next() < 0.03 ? 300 : 0),
     values: { x: x(), o: next() < 0.2 ? null : { y: x() } },
     id: Math.floor(next() * 40),
-    ...(next() < 0.5 && { arrival: now - 1000 + Math.floor(next() * 10) }),
+    ...(next() < 0.5 && { arrival: now - 1000 + Math.floor(next() * 70) - 60 }),
   })
   while (steps.length < 80) {
     now += Math.floor(next() * next() * 40)
@@ -98,10 +100,13 @@ function same(found: Result[], expected: Result[], about: string): void {
     }
 }
 
-describe('tumbling windows under random configurations, disorder and clocks', () => {
+describe('tumbling windows under random configurations, disorder and clocks', function () {
+  // a slow machine may need more than the usual limit
+  this.timeout(60_000)
+
   it('equal a naive recomputation, counts included', () => {
     let results = 0
-    for (let seed = 1; seed <= 250; seed++) {
+    for (let seed = 1; seed <= 150; seed++) {
       const next = random(seed)
       const config = configOf(next)
       const [engine, naive] = [createWindow(config), new Naive(config)]
@@ -115,11 +120,11 @@ describe('tumbling windows under random configurations, disorder and clocks', ()
       assert.deepEqual([trimmed, gap, invalid], [0, 0, 0])
       assert.equal(engine.takeLate().length, naive.counts.output)
     }
-    assert.ok(results > 4000, `${results}`)
+    assert.ok(results > 3000, `${results}`)
   })
 
   it('go on identically from a snapshot taken anywhere', () => {
-    for (let seed = 1; seed <= 100; seed++) {
+    for (let seed = 1; seed <= 60; seed++) {
       const next = random(seed)
       const config = configOf(next)
       const steps = stepsOf(next, true)
@@ -153,7 +158,7 @@ describe('tumbling windows under random configurations, disorder and clocks', ()
   })
 
   it('never give one id two contents', () => {
-    for (let seed = 1; seed <= 100; seed++) {
+    for (let seed = 1; seed <= 60; seed++) {
       const next = random(seed)
       const engine = createWindow(configOf(next))
       const ids = stepsOf(next).flatMap(step => run(engine, step).map(r => r.id))
