@@ -67,7 +67,7 @@ function reply(response: Response, route: Route, { status = 200, body, text, str
   response.status(status)
   response.set('Cache-Control', route.secret ? 'no-store' : 'no-cache')
   if (etag) response.set('ETag', `"${etag}"`)
-  if (text) response.type(text.type).send(text.text)
+  if (text) response.set('Content-Type', text.type).end(text.text)
   else if (body === undefined) response.end()
   else response.json(body)
 }

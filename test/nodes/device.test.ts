@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import device from '../../nodes/device/device.ts'
+import { type FakeHub, fakeHub } from '../fake-hub.ts'
+import { flow, unload } from '../flow.ts'
+
+const config = { type: 'loom-device', action: 'get', credential: 'sas', revokeOld: false }
+
+describe('loom-device', () => {
+  let hub: FakeHub
+  beforeEach(() => {
+    hub = fakeHub()
+  })
+  afterEach(unload)
+  const open = (more: object = {}) => flow(device, { ...config, ...more }, { hub })
+
+  it('creates a device; its secrets come once, on output 2 alone', async () => {
+    const { send, outputs, seen } = await open({ action: 'create' })
+    const [made, secrets] = [outputs(1), outputs(1, 1)]
+    send({ payload: { id: 'd1', tags: { site: 'a' } }, kept: 1 })
+    const [record] = await made
+    assert.equal(record!.payload.id, 'd1')
+    assert.deepEqual(record!.payload.tags, { site: 'a' })
+    assert.equal(record!.kept, 1)
+    const [secret] = await secrets
+    assert.equal(secret!.payload.primaryKey, 'secret-c1')
+    assert.equal(secret!.device, 'd1')
+    assert.equal(secret!.kept, undefined)
+    assert.doesNotMatch(JSON.stringify(seen(0)), /secret-c1/)
+  })
+
+  it('creates none without being told which credential, if that is the choice', async () => {
+    const { send, outputs, seen } = await open({ action: 'create', credential: 'none' })
+    const made = outputs(1)
+    send({ payload: 'd1' })
+    assert.deepEqual((await made)[0]!.payload.credentials, [])
+    assert.equal(seen(1).length, 0)
+  })
+
+  it('looks up, changes, disables, enables and deletes the device of the message', async () => {
+    await hub.devices.register({ id: 'd1' })
+    const { send, outputs } = await open()
+    const five = outputs(5)
+    send({ device: 'd1' })
+    send({ device: 'd1', action: 'update', payload: { tags: { a: 1 } } })
+    send({ device: 'd1', action: 'disable', payload: { reason: 'lost' } })
+    send({ device: 'd1', action: 'enable' })
+    send({ device: 'd1', action: 'delete' })
+    const [got, changed, off, on, gone] = (await five).map(({ payload }) => payload)
+    assert.equal(got.id, 'd1')
+    assert.deepEqual(changed.tags, { a: 1 })
+    assert.deepEqual([off.enabled, off.reason], [false, 'lost'])
+    assert.equal(on.enabled, true)
+    assert.deepEqual(gone, { id: 'd1', deleted: true })
+  })
+
+  it('lists by query, page by page', async () => {
+    for (const id of ['a1', 'a2', 'b1']) await hub.devices.register({ id })
+    const { send, outputs } = await open({ action: 'list' })
+    const two = outputs(2)
+    send({ query: 'a' })
+    send({ query: { limit: 2 } })
+    const [byPrefix, page] = await two
+    assert.deepEqual(
+      byPrefix!.payload.map(({ id }: { id: string }) => id),
+      ['a1', 'a2'],
+    )
+    assert.equal(page!.next, 'a2')
+  })
+
+  it('does an array item by item and reports each on output 3', async () => {
+    await hub.devices.register({ id: 'd2' })
+    const { send, outputs } = await open({ action: 'create' })
+    const [made, secrets, rows] = [outputs(1), outputs(1, 1), outputs(1, 2)]
+    send({ payload: ['d1', { id: 'd2' }, { id: 'd3', credentials: { kind: 'password' } }] })
+    const [done] = await made
+    assert.deepEqual(
+      done!.payload.map(({ id }: { id: string }) => id),
+      ['d1', 'd3'],
+    )
+    const results = (await rows)[0]!.payload
+    assert.deepEqual(
+      results.map(({ id, ok, error }: any) => [id, ok, error?.code]),
+      [
+        ['d1', true, undefined],
+        ['d2', false, 'IDENTITY_EXISTS'],
+        ['d3', true, undefined],
+      ],
+    )
+    assert.deepEqual(done!.results, results)
+    assert.deepEqual(
+      (await secrets)[0]!.payload.map((secret: any) => [secret.device, secret.kind]),
+      [
+        ['d1', 'sas'],
+        ['d3', 'password'],
+      ],
+    )
+  })
+
+  it('renews a credential and revokes the old ones of its kind if asked to', async () => {
+    await hub.devices.register({ id: 'd1', credentials: { kind: 'sas' } })
+    await hub.identity.addCredential({ id: 'd1', credential: { kind: 'x509' } })
+    const { send, outputs } = await open({ action: 'rotate', credential: 'sas', revokeOld: true })
+    const [done, secrets] = [outputs(1), outputs(1, 1)]
+    send({ device: 'd1' })
+    assert.deepEqual(
+      (await done)[0]!.payload.credentials.map(({ cid, status }: any) => [cid, status]),
+      [
+        ['c1', 'revoked'],
+        ['c2', 'active'],
+        ['c3', 'active'],
+      ],
+    )
+    assert.equal((await secrets)[0]!.payload.cid, 'c3')
+  })
+
+  it('adds and revokes single credentials', async () => {
+    await hub.devices.register({ id: 'd1' })
+    const { send, outputs } = await open({ action: 'credential', credential: 'none' })
+    const two = outputs(2)
+    send({ device: 'd1', payload: { credential: { kind: 'sas' } } })
+    send({ device: 'd1', action: 'revoke', payload: { cid: 'c1' } })
+    const [, revoked] = await two
+    assert.equal(revoked!.payload.credentials[0].status, 'revoked')
+  })
+
+  it('hands the errors of a single device to a Catch node', async () => {
+    const { send, error } = await open()
+    for (const [msg, code] of [
+      [{}, 'READING_DEVICE'],
+      [{ device: 'no' }, 'IDENTITY_NOT_FOUND'],
+      [{ device: 'd1', action: 'explode' }, 'NODE_CONFIG'],
+      [{ device: 'd1', action: 'toString' }, 'NODE_CONFIG'],
+      [{ device: 'd1', action: 'revoke' }, 'CRED_NOT_FOUND'],
+    ] as const) {
+      const failed = error()
+      send(msg)
+      assert.equal((await failed).code, code)
+    }
+  })
+})
