@@ -22,6 +22,8 @@ export interface ConnectionPorts {
   random: () => number
   open: OpenLink
   pacer: Pacer
+  /** Bounds how many devices connect at a time: a hub that is slower than the pacer is not overrun. */
+  slot: <T>(work: () => Promise<T>) => Promise<T>
   endpoint: () => Endpoint
   /** `renew`: the hub refused the one given before. */
   credential: (renew: boolean) => Promise<DeviceCredential>
@@ -48,6 +50,7 @@ export class DeviceConnection {
   #pending: { emission: Emission; resent: boolean }[] = []
   readonly #inFlight = new Set<Emission[]>()
   #drained: (() => void) | undefined
+  #decided: (() => void) | undefined
 
   constructor(o: { id: string; topic: string; inFlight: number; backlog: number; ports: ConnectionPorts }) {
     this.#id = o.id
@@ -91,6 +94,7 @@ export class DeviceConnection {
     }
     const wasUp = this.#state === 'up'
     this.#state = 'stopped'
+    this.#decided?.()
     this.#cancel?.()
     if (wasUp) this.#ports.counters.connected--
     await this.#link?.close(wasUp && !this.#inFlight.size)
@@ -98,17 +102,22 @@ export class DeviceConnection {
 
   #connectAfter(ms: number): void {
     this.#state = 'waiting'
-    this.#cancel = this.#ports.clock.after(ms, () => this.#ports.pacer.run(() => void this.#connect()))
+    this.#cancel = this.#ports.clock.after(ms, () => this.#ports.pacer.run(() => void this.#ports.slot(() => this.#connect())))
   }
 
+  /** One attempt; resolves when it is decided. */
   async #connect(): Promise<void> {
     if (this.#state !== 'waiting') return
     this.#state = 'connecting'
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#decided = resolve
     try {
       const renew = this.#renew
       this.#renew = false
       const credential = await this.#ports.credential(renew)
-      if (this.#connecting()) this.#open(credential)
+      if (!this.#connecting()) return
+      this.#open(credential)
+      await promise
     } catch (thrown) {
       this.#failed(thrown instanceof Error ? thrown.message : String(thrown))
     }
@@ -127,6 +136,7 @@ export class DeviceConnection {
         up: () => {
           if (this.#state !== 'connecting') return
           this.#state = 'up'
+          this.#decided?.()
           counters.connected++
           if (this.#everUp) counters.reconnects++
           else firstUp()
@@ -134,6 +144,7 @@ export class DeviceConnection {
           this.#pump()
         },
         down: ({ refused, message }) => {
+          this.#decided?.()
           if (this.#state === 'stopped') return
           this.#renew = refused && !this.#everUp // once admitted, a refusal is somebody's decision
           if (this.#state === 'up') this.#lost()

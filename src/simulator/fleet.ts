@@ -7,7 +7,7 @@ import type { FaultKind, FaultSpec } from './fault-spec.ts'
 import type { FaultLog } from './faults.ts'
 import type { Endpoint, OpenLink } from './link.ts'
 import { deviceIdOf, type FleetChange, parametersOf, type SimulatorOptions } from './options.ts'
-import { type Clock, Pacer } from './pacer.ts'
+import { type Clock, Pacer, sideBySide } from './pacer.ts'
 import type { Recording } from './recording.ts'
 import { Schedule } from './schedule.ts'
 import { type SimulatorLog, WireLog } from './wire-log.ts'
@@ -31,6 +31,7 @@ export interface FleetStats extends Counters {
 
 const reportMs = 1000
 const faultsPerReport = 1000
+const connectingAtOnce = 32
 
 /** Many devices over real connections: a schedule that says what is due, a connection per device, and one timer between them. */
 export class Fleet {
@@ -40,6 +41,7 @@ export class Fleet {
   readonly #schedule: Schedule
   readonly #connections = new Map<string, DeviceConnection>()
   readonly #pacer: Pacer
+  readonly #slot = sideBySide(connectingAtOnce)
   readonly #log: WireLog
   readonly #counters: Counters = { connected: 0, reconnects: 0, sent: 0, acked: 0, resent: 0, dropped: 0, failures: 0 }
   readonly #faultCounts: FleetStats['faults'] = {}
@@ -115,6 +117,7 @@ export class Fleet {
       random,
       open,
       pacer: this.#pacer,
+      slot: this.#slot,
       endpoint: () => this.#endpoint,
       credential: renew => this.#ports.credential({ id, endpoint: this.#endpoint, renew }),
       counters: this.#counters,

@@ -91,6 +91,22 @@ describe('Fleet', () => {
     }
   })
 
+  it('connects at most 32 devices at a time, however slow the hub answers', async () => {
+    const { fleet, clock, links } = setUp({ count: 100 }, { accept: false })
+    fleet.start()
+    await clock.advance(10_000)
+    assert.equal(links.length, 32)
+    for (const link of links.slice(0, 10)) link.events.up()
+    await clock.advance(1000)
+    assert.equal(links.length, 42)
+    links[41]!.events.down({ refused: false, message: 'no' })
+    await clock.advance(0)
+    assert.equal(links.length, 43)
+    await fleet.stop(1000)
+    await clock.advance(60_000)
+    assert.equal(links.length, 43)
+  })
+
   it('keeps at most so many messages unacknowledged, then at most so many readings, the latest', async () => {
     const { fleet, clock, links } = setUp({ count: 1, inFlight: 4, backlog: 10 }, { acknowledge: false })
     fleet.start()
