@@ -128,7 +128,7 @@ export class Pane {
   /** Lets go of everything at once: keys may still point here. */
   retire(): void {
     for (const state of this.keys) state.live--
-    for (const { state, id } of this.seen) if (state.seen?.get(id) === this) state.seen.delete(id)
+    for (const { state, id } of this.seen) state.seen?.delete(id)
     this.live = false
     this.rows = NOTHING
     this.side = []

@@ -156,6 +156,16 @@ describe('a window engine', () => {
     assert.equal(w.watermark(), 12_000)
   })
 
+  it('does not take a key for idle because its first event arrived long ago', () => {
+    const w = engine({ watermark: 'key', idleMs: 10 })
+    w.tick(1000)
+    w.push(at(1, 1, 'a', { arrival: 0 }))
+    w.push(at(1, 2, 'a', { arrival: 0 }))
+    assert.equal(w.watermark('a'), 1000)
+    w.tick(1001)
+    assert.equal(w.watermark('a'), 2001)
+  })
+
   it('counts bad events and goes on with the batch', () => {
     const w = engine({ maxKeys: 1 })
     const bad = [
