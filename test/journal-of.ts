@@ -8,7 +8,7 @@ export async function journalOf(options: Pick<HubOptions, 'hubId' | 'dataDir'>):
   try {
     const all: JournalRecord[] = []
     while (true) {
-      const from = (all.at(-1)?.seq ?? 0) + 1
+      const from = all.length ? all.at(-1)!.seq + 1 : Math.max(1, (await hub.journal.metrics({})).oldestSeq)
       const some = await hub.journal.read({ from, limit: 5000 })
       if (!some.length) return all
       all.push(...some)

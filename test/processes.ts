@@ -93,6 +93,13 @@ export function start(
   }
 }
 
+/** Ends every process that is still running; for `afterEach` and `after`. */
+export async function stopAll(): Promise<void> {
+  const ended = [...live].map(child => new Promise(resolve => child.once('close', resolve)))
+  for (const child of live) child.kill('SIGKILL')
+  await Promise.all(ended)
+}
+
 /** Runs a command to its end; rejects with its output unless it ends with 0. */
 export async function run(
   command: string,

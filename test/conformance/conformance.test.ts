@@ -5,7 +5,7 @@ import type { DeviceSecrets } from '../../src/hub/hub.ts'
 import { ackNode, hubNode, linesOf, type Recorded, recorded, recorder, tab, telemetryIn } from '../hub-flows.ts'
 import { journalOf } from '../journal-of.ts'
 import { type NodeRedProcess, startNodeRed, userFolder } from '../node-red-process.ts'
-import { type Child, freePorts, start, tempFolder, until } from '../processes.ts'
+import { type Child, freePorts, start, stopAll, tempFolder, until } from '../processes.ts'
 import { messageOf } from './messages.mjs'
 
 const hubId = 'conformance'
@@ -69,6 +69,7 @@ describe('unmodified device SDKs over a hub that is killed and started again', f
   let nodeRed: NodeRedProcess
   let journal: Awaited<ReturnType<typeof journalOf>>
 
+  after(stopAll)
   before(async () => {
     const [port, mqtts] = (await freePorts(2)) as [number, number]
     const user = userFolder(join(folder, 'user'), [

@@ -3,13 +3,14 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { connectPacket, packetTypes, pingPacket, publishPacket, talk } from '../mqtt-wire.ts'
-import { start, tempFolder } from '../processes.ts'
+import { start, stopAll, tempFolder, until } from '../processes.ts'
 import { sasLogin } from '../sas-token.ts'
 import { azureTopic, endAll, liveHub } from './live-hub.ts'
 
 describe('the PUBACK and the commit', function () {
   this.timeout(30_000)
   afterEach(endAll)
+  afterEach(stopAll)
 
   async function heldHub() {
     const options = {
@@ -36,15 +37,13 @@ describe('the PUBACK and the commit', function () {
     }
     const publish = (ids: number[]) =>
       Buffer.concat(ids.map(id => publishPacket({ topic: azureTopic('d1'), payload: `{"n":${id}}`, qos: 1, id })))
-    const held = async (count: number) => {
-      for (let tries = 0; tries < 100; tries++) {
+    const held = (count: number) =>
+      until(`the journal is asked for ${count} commits`, async () => {
         const from = child.output().length
         child.write('held\n')
-        await child.says(/HELD \d+\s+$/)
-        if (child.output().slice(from).includes(`HELD ${count}\n`)) return
-      }
-      assert.fail(`the journal was not asked for ${count} commits`)
-    }
+        const told = await until('an answer', () => /HELD (\d+)\n/.exec(child.output().slice(from)))
+        return Number(told[1]) === count
+      })
     return { child, dial, publish, held }
   }
 

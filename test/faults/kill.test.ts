@@ -5,7 +5,7 @@ import type { DeviceSecrets } from '../../src/hub/hub.ts'
 import { ackNode, hubNode, linesOf, recorded, recorder, tab, telemetryIn } from '../hub-flows.ts'
 import { journalOf } from '../journal-of.ts'
 import { type NodeRedProcess, startNodeRed, userFolder } from '../node-red-process.ts'
-import { freePorts, start, tempFolder, until } from '../processes.ts'
+import { freePorts, start, stopAll, tempFolder, until } from '../processes.ts'
 import { sasLogin } from '../sas-token.ts'
 import type { FleetSettings } from './device-fleet.ts'
 
@@ -124,6 +124,7 @@ async function killRun(kills: number, { seed, nodeArgs = [] }: { seed: number; n
 
 describe('kill -9 of the whole Node-RED process under load', function () {
   this.timeout(120_000 + rounds * 40_000)
+  afterEach(stopAll)
 
   it(`loses and reorders nothing acknowledged over ${rounds} kills, and each consumer sees all of it`, async () => {
     const outcome = await killRun(rounds, { seed: 1 })

@@ -84,12 +84,13 @@ export async function liveHub(more: Partial<HubOptions> = {}): Promise<LiveHub> 
   }
   const records = async (id: string) => {
     const all: JournalRecord[] = []
-    for (
-      let from = 1, some: JournalRecord[];
-      (some = await hub.journal.read({ from, limit: 1000 })).length;
-      from = some.at(-1)!.seq + 1
-    )
+    let from = Math.max(1, (await hub.journal.metrics({})).oldestSeq)
+    while (true) {
+      const some = await hub.journal.read({ from, limit: 1000 })
+      if (!some.length) break
       all.push(...some)
+      from = some.at(-1)!.seq + 1
+    }
     return all.filter(record => record.device === id && record.kind === 1)
   }
   let served = 0
