@@ -6,7 +6,7 @@ import { propsOf, type TailRow } from './pending-record.ts'
 type Wanted = (row: Pick<TailRow, 'kind' | 'flags' | 'device' | 'topic' | 'props' | 'parsed'>) => boolean
 
 /**
- * The filter as a function, cheapest tests first: properties are parsed only for `streams`. A replayed dead letter goes to the consumer it names, whatever
+ * The filter as a function, an absent or empty list letting all through, cheapest tests first: properties are parsed only for `streams`. A replayed dead letter goes to the consumer it names, whatever
  * the filter says, and to no other. REQUEST_INVALID for a topic filter that is not well formed.
  */
 export function consumerFilter(name: string, filter: ConsumerFilter = {}): Wanted {
@@ -15,10 +15,10 @@ export function consumerFilter(name: string, filter: ConsumerFilter = {}): Wante
     throw new LoomError('REQUEST_INVALID', `topic filter "${wrong.slice(0, 100)}"`, {
       hint: '+ fills a level, # is the last one',
     })
-  const wantedKinds = new Set<number>(filter.kinds ?? [kinds.message, kinds.injected])
-  const devices = filter.devices && new Set(filter.devices)
-  const streams = filter.streams && new Set(filter.streams)
-  const exact = filter.topics && new Set(filter.topics.filter(topic => !/[+#]/.test(topic)))
+  const wantedKinds = new Set<number>(filter.kinds?.length ? filter.kinds : [kinds.message, kinds.injected])
+  const devices = filter.devices?.length ? new Set(filter.devices) : undefined
+  const streams = filter.streams?.length ? new Set(filter.streams) : undefined
+  const exact = filter.topics?.length ? new Set(filter.topics.filter(topic => !/[+#]/.test(topic))) : undefined
   const patterns = filter.topics?.filter(topic => /[+#]/.test(topic)) ?? []
 
   return row => {

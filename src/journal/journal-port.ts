@@ -62,7 +62,7 @@ export interface JournalRecord extends Omit<NewRecord, 'idempotencyKey'> {
 }
 
 export interface ConsumerFilter {
-  /** device ids; none means all */
+  /** Device ids. Here and below an empty list means all. */
   devices?: string[]
   /** MQTT topic filters */
   topics?: string[]

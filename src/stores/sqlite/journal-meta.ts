@@ -1,7 +1,8 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { LoomError } from '../../errors.ts'
 import type { JournalMeta, SeqRange, StoredConsumer, StoredLetter } from '../../journal/segment-port.ts'
+import { makePrivateFile } from '../folder.ts'
 import { journalFailure } from './journal-failure.ts'
 
 const schema = `
@@ -182,7 +183,7 @@ export class SqliteJournalMeta implements JournalMeta {
 }
 
 function connect(path: string): DatabaseSync {
-  closeSync(openSync(path, 'a', 0o600))
+  makePrivateFile(path)
   const db = new DatabaseSync(path)
   try {
     // A short write-ahead file: it has to fit into what the reserve frees.

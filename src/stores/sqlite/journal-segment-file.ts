@@ -1,8 +1,9 @@
-import { closeSync, openSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { LoomError } from '../../errors.ts'
 import type { LogRow } from '../../journal/segment-port.ts'
+import { makePrivateFile } from '../folder.ts'
 import { journalFailure } from './journal-failure.ts'
 
 // No second index: the log is written in the order of its key. Idempotency keys are rare and have a table of their own.
@@ -32,7 +33,7 @@ export class SegmentFile {
 
   static create(path: string, firstSeq: number, info: { created: number; floor: number }): SegmentFile {
     return attempt(path, firstSeq, () => {
-      closeSync(openSync(path, 'a', 0o600))
+      makePrivateFile(path)
       const db = connect(path)
       try {
         db.exec(`BEGIN IMMEDIATE; ${schema}`)

@@ -1,7 +1,8 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { LoomError } from '../../errors.ts'
 import type { Damage, LogRow, Segment, SegmentLog } from '../../journal/segment-port.ts'
+import { makeFolder } from '../folder.ts'
 import { journalFailure } from './journal-failure.ts'
 import { pastEverySeq, removeDatabase, replaceDamaged, salvageSegment } from './journal-salvage.ts'
 import { fileBytes, SegmentFile } from './journal-segment-file.ts'
@@ -31,8 +32,8 @@ export class SqliteSegments implements SegmentLog {
 
   constructor(o: SegmentsOptions) {
     this.#o = o
+    makeFolder(o.folder)
     try {
-      mkdirSync(o.folder, { recursive: true, mode: 0o700 })
       finishRepairs(o.folder)
     } catch (error) {
       throw journalFailure(error, o.folder)
@@ -241,6 +242,8 @@ function finishRepairs(folder: string): void {
 }
 
 function syncFolder(folder: string): void {
+  // Windows cannot open folders; there a rename is as durable as the file system makes it.
+  if (process.platform === 'win32') return
   const handle = openSync(folder, 'r')
   try {
     fsyncSync(handle)

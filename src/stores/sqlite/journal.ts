@@ -1,10 +1,9 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { Journal, type JournalOptions } from '../../journal/journal.ts'
 import type { Damage, Schedule } from '../../journal/segment-port.ts'
+import { makeFolder } from '../folder.ts'
 import { systemSchedule } from '../journal-schedule.ts'
-import { journalFailure } from './journal-failure.ts'
 import { SqliteJournalMeta } from './journal-meta.ts'
 import { SqliteSegments } from './journal-segments.ts'
 import { volumeBytes, volumeSpace } from './journal-space.ts'
@@ -40,11 +39,7 @@ export interface SqliteJournalOptions
 export async function openSqliteJournal(o: SqliteJournalOptions): Promise<Journal> {
   const { folder, now } = o
   const segmentBytes = o.segmentBytes ?? 128 * 1024 ** 2
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    throw journalFailure(error, folder)
-  }
+  makeFolder(folder)
   const { meta, cursorsLost, damage: metaDamage } = SqliteJournalMeta.open(join(folder, 'meta.db'))
   let log: SqliteSegments | undefined
   try {
