@@ -355,6 +355,7 @@ export function journalContract(name: string, make: () => Promise<JournalSubject
       it('see only what their filter names; the cursor passes over the rest', async () => {
         const filters = {
           all: {},
+          empty: { devices: [], topics: [], streams: [], kinds: [] },
           devices: { devices: ['a'] },
           topics: { topics: ['devices/+/events', 'exact/topic'] },
           streams: { streams: ['s1', ''] },
@@ -373,7 +374,15 @@ export function journalContract(name: string, make: () => Promise<JournalSubject
         ])
         time.advance()
         const got = Object.fromEntries(seen.map(({ name, events }) => [name, events.seqs()]))
-        assert.deepEqual(got, { all: [1, 2, 3], devices: [1, 3], topics: [2, 3], streams: [1, 2], kinds: [4], both: [1] })
+        assert.deepEqual(got, {
+          all: [1, 2, 3],
+          empty: [1, 2, 3],
+          devices: [1, 3],
+          topics: [2, 3],
+          streams: [1, 2],
+          kinds: [4],
+          both: [1],
+        })
         assert.ok(consumers.every(consumer => consumer.state().cursor === 4))
         await assert.rejects(
           journal.consume({ name: 'bad', filter: { topics: ['a/#/b'] } }, collector()),
