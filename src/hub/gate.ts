@@ -1,5 +1,14 @@
-import type { Admission, BrokerGate, ConnectHello, Connection, InboundPublish, PublishOutcome } from '../broker/broker-port.ts'
-import type { Classified, Dialect, Family } from '../dialects/dialect.ts'
+import type {
+  Admission,
+  BrokerGate,
+  ConnectHello,
+  Connection,
+  InboundPublish,
+  Principal,
+  PublishOutcome,
+} from '../broker/broker-port.ts'
+import type { Family } from '../dialects/dialect.ts'
+import { classifyTopic, refuseRequest, ruleFilter } from '../dialects/topic-table.ts'
 import { readConnect } from '../dialects/connect.ts'
 import { LoomError } from '../errors.ts'
 import type { Authenticator } from '../identity/authenticate.ts'
@@ -10,7 +19,6 @@ import type { Ingest } from './ingest.ts'
 import type { Presence } from './presence.ts'
 
 export interface GateParts {
-  dialects: Record<Family, readonly Dialect[]>
   authenticator: Authenticator
   ingest: Ingest
   presence: Presence
@@ -27,7 +35,7 @@ export interface GateParts {
 
 /** Everything the broker asks: who may connect, what a publish is and when it counts as accepted, which filters are granted. */
 export function createGate(parts: GateParts): BrokerGate {
-  const { dialects, authenticator, presence, now, emit } = parts
+  const { authenticator, presence, now, emit } = parts
 
   const connect = async (hello: ConnectHello): Promise<Admission> => {
     const refuse = (connack: 1 | 2 | 3 | 4 | 5, reason: string, code = 'CRED_INVALID', device?: string): Admission => {
@@ -35,7 +43,7 @@ export function createGate(parts: GateParts): BrokerGate {
       return { admit: false, connack, reason }
     }
     const form = readConnect({ clientId: hello.clientId, ...(hello.username !== undefined && { username: hello.username }) })
-    if ('error' in form) return refuse(5, form.error)
+    if ('error' in form) return refuse(form.returnCode, form.error)
     const loopbackPlaintext = (hello.listener === 'mqtt' || hello.listener === 'ws') && isLoopback(hello.remoteAddress)
     const result = await authenticator.authenticate({
       ...form,
@@ -60,24 +68,17 @@ export function createGate(parts: GateParts): BrokerGate {
       ...(module !== undefined && { module }),
       ...(hello.certificate && { fingerprint: hello.certificate.fingerprint }),
     }
-    const ruling = hello.will && classify(form.family, hello.will.topic, { deviceId, ...(module !== undefined && { module }) })
+    const ruling =
+      hello.will && classifyTopic(form.family, hello.will.topic, { deviceId, ...(module !== undefined && { module }) })
     return {
       admit: true,
       principal,
       sessionKey: `${form.family}|${hello.clientId}`,
       willAllowed:
         ruling !== undefined &&
-        (ruling.kind === 'telemetry' || (ruling.kind === 'ordinary' && mayPublish(deviceId, hello.will!.topic))),
+        (ruling.kind === 'telemetry' || (ruling.kind === 'ordinary' && may('publish', form.family, deviceId, hello.will!.topic))),
       ...(expiresAt !== undefined && { expiresAt }),
     }
-  }
-
-  const classify = (family: Family, topic: string, me: { deviceId: string; module?: string }): Classified => {
-    for (const dialect of dialects[family]) {
-      const found = dialect.classify(topic, me)
-      if (found) return found
-    }
-    return family === 'thing' ? { kind: 'ordinary' } : { kind: 'denied', reason: 'not a topic of this dialect' }
   }
 
   const append = (
@@ -99,7 +100,7 @@ export function createGate(parts: GateParts): BrokerGate {
     // In the clouds a QoS 2 publish closes the connection, and SDKs rely on no more than QoS 1.
     if (packet.qos === 2 && (family !== 'thing' || packet.topic.startsWith('$'))) return 'close'
     const me = module === undefined ? { deviceId } : { deviceId, module }
-    const found = classify(family, packet.topic, me)
+    const found = classifyTopic(family, packet.topic, me)
     presence.active(deviceId, now())
     switch (found.kind) {
       case 'telemetry':
@@ -108,13 +109,13 @@ export function createGate(parts: GateParts): BrokerGate {
       case 'request': {
         acknowledge()
         const error = new LoomError('COMMAND_UNSUPPORTED', found.operation)
-        const answer = dialects[family].find(d => d.name === found.dialect)?.refuse(found, packet.payload, error, now())
+        const answer = refuseRequest(family, found, packet.payload, error, now())
         // The answer leaves after the PUBACK, hence a later turn.
         if (answer) setImmediate(() => parts.answer(connection.id, answer))
         return 'sink'
       }
       case 'ordinary':
-        if (mayPublish(deviceId, packet.topic)) {
+        if (may('publish', family, deviceId, packet.topic)) {
           append(connection, ordinaryEnvelope(deviceId, packet), packet, acknowledge)
           return 'route'
         }
@@ -135,21 +136,16 @@ export function createGate(parts: GateParts): BrokerGate {
     const { deviceId, module, family } = connection.principal
     const me = module === undefined ? { deviceId } : { deviceId, module }
     const granted = qos > 0 ? 1 : 0
-    for (const dialect of dialects[family as Family]) {
-      const ruling = dialect.filter(filter, me)
-      if (ruling?.kind === 'granted') return granted
-      if (ruling && ruling.kind !== 'ordinary') return 128
-    }
-    return family === 'thing' && decideTopic({ action: 'subscribe', topic: filter, deviceId }) ? granted : 128
+    const ruling = ruleFilter(family as Family, filter, me)
+    const allowed = ruling.kind === 'granted' || (ruling.kind === 'ordinary' && may('subscribe', family, deviceId, filter))
+    return allowed ? granted : 128
   }
 
   return {
     connect,
     publish,
     subscribe,
-    forward: (connection, topic) =>
-      connection.principal.family === 'thing' &&
-      decideTopic({ action: 'receive', topic, deviceId: connection.principal.deviceId }),
+    forward: ({ principal }, topic) => may('receive', principal.family, principal.deviceId, topic),
     connected: connection => {
       presence.connected(connection)
       // Disabled between the check and now: the sweep over live connections could not see this one yet.
@@ -170,7 +166,13 @@ export function createGate(parts: GateParts): BrokerGate {
   }
 }
 
-const mayPublish = (deviceId: string, topic: string): boolean => decideTopic({ action: 'publish', topic, deviceId })
+/** Ordinary topics are for things; the other families have their dialect's only. */
+const may = (
+  action: 'publish' | 'subscribe' | 'receive',
+  family: Principal['family'],
+  deviceId: string,
+  topic: string,
+): boolean => family === 'thing' && decideTopic({ action, topic, deviceId })
 
 const isLoopback = (address: string): boolean =>
   address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')

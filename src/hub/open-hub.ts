@@ -4,10 +4,6 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createEmbeddedBroker } from '../broker/embedded.ts'
 import type { BrokerPort } from '../broker/broker-port.ts'
 import { createNoBroker } from '../broker/none.ts'
-import { aws } from '../dialects/aws/aws.ts'
-import { azure } from '../dialects/azure/azure.ts'
-import type { Dialect, Family } from '../dialects/dialect.ts'
-import { plain } from '../dialects/plain/plain.ts'
 import { type ErrorData, errorData, LoomError } from '../errors.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
 import { identitiesColl, openRegistry } from '../identity/registry.ts'
@@ -29,7 +25,6 @@ import { prometheusText } from './prometheus.ts'
 import { serverNames } from './server-names.ts'
 import { storeTelemetry } from './telemetry-store.ts'
 
-const dialects: Record<Family, readonly Dialect[]> = { iothub: [azure], dps: [azure], thing: [plain, aws] }
 const stopWithinMs = 8000
 const dayMs = 86_400_000
 
@@ -91,7 +86,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       await Promise.all(live.map(c => broker.disconnect(c.id, 'FORBIDDEN_ACCESS')))
     }
     const gate = createGate({
-      dialects,
       authenticator,
       ingest,
       presence,
