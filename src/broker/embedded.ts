@@ -200,15 +200,19 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
     stop(withinMs) {
       stopping ??= (async () => {
         const deadline = within(withinMs)
+        // The other half is for closing and for the store.
+        const drained = within(withinMs / 2)
         for (const { stop } of open) stop()
         rate.close()
         for (const link of links.all()) link.blocked = link.stopping = true
-        await Promise.race([backpressure.idle(), deadline])
+        await Promise.race([backpressure.idle(), drained])
         const all = [...links.all()]
+        const ended = Promise.all(all.map(({ closed }) => closed))
         for (const link of all) link.finish('SERVER_INITIATED_DISCONNECT')
-        await Promise.race([Promise.all(all.map(({ closed }) => closed)), deadline])
+        await Promise.race([ended, deadline])
         for (const link of all) link.abort('SERVER_INITIATED_DISCONNECT')
         for (const { close } of open) close()
+        await ended
         // Their wills.
         await Promise.race([backpressure.idle(), deadline])
         for (const stop of stops) stop()
