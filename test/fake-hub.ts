@@ -24,6 +24,8 @@ export interface FakeHub extends Hub {
   readonly letters: DeadLetter[]
   readonly asked: [string, any][]
   closed: boolean
+  /** subscribers of live events */
+  readonly listening: number
   /** Answers of range queries, one a call. */
   pages: WarmPage[]
   latest: LastValue[]
@@ -212,6 +214,9 @@ export function fakeHub(): FakeHub {
     letters,
     asked,
     closed: false,
+    get listening() {
+      return listeners.size
+    },
     pages: [],
     latest: [],
     failing: undefined,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import helper from 'node-red-node-test-helper'
 import ack from '../../nodes/ack/ack.ts'
 import telemetryIn from '../../nodes/telemetry-in/telemetry-in.ts'
 import { LoomError } from '../../src/errors.ts'
@@ -154,6 +155,24 @@ describe('loom-telemetry-in', () => {
     const { node } = await open(hub, { consumer: 'c1' })
     await node.close(false)
     assert.equal(hub.consumers.size, 0)
+  })
+
+  it('leaves nothing behind over ten redeploys, and loses nothing', async () => {
+    const config10 = { ...config, consumer: 'c1', ack: 'delivery', start: 'earliest' }
+    const flows = () => [
+      { id: 't', type: 'tab' },
+      { id: 'hub', type: 'loom-hub', hubId: 'test', store: 'memory', listeners: [] },
+      { id: 'n', x: 1, y: 1, z: 't', hub: 'hub', ...config10, wires: [] },
+    ]
+    await flow(telemetryIn, config10, { hub })
+    for (let i = 0; i < 10; i++) {
+      await helper.setFlows(flows() as never, 'full')
+      await until(() => hub.consumers.size === 1)
+    }
+    assert.equal(hub.closed, false)
+    await unload()
+    assert.equal(hub.consumers.size, 0)
+    assert.equal(hub.listening, 0)
   })
 
   it('shows a taken consumer name as its own error', async () => {
