@@ -16,7 +16,6 @@ const device = sdk.device({
 device.on('close', () => note('disconnected'))
 device.on('error', error => note(`error ${error.message}`))
 await once(device, 'connect')
-note('connected')
 
 await sendAll(
   i =>

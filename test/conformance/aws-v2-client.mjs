@@ -16,7 +16,6 @@ connection.on('interrupt', error => note(`disconnected ${error}`))
 connection.on('resume', (_code, present) => note(`resumed session=${present}`))
 connection.on('error', error => note(`error ${error}`))
 await connection.connect()
-note('connected')
 
 await sendAll(async i => {
   const { body, topic } = messageOf('aws', i)

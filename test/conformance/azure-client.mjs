@@ -10,7 +10,6 @@ await client.setOptions({ ca: readFileSync(settings.caFile, 'utf8'), ...x509 })
 client.on('disconnect', error => note(`disconnected ${error?.message ?? ''}`))
 client.on('error', error => note(`error ${error.message}`))
 await client.open()
-note('connected')
 
 await sendAll(i => {
   const { body, contentType, contentEncoding, messageId, correlationId, properties } = messageOf('azure', i)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { openSync, readFileSync, writeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -9,10 +10,13 @@ const log = openSync(settings.log, 'a')
 export const note = line => void writeSync(log, `${line}\n`)
 
 /**
- * Sends messages 0 to count-1 in order, at most `window` of them without acknowledgement; `publish` resolves when the SDK reports it.
+ * Sends messages 0 to count-1 in order, once told on stdin, at most `window` of them without acknowledgement; `publish` resolves when the SDK reports it.
  * `everyMs` paces them, so that the run lasts over the kill of its hub. A publish that the SDK gives up is an error of the run: nothing is repeated here.
  */
 export async function sendAll(publish, window) {
+  // All clients begin together: the test says when.
+  note('connected')
+  await once(process.stdin, 'data')
   const open = new Set()
   for (let i = 0; i < settings.count; i++) {
     if (settings.everyMs) await pause(settings.everyMs)
