@@ -9,12 +9,15 @@ export interface Stored<T extends Doc = Doc> {
 }
 
 export type Comparison = '=' | '<' | '<=' | '>' | '>=' | 'in' | 'prefix'
-/** `path`: dotted path in the document, or `id`. `in` takes an array, `prefix` a string. */
+/**
+ * `path`: dotted path in the document, or `id`. `in` takes an array, `prefix` a string. Numbers compare with numbers, strings with strings by code point; a
+ * boolean counts as 1 or 0, an object or array as its JSON text; missing and null match nothing.
+ */
 export type Condition = readonly [path: string, op: Comparison, value: string | number | boolean | readonly (string | number)[]]
 
 export interface Query {
   where?: readonly Condition[]
-  /** Indexed path or `id` (default), ascending unless `desc`; ties by id. */
+  /** Indexed path or `id` (default), ascending unless `desc`; missing values first, then numbers, then strings; ties by id; `desc` reverses all. */
   order?: { by: string; desc?: boolean }
   /** 1..1000, default 100. */
   limit?: number
@@ -49,7 +52,7 @@ export interface Change {
 
 /**
  * Documents in collections. A promise of a write resolves when the change is durable (synced for files). Codes: STORE_VERSION_CONFLICT,
- * STORE_NOT_FOUND (delete of an absent document with a version), STORE_NOT_INDEXED, STORE_QUERY_INVALID, STORE_LIMIT (document over 262,144 bytes,
+ * STORE_NOT_FOUND (delete of an absent document with a version), STORE_NOT_INDEXED, STORE_QUERY_INVALID (also an undeclared collection), STORE_LIMIT (document over 262,144 bytes,
  * or a store past its size), STORE_CLOSED.
  * Returned documents belong to the caller; changing them changes nothing stored. Collections: `[a-z][a-z0-9_]*`.
  */

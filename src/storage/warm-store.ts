@@ -6,7 +6,10 @@ export interface WarmRow extends Reading {
   class?: RetentionClass
 }
 
-/** How a second reading of the same (device, stream, time) is treated: values merged (later arrival wins per name), ignored, or kept beside. */
+/**
+ * How a second reading of the same (device, stream, time) is treated: values merged (later arrival wins per name, by `arrived`, `jseq`, `idx`, then the later
+ * append), ignored, or kept beside (the same `jseq` and `idx` is still the same reading).
+ */
 export type Duplicates = 'merge' | 'first' | 'all'
 
 export type FillFn = 'avg' | 'min' | 'max' | 'sum' | 'count' | 'first' | 'last' | 'stddev' | 'twa' | 'p50' | 'p95' | 'p99'
@@ -29,7 +32,11 @@ export interface RangeQuery extends TimeRange {
   cursor?: string
 }
 
-/** Buckets of `everyMs` aligned to the epoch, [start, end) stamped start. */
+/**
+ * Buckets of `everyMs` aligned to the epoch, [start, end) stamped start, by device, stream and time; those without a usable value are left out. Null counts
+ * for nothing; all but count, first and last take finite numbers and booleans as 1 and 0. stddev: n - 1, null of one value. p50..p99: linear rank. twa: a value holds to the next or
+ * the bucket's end, the last of the 256 rows before the range counts from its start.
+ */
 export interface AggregateQuery extends TimeRange {
   devices: string[]
   streams?: string[]
@@ -42,8 +49,9 @@ export interface DownsampleQuery extends TimeRange {
   devices: string[]
   streams?: string[]
   points?: string[]
+  /** 2..100,000 */
   maxPoints: number
-  /** `minmax` keeps extremes of each bucket, `lttb` the shape (largest triangle three buckets). */
+  /** `minmax` keeps extremes of each bucket, `lttb` the shape (largest triangle three buckets); per numeric point, answers by device, stream and time. */
   fn: 'minmax' | 'lttb'
 }
 
@@ -72,7 +80,10 @@ export interface WarmMetrics {
 
 /**
  * Readings queryable within seconds of arrival. `append` resolves when the rows and the cursor are durable, in one transaction: a consumer that resumes at
- * `cursor(consumer)` stores each reading once. Format is versioned so that a later engine can import the data.
+ * `cursor(consumer)` stores each reading once; rows with a `jseq` at or below the cursor are repeats. Kept of a reading: device, stream, time, values,
+ * arrived (now if absent), seq, schema, jseq, idx. Ranges come by time, then device, stream. A second class for a device and stream reads as one with the first.
+ * Format is versioned so that a later engine can import the data. Codes: READING_DEVICE, READING_TIME, READING_VALUES, STORE_QUERY_INVALID,
+ * STORE_QUERY_TOO_LARGE (over 50 M rows read, 200,000 buckets, 2 M values held), STORE_LIMIT, STORE_CLOSED.
  */
 export interface WarmStore {
   append(

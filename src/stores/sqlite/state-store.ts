@@ -78,7 +78,8 @@ class SqliteStateStore implements StateStore {
       createStateTables(this.#db, path)
       this.#declared = declaredCollections(this.#db)
       const last = this.#db.prepare('SELECT seq, at FROM changes ORDER BY seq DESC LIMIT 1').get() as Change | undefined
-      this.#seq = this.#jobSeq = this.#groupSeq = last?.seq ?? 0
+      const inherited = this.#db.prepare("SELECT value AS seq FROM meta WHERE key = 'seq'").get() as Change | undefined
+      this.#seq = this.#jobSeq = this.#groupSeq = Math.max(last?.seq ?? 0, inherited?.seq ?? 0)
       this.#lastAt = last?.at ?? 0
     } catch (error) {
       this.#db.close()

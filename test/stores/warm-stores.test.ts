@@ -1,0 +1,6 @@
+import { openMemoryWarmStore } from '../../src/stores/memory/warm-store.ts'
+import { openSqliteWarmStore } from '../../src/stores/sqlite/warm-store.ts'
+import { warmStoreContract } from '../contracts/warm-store.ts'
+
+warmStoreContract('sqlite', openSqliteWarmStore, { durable: true })
+warmStoreContract('memory', openMemoryWarmStore, { durable: false })
