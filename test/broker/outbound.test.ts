@@ -68,6 +68,10 @@ describe('what a connection is sent', () => {
       // Full: the queue holds 100 in all, those in flight included.
       await broker.publish({ topic: 'a', payload: 'lost', qos: 1 })
       assert.equal(broker.metrics().dropped, 1)
+      const ofHub = broker.send(broker.connectionsOf('d1')[0]!.id, { topic: 'hub', payload: 'hub', qos: 1 })
+      talk.send(pingPacket)
+      await talk.next(packetTypes.pingresp)
+      assert.equal(count(talk), 100)
       const ids = new Set<number>()
       for (let i = 0; i < 100; i++) {
         const got = publishOf(await talk.next(packetTypes.publish))
@@ -76,6 +80,10 @@ describe('what a connection is sent', () => {
         talk.send(pubackPacket(got.id))
       }
       assert.equal(ids.size, 100)
+      const last = publishOf(await talk.next(packetTypes.publish))
+      assert.equal(last.text, 'hub')
+      talk.send(pubackPacket(last.id))
+      await ofHub
       talk.send(pingPacket)
       await talk.next(packetTypes.pingresp)
       assert.equal(broker.metrics().queued, 0)

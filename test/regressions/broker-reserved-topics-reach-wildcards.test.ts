@@ -25,6 +25,7 @@ describe('reserved topics through retained messages and offline queues', () => {
     await writer.next(packetTypes.puback)
     await writer.next(packetTypes.puback)
     await until(() => broker.metrics().retained === 1)
+    assert.equal(broker.metrics().routed, 1)
     const reader = await client({ clientId: 'r' }, { subscribe: ['#', '$aws/#', '$aws/things/x/shadow'] })
     const got = publishOf(await reader.next(packetTypes.publish))
     assert.deepEqual([got.topic, got.text, got.retain], ['plain/x', 'open', true])
