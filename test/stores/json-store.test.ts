@@ -53,10 +53,7 @@ describe('JSON state store', () => {
     const kept = `${path}.kept`
     renameSync(path, kept)
     mkdirSync(join(path, 'in-the-way'), { recursive: true })
-    await assert.rejects(
-      store.put('devices', 'a', { key: 2 }),
-      (error: LoomError) => ['STORE_READ_ONLY', 'NODE_FAULT'].includes(error.code) || !!error.message,
-    )
+    await assert.rejects(store.put('devices', 'a', { key: 2 }), { code: 'STORE_READ_ONLY' })
     await assert.rejects(store.put('devices', 'b', { key: 3 }))
     assert.deepEqual(await store.get('devices', 'a'), { id: 'a', doc: { key: 1 }, version: 1 })
     assert.equal(await store.count('devices'), 1)
