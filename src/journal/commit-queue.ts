@@ -9,6 +9,8 @@ const longestWaitMs = 25
 /** One turn writes several batches but does not hold the loop much longer than this. */
 const turnMs = 25
 const smoothing = 0.2
+/** A commit this quick is not worth a wait when it carried a single record: nobody was there to share it. */
+const quickCommitMs = 5
 
 interface Parts {
   log: SegmentLog
@@ -29,7 +31,7 @@ interface Parts {
 
 /**
  * Group commit: what was appended while a transaction ran shares the next one. A flush waits for the mean duration of a commit, at most 25 ms: nothing on a
- * quiet disk, about half of the time on a slow one. Callbacks run in the order of `add`, after the sync.
+ * quiet disk or after a quick commit of a single record, about half of the time on a slow disk. Callbacks run in the order of `add`, after the sync.
  */
 export class CommitQueue {
   readonly #parts: Parts
@@ -174,7 +176,8 @@ export class CommitQueue {
       this.#nextSeq = first + rows.length
       this.#commits++
       this.#commitMs += (this.#commits === 1 ? 1 : smoothing) * (ended - started - this.#commitMs)
-      this.#notBefore = ended + Math.min(this.#commitMs, longestWaitMs)
+      const alone = batch.length === 1 && this.#commitMs < quickCommitMs
+      this.#notBefore = alone ? ended : ended + Math.min(this.#commitMs, longestWaitMs)
     } catch (error) {
       this.#fail(batch, failureOf(error))
       return

@@ -4,6 +4,9 @@ import type { DiskSpace, SegmentLog } from './segment-port.ts'
 
 /** Room that must be free, beside twice the reserve, before a full disk counts as usable again. */
 const recoverBytes = 1024 * 1024
+/** Looking at file sizes costs more than a small commit, so growth is estimated from above in between. */
+const lookBytes = 1024 * 1024
+const commitSlackBytes = 16 * 1024
 
 interface Parts {
   log: SegmentLog
@@ -26,6 +29,8 @@ export class DiskGuard {
   readonly #parts: Parts
   #state: 'ok' | 'degraded' | 'full' = 'ok'
   #low = false
+  #known = Number.POSITIVE_INFINITY
+  #grown = 0
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -77,7 +82,11 @@ export class DiskGuard {
 
   #hasRoom(bytes: number): boolean {
     const { log, maxBytes, full, giveUp, drop } = this.#parts
-    const fits = (): boolean => log.diskBytes() + bytes <= maxBytes
+    // A record may be in the write-ahead file and in the database at once.
+    this.#grown += 2 * bytes + commitSlackBytes
+    if (this.#known + this.#grown <= maxBytes && this.#grown < Math.min(lookBytes, maxBytes / 64)) return true
+    this.#grown = 0
+    const fits = (): boolean => (this.#known = log.diskBytes()) + bytes <= maxBytes
     // Each round removes a file, so both loops end with the last one.
     while (!fits() && giveUp());
     if (full === 'drop') while (!fits() && drop());

@@ -51,9 +51,9 @@ export interface SegmentLog {
   read(from: number, limit: number, bytes: number): LogRow[]
   /** `at` of the first record at or after `seq`. */
   atOf(seq: number): number | undefined
-  /** Logical size of the active segment. */
+  /** Size of the active segment's records, roughly; cheap. */
   activeBytes(): number
-  /** Size of all segments on disk, write-ahead files included. */
+  /** Size of all segments on disk, write-ahead files included; looks at the files. */
   diskBytes(): number
   /** Seals the active segment and starts one at `firstSeq`; an empty active one is removed. */
   roll(firstSeq: number, at: number, created: number): void

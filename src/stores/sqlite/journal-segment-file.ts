@@ -20,10 +20,11 @@ export class SegmentFile {
   readonly path: string
   readonly firstSeq: number
   readonly #db: DatabaseSync
+  #begin: StatementSync | undefined
+  #commit: StatementSync | undefined
   #insert: StatementSync | undefined
   #insertKey: StatementSync | undefined
   #select: StatementSync | undefined
-  #pageCount: StatementSync | undefined
 
   private constructor(path: string, firstSeq: number, db: DatabaseSync) {
     this.path = path
@@ -70,7 +71,8 @@ export class SegmentFile {
     this.#attempt(() => {
       this.#insert ??= this.#db.prepare(`INSERT INTO records(${segmentColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
       const insert = this.#insert
-      this.#db.exec('BEGIN IMMEDIATE')
+      this.#begin ??= this.#db.prepare('BEGIN IMMEDIATE')
+      this.#begin.run()
       try {
         for (let i = 0; i < rows.length; i++) {
           const row = rows[i]!
@@ -78,7 +80,8 @@ export class SegmentFile {
           if (row.key !== undefined) this.#remember(row.key, row.seq)
         }
         beforeCommit?.(rows.length)
-        this.#db.exec('COMMIT')
+        this.#commit ??= this.#db.prepare('COMMIT')
+        this.#commit.run()
       } catch (error) {
         this.#rollBack()
         throw error
@@ -116,11 +119,9 @@ export class SegmentFile {
     })
   }
 
+  /** Size of the database without what a checkpoint has still to move. Costly: it takes a read lock. */
   logicalBytes(): number {
-    return this.#attempt(() => {
-      this.#pageCount ??= this.#db.prepare('PRAGMA page_count')
-      return Number(this.#pageCount.get()!.page_count) * pageBytes
-    })
+    return this.#attempt(() => Number(this.#db.prepare('PRAGMA page_count').get()!.page_count) * pageBytes)
   }
 
   diskBytes(): number {

@@ -9,6 +9,8 @@ import { fileBytes, SegmentFile } from './journal-segment-file.ts'
 
 /** Sealed segments kept open for readers that are behind. */
 const openReaders = 4
+/** Headers, integers and names of a row, roughly. */
+const rowBytes = 64
 
 export interface SegmentsOptions {
   folder: string
@@ -27,6 +29,8 @@ export class SqliteSegments implements SegmentLog {
   readonly #sizes = new Map<number, number>()
   readonly #readers = new Map<number, SegmentFile>()
   #active!: SegmentFile
+  /** Of the active segment: pages when it was opened, and what was added since. */
+  #activeBytes = 0
   /** What had to be repaired while opening. */
   readonly damage: Damage[] = []
 
@@ -58,6 +62,7 @@ export class SqliteSegments implements SegmentLog {
     const last = rows.at(-1)!
     segment.lastSeq = last.seq
     segment.lastAt = last.at
+    for (let i = 0; i < rows.length; i++) this.#activeBytes += rows[i]!.payload.byteLength + rows[i]!.props.length + rowBytes
   }
 
   seqOfKey(key: string): number | undefined {
@@ -82,7 +87,7 @@ export class SqliteSegments implements SegmentLog {
   }
 
   activeBytes(): number {
-    return this.#active.logicalBytes()
+    return this.#activeBytes
   }
 
   diskBytes(): number {
@@ -163,6 +168,7 @@ export class SqliteSegments implements SegmentLog {
       Object.assign(segment, { lastSeq, lastAt: Math.max(lastAt, segment.lastAt), created })
       if (last) {
         this.#active = file
+        this.#activeBytes = file.logicalBytes()
         return true
       }
       file.close()
@@ -186,6 +192,7 @@ export class SqliteSegments implements SegmentLog {
       syncFolder(this.#o.folder)
     })
     this.#active = SegmentFile.open(path, firstSeq)
+    this.#activeBytes = 0
     this.#segments.push({ firstSeq, lastSeq: firstSeq - 1, lastAt: at, created })
   }
 
