@@ -33,7 +33,7 @@ export function userFolder(folder: string, flows: FlowNode[], { link = true }: {
     join(folder, 'settings.cjs'),
     `module.exports = {
   uiHost: '127.0.0.1', flowFile: 'flows.json', credentialSecret: 'test', diagnostics: { enabled: false },
-  functionGlobalContext: { fs: require('node:fs') }, editorTheme: { tours: false, projects: { enabled: false } },
+  functionGlobalContext: { fs: require('node:fs') }, editorTheme: { tours: false, projects: { enabled: false }, palette: { catalogues: [] } },
   telemetry: { enabled: false }, externalModules: { autoInstall: false },
   logging: { console: { level: process.env.NODE_RED_LEVEL || 'info', metrics: false, audit: false } },
 }\n`,

@@ -104,7 +104,16 @@ describe('the editor in Chromium', function () {
     await page.waitForSelector('#node-config-dialog-ok', { state: 'detached' })
     await page.click('#node-dialog-ok')
     await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+    const invalid = await page.evaluate(() => {
+      const found: unknown[] = []
+      const look = ({ id, type, valid, validationErrors }: any) => void (valid || found.push({ id, type, validationErrors }))
+      ;(window as any).RED.nodes.eachConfig(look)
+      ;(window as any).RED.nodes.eachNode(look)
+      return found
+    })
+    assert.deepEqual(invalid, [], 'nodes that were just filled in are not valid')
     await page.click('#red-ui-header-button-deploy')
+    await page.waitForFunction(() => !(window as any).RED.nodes.dirty()).finally(() => shot('deployed'))
     await until('the hub serves', () =>
       nodeRed.call<{ status: string }>('GET', '/thingloom/workshop/health').then(h => h.status === 'ok'),
     )
