@@ -4,24 +4,23 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createEmbeddedBroker } from '../broker/embedded.ts'
 import type { BrokerPort } from '../broker/broker-port.ts'
 import { createNoBroker } from '../broker/none.ts'
-import { type ErrorData, errorData, LoomError } from '../errors.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
 import { identitiesColl, openRegistry } from '../identity/registry.ts'
 import { openSealer } from '../identity/open-sealer.ts'
-import { kinds } from '../journal/journal-port.ts'
 import { openAuthority } from '../pki/authority.ts'
 import { publishFile } from '../stores/publish-file.ts'
-import type { Envelope } from '../telemetry/envelope.ts'
 import { limitsOf } from './checked-options.ts'
 import { createDevices, devicesColl, twinsColl } from './devices.ts'
 import { createGate } from './gate.ts'
+import { createApis } from './hub-apis.ts'
+import { tellOfJournal } from './journal-news.ts'
+import { Problems } from './problems.ts'
 import { createIngest } from './ingest.ts'
-import type { Hub, HubEvent, HubHealth } from './hub.ts'
+import type { Hub, HubEvent } from './hub.ts'
 import { createLifecycleOutbox } from './lifecycle-outbox.ts'
 import type { HubOptions } from './options.ts'
 import { openStores } from './open-stores.ts'
 import { Presence } from './presence.ts'
-import { prometheusText } from './prometheus.ts'
 import { serverNames } from './server-names.ts'
 import { storeTelemetry } from './telemetry-store.ts'
 
@@ -38,19 +37,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const emit = (event: HubEvent): void => {
     for (const listener of listeners) listener(event)
   }
-  const problems = new Map<string, ErrorData>()
-  const problem = (about: string, error: unknown): void => void problems.set(about, errorData(error))
-  let storeWarning: string | undefined
+  const problems = new Problems()
 
   const stores = await openStores(options, {
     now,
-    journalEvent: event => {
-      if (event.type === 'deadletter') emit({ ...(event as object), type: 'deadletter', at: now() } as HubEvent)
-      else emit({ type: 'health', status: 'degraded', at: now() })
-    },
-    warn: message => {
-      storeWarning = message
-    },
+    journalEvent: event => tellOfJournal(event, problems, hubEvent => emit(hubEvent)),
+    warn: message => problems.warn(message),
   })
   const undo: (() => Promise<unknown>)[] = [() => stores.close()]
   try {
@@ -111,25 +103,16 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     undo.push(() => broker.stop(stopWithinMs))
 
     const devices = createDevices({ registry, state, presence, now, emit, drop, purge: id => broker.purge(id) })
-    const changed = (): void => void outbox.drain().catch(error => problem('lifecycle', error))
+    const changed = (): void => problems.watch('lifecycle', outbox.drain())
     const later = (ms: number, fn: () => void): (() => void) => {
       const timer = setTimeout(fn, ms).unref()
       return () => clearTimeout(timer)
     }
-    const feed = limits.storeTelemetry
-      ? await storeTelemetry({ journal, warm, failed: error => problem('warm', error), schedule: later })
-      : undefined
+    const feed = limits.storeTelemetry ? await storeTelemetry({ journal, warm, problems, schedule: later }) : undefined
     if (feed) undo.push(() => feed.close())
 
     const every = (ms: number, about: string, work: () => unknown): void => {
-      const timer = setInterval(async () => {
-        try {
-          await work()
-          problems.delete(about)
-        } catch (error) {
-          problem(about, error)
-        }
-      }, ms).unref()
+      const timer = setInterval(() => problems.watch(about, Promise.resolve().then(work)), ms).unref()
       undo.push(async () => clearInterval(timer))
     }
     every(1000, 'presence', () => presence.sweep(now()))
@@ -142,116 +125,48 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       emit({ type: 'metrics', at: now(), connections, received, headSeq: journal.metrics().headSeq })
     })
 
-    for (const listening of await broker.start()) {
-      if (listening.state === 'failed')
-        problems.set(`listener ${listening.kind}`, (listening.error ?? { code: 'BROKER_PORT_TAKEN', message: '' }) as ErrorData)
-    }
+    for (const { kind, port, error } of await broker.start()) if (error) problems.set(`listener ${kind} ${port}`, error)
     changed()
 
-    const health = async (): Promise<HubHealth> => {
-      const { state: journalState, headSeq, diskBytes } = journal.metrics()
-      return {
-        hubId,
-        name,
-        status: problems.size || journalState !== 'ok' ? 'degraded' : 'ok',
-        since,
-        restarts: 0,
-        listeners: broker.listeners(),
-        journal: { state: journalState, headSeq, diskBytes },
-        store: { kind: options.store, state: storeWarning ? 'warn' : 'ok', ...(storeWarning && { message: storeWarning }) },
-        devices: await registry.count(),
-        connections: presence.connections,
-        problems: [...problems.values()],
-      }
-    }
     let closing: Promise<void> | undefined
-
+    const close = async (): Promise<void> => {
+      // Sockets first: what they acknowledged last must still be committed below them.
+      await broker.stop(stopWithinMs)
+      for (const last of [presence.flush(), registry.flush(), outbox.drain()]) await last.catch(() => {})
+      await undoAll(undo)
+    }
     return {
-      devices: {
-        ...devices,
-        register: o => devices.register(o).finally(changed),
-        update: o => devices.update(o).finally(changed),
-        delete: o => devices.delete(o).finally(changed),
-      },
-      identity: {
-        addCredential: ({ id, credential, by }) => registry.addCredential(id, credential, by === undefined ? {} : { by }),
-        revokeCredential: async ({ id, cid, by }) => {
-          await registry.revokeCredential(id, cid, by === undefined ? {} : { by })
-          await drop(id, cid)
-        },
-      },
-      pki: { caCertificates: async () => ({ rootPem: authority.rootPem, issuingPem: authority.issuingPem }) },
-      journal: {
-        metrics: async () => journal.metrics(),
-        read: o => journal.read(o),
-        forget: o => journal.forget(o.name),
-        pin: o => journal.pin(o.name, o.seq),
-        deadLetters: o => journal.deadLetters(o),
-        replayDeadLetter: o => journal.replayDeadLetter(o.id),
-        discardDeadLetter: o => journal.discardDeadLetter(o.id),
-      },
-      telemetry: {
-        inject: async ({ device, payload, topic = '', stream = '', contentType, properties = {}, time, by }) => {
-          if (payload.length > limits.payloadBytes)
-            throw new LoomError('BROKER_PACKET_TOO_LARGE', `${payload.length} bytes, at most ${limits.payloadBytes}`)
-          const envelope: Envelope = {
-            deviceId: device,
-            stream,
-            body: payload,
-            properties,
-            system: {},
-            topic,
-            qos: 1,
-            will: false,
-            dialect: 'plain',
-            ...(contentType !== undefined && { contentType }),
-            ...(time !== undefined && { time }),
-          }
-          const context = { clientId: '', principal: by ?? '', sourceIp: '', connectionId: '' }
-          return new Promise((resolve, reject) =>
-            ingest({ envelope, context, kind: kinds.injected }, (error, seq) => (error ? reject(error) : resolve({ seq }))),
-          )
-        },
-        store: ({ rows, duplicates }) => warm.append(rows, duplicates === undefined ? {} : { duplicates }),
-      },
-      query: {
-        range: o => warm.range(o),
-        aggregate: o => warm.aggregate(o),
-        downsample: o => warm.downsample(o),
-        last: o => warm.last(o),
-      },
-      health: {
-        get: health,
-        metrics: async () => {
-          const figures = await warm.metrics()
-          return {
-            text: prometheusText(hubId, {
-              broker: broker.metrics(),
-              journal: journal.metrics(),
-              warm: figures,
-              devices: await registry.count(),
-            }),
-            warm: figures,
-          }
-        },
-      },
+      ...createApis({
+        options,
+        limits,
+        since,
+        problems,
+        stores,
+        registry,
+        authority,
+        devices,
+        presence,
+        broker,
+        ingest,
+        drop,
+        changed,
+      }),
       consume: (spec, events) => journal.consume(spec, events),
       subscribe: listener => {
         listeners.add(listener)
         return () => void listeners.delete(listener)
       },
-      close: () =>
-        (closing ??= (async () => {
-          // Sockets first: what they acknowledged last must still be committed below them.
-          await broker.stop(stopWithinMs)
-          await presence.flush().catch(() => {})
-          await registry.flush().catch(() => {})
-          await outbox.drain().catch(() => {})
-          for (const step of undo.splice(0).reverse()) await step()
-        })()),
+      close: () => (closing ??= close()),
     }
   } catch (error) {
-    for (const step of undo.reverse()) await step().catch(() => {})
+    await undoAll(undo).catch(() => {})
     throw error
   }
+}
+
+/** Last opened, first closed; each is tried, the first failure is thrown at the end. */
+async function undoAll(steps: (() => Promise<unknown>)[]): Promise<void> {
+  let failure: unknown
+  for (const step of steps.splice(0).reverse()) await step().catch(error => (failure ??= error))
+  if (failure) throw failure
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { LoomError } from '../errors.ts'
+import type { JournalEvent } from '../journal/journal-event.ts'
 import type { JournalPort } from '../journal/journal-port.ts'
 import type { StateStore } from '../storage/state-store.ts'
 import type { WarmStore } from '../storage/warm-store.ts'
@@ -30,7 +31,7 @@ export interface Stores {
 /** Opens everything a hub keeps, behind the lock of its data folder; what was opened is closed again if a later one fails. */
 export async function openStores(
   options: HubOptions,
-  o: { now: () => number; journalEvent(event: { type: string }): void; warn(message: string): void },
+  o: { now: () => number; journalEvent(event: JournalEvent): void; warn(message: string): void },
 ): Promise<Stores> {
   const { now, warn } = o
   const { dataDir, store } = options

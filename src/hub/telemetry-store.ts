@@ -1,6 +1,7 @@
 import type { Consumer, Delivered, JournalPort } from '../journal/journal-port.ts'
 import type { WarmRow, WarmStore } from '../storage/warm-store.ts'
 import { readingsOfRecord } from '../telemetry/record.ts'
+import type { Problems } from './problems.ts'
 
 const name = '$warm'
 const retryMs = 1000
@@ -12,7 +13,7 @@ const retryMs = 1000
 export async function storeTelemetry(parts: {
   journal: JournalPort
   warm: WarmStore
-  failed(error: Error): void
+  problems: Problems
   schedule(ms: number, fn: () => void): () => void
 }): Promise<{ close(): Promise<void> }> {
   const { journal, warm } = parts
@@ -33,10 +34,11 @@ export async function storeTelemetry(parts: {
       try {
         if (last > stored) await warm.append(rows, { cursor: { consumer: name, seq: last } })
         stored = Math.max(stored, last)
+        parts.problems.clear('warm')
         consumer.ack(records.map(r => r.seq))
         return
       } catch (error) {
-        parts.failed(error as Error)
+        parts.problems.set('warm', error)
         await new Promise<void>(resolve => parts.schedule(retryMs, resolve))
       }
     }

@@ -1,0 +1,130 @@
+import { LoomError } from '../errors.ts'
+import type { BrokerPort } from '../broker/broker-port.ts'
+import type { Registry } from '../identity/registry.ts'
+import { kinds } from '../journal/journal-port.ts'
+import type { Authority } from '../pki/authority.ts'
+import type { Envelope } from '../telemetry/envelope.ts'
+import type { DevicesApi, Hub, HubHealth } from './hub.ts'
+import type { Ingest } from './ingest.ts'
+import type { Stores } from './open-stores.ts'
+import type { HubLimits, HubOptions } from './options.ts'
+import type { Presence } from './presence.ts'
+import type { Problems } from './problems.ts'
+import { prometheusText } from './prometheus.ts'
+
+export interface ApiParts {
+  options: HubOptions
+  limits: HubLimits
+  /** when this hub was opened, epoch ms */
+  since: number
+  problems: Problems
+  stores: Stores
+  registry: Registry
+  authority: Authority
+  devices: DevicesApi
+  presence: Presence
+  broker: BrokerPort
+  ingest: Ingest
+  /** Closes live connections of a device, or those that one of its credentials opened. */
+  drop(deviceId: string, cid?: string): Promise<void>
+  /** The registry has changed: its events are due. */
+  changed(): void
+}
+
+/** The request/response groups of a hub, as plain objects whose own methods are the calls that may cross a port. */
+export function createApis(
+  parts: ApiParts,
+): Pick<Hub, 'devices' | 'identity' | 'pki' | 'journal' | 'telemetry' | 'query' | 'health'> {
+  const { options, limits, since, problems, registry, authority, devices, presence, broker, ingest, drop, changed } = parts
+  const { journal, warm } = parts.stores
+  const { hubId, name = hubId, store } = options
+
+  const health = async (): Promise<HubHealth> => {
+    const { state, headSeq, diskBytes } = journal.metrics()
+    const { warning } = problems
+    return {
+      hubId,
+      name,
+      status: problems.list.length || state !== 'ok' ? 'degraded' : 'ok',
+      since,
+      restarts: 0,
+      listeners: broker.listeners(),
+      journal: { state, headSeq, diskBytes },
+      store: { kind: store, state: warning ? 'warn' : 'ok', ...(warning && { message: warning }) },
+      devices: await registry.count(),
+      connections: presence.connections,
+      problems: problems.list,
+    }
+  }
+
+  return {
+    devices: {
+      ...devices,
+      register: o => devices.register(o).finally(changed),
+      update: o => devices.update(o).finally(changed),
+      delete: o => devices.delete(o).finally(changed),
+    },
+    identity: {
+      addCredential: ({ id, credential, by }) => registry.addCredential(id, credential, by === undefined ? {} : { by }),
+      revokeCredential: async ({ id, cid, by }) => {
+        await registry.revokeCredential(id, cid, by === undefined ? {} : { by })
+        await drop(id, cid)
+      },
+    },
+    pki: { caCertificates: async () => ({ rootPem: authority.rootPem, issuingPem: authority.issuingPem }) },
+    journal: {
+      metrics: async () => journal.metrics(),
+      read: o => journal.read(o),
+      forget: o => journal.forget(o.name),
+      pin: o => journal.pin(o.name, o.seq),
+      deadLetters: o => journal.deadLetters(o),
+      replayDeadLetter: o => journal.replayDeadLetter(o.id),
+      discardDeadLetter: o => journal.discardDeadLetter(o.id),
+    },
+    telemetry: {
+      inject: async ({ device, payload, topic = '', stream = '', contentType, properties = {}, time, by }) => {
+        if (payload.length > limits.payloadBytes)
+          throw new LoomError('BROKER_PACKET_TOO_LARGE', `${payload.length} bytes, at most ${limits.payloadBytes}`)
+        const envelope: Envelope = {
+          deviceId: device,
+          stream,
+          body: payload,
+          properties,
+          system: {},
+          topic,
+          qos: 1,
+          will: false,
+          dialect: 'plain',
+          ...(contentType !== undefined && { contentType }),
+          ...(time !== undefined && { time }),
+        }
+        const context = { clientId: '', principal: by ?? '', sourceIp: '', connectionId: '' }
+        return new Promise((resolve, reject) =>
+          ingest({ envelope, context, kind: kinds.injected }, (error, seq) => (error ? reject(error) : resolve({ seq }))),
+        )
+      },
+      store: ({ rows, duplicates }) => warm.append(rows, duplicates === undefined ? {} : { duplicates }),
+    },
+    query: {
+      range: o => warm.range(o),
+      aggregate: o => warm.aggregate(o),
+      downsample: o => warm.downsample(o),
+      last: o => warm.last(o),
+    },
+    health: {
+      get: health,
+      metrics: async () => {
+        const figures = await warm.metrics()
+        return {
+          text: prometheusText(hubId, {
+            broker: broker.metrics(),
+            journal: journal.metrics(),
+            warm: figures,
+            devices: await registry.count(),
+          }),
+          warm: figures,
+        }
+      },
+    },
+  }
+}
