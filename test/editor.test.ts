@@ -53,12 +53,24 @@ describe('editor halves', () => {
       })
 
       it('have form fields for exactly the defaults and credentials', () => {
-        const fields = [...form.matchAll(/id="node-(?:config-)?input-([^"]+)"/g)].map(([, field]) => field)
+        const fields = [...form.matchAll(/id="node-(?:config-)?input-([^"]+)"/g)].map(([, field]) =>
+          field!.replace(/-container$/, ''),
+        )
         const wanted = [...Object.keys(definition.defaults), ...Object.keys(definition.credentials ?? {})]
         const typed = wanted.filter(
           field => field.endsWith('Type') && wanted.includes(field.slice(0, -4)) && !fields.includes(field),
         )
         assert.deepEqual(fields.sort(), wanted.filter(field => !typed.includes(field)).sort())
+      })
+
+      it('keep lists away from ids that the editor itself reads and writes as text', () => {
+        for (const [, tag, id] of form.matchAll(/<(\w+)\b[^>]*\bid="(node-(?:config-)?input-[^"]+)"/g)) {
+          assert.equal(id!.endsWith('-container'), !['input', 'select', 'textarea'].includes(tag!), id)
+        }
+        for (const [field, { value }] of Object.entries(definition.defaults)) {
+          const isText = typeof value !== 'object' || new RegExp(`<select[^>]*id="node-input-${field}"[^>]*multiple`).test(form)
+          assert.equal(new RegExp(`-input-${field}-container"`).test(form), !isText, field)
+        }
       })
 
       it('use the ids of config nodes only if they are one', () => {

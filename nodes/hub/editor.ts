@@ -72,7 +72,7 @@ function listenersOf(list: JQuery): ListenerField[] {
 }
 
 function limitRows(dialog: Dialog): void {
-  const box = $('#node-config-input-limits')
+  const box = $('#node-config-input-limits-container')
   for (const [name, standard] of Object.entries(offeredLimits)) {
     const id = `loom-hub-limit-${name}`
     const row = $('<div class="form-row">').appendTo(box)
@@ -123,7 +123,7 @@ RED.nodes.registerType<HubConfig, HubCredentials>('loom-hub', {
   },
   oneditprepare() {
     if (!this.hubId) $('#node-config-input-hubId').val(freeHubId(this.id))
-    const list = $('#node-config-input-listeners') as JQuery & { editableList(o: object): JQuery }
+    const list = $('#node-config-input-listeners-container') as JQuery & { editableList(o: object): JQuery }
     list.editableList({
       addItem: (row: JQuery, _index: number, data: Partial<ListenerField>) => listenerRow(this, row, data),
       addButton: this._('hub.listener.add'),
@@ -138,7 +138,7 @@ RED.nodes.registerType<HubConfig, HubCredentials>('loom-hub', {
     broker.on('change', () => void $('.loom-hub-listeners').toggle(broker.val() === 'embedded')).trigger('change')
   },
   oneditsave() {
-    this.listeners = listenersOf($('#node-config-input-listeners'))
+    this.listeners = listenersOf($('#node-config-input-listeners-container'))
     this.limits = limitsOf()
   },
 })

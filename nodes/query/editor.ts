@@ -44,7 +44,13 @@ RED.nodes.registerType<QueryConfig>('loom-query', {
   },
   oneditprepare() {
     for (const [field, types] of Object.entries(typedFields)) {
-      $(`#node-input-${field}`).typedInput({ types: [...types], typeField: `#node-input-${field}Type` } as never)
+      const input = $(`#node-input-${field}`)
+      input.typedInput({ types: [...types], typeField: `#node-input-${field}Type` } as never)
+      // The label belongs to the input that the widget hides.
+      input
+        .closest('.form-row')
+        .find('input.red-ui-typedInput-input')
+        .attr('aria-label', this._(`query.${field}`))
     }
     const kind = $('#node-input-kind')
     kind

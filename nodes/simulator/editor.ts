@@ -128,7 +128,7 @@ RED.nodes.registerType<SimulatorConfig>('loom-simulator', {
       )
     model.val(this.model)
     recordingInput(this)
-    const list = $('#node-input-faults') as JQuery & { editableList(...o: unknown[]): JQuery }
+    const list = $('#node-input-faults-container') as JQuery & { editableList(...o: unknown[]): JQuery }
     list.editableList({
       addItem: (row: JQuery, _index: number, data: Partial<FaultField>) => faultRow(this, row, data),
       addButton: this._('simulator.fault.add'),
@@ -138,6 +138,6 @@ RED.nodes.registerType<SimulatorConfig>('loom-simulator', {
     for (const fault of this.faults) list.editableList('addItem', fault)
   },
   oneditsave() {
-    this.faults = faultsOf($('#node-input-faults'))
+    this.faults = faultsOf($('#node-input-faults-container'))
   },
 })

@@ -34,7 +34,7 @@ RED.nodes.registerType<TelemetryInConfig>('loom-telemetry-in', {
   },
   paletteLabel: 'telemetry in',
   label() {
-    return this.name || this.devices || 'telemetry'
+    return this.name || (this.devices.length > 24 ? `${this.devices.slice(0, 23)}…` : this.devices) || 'telemetry'
   },
   outputLabels(index) {
     return this._(index === 0 ? 'telemetry-in.output.telemetry' : 'telemetry-in.output.notices')

@@ -34,7 +34,7 @@ function aggregatesOf(list: JQuery): Row[] {
     const fn = $(item).find('.loom-fn').val() as Row['fn']
     const field = String($(item).find('.loom-field').val()).trim()
     const name = String($(item).find('.loom-name').val()).trim()
-    return { fn, field, name: name || (field ? `${fn}_${field}` : fn) }
+    return { name: name || (field ? `${fn}_${field}` : fn), fn, field }
   })
 }
 
@@ -77,7 +77,7 @@ RED.nodes.registerType<WindowNodeConfig>('loom-window', {
     return this._(index === 0 ? 'window.port.results' : 'window.port.late')
   },
   oneditprepare() {
-    const list = $('#node-input-aggregates') as JQuery & { editableList(o: object): JQuery }
+    const list = $('#node-input-aggregates-container') as JQuery & { editableList(o: object): JQuery }
     list.editableList({
       addItem: (item: JQuery, _index: number, data: Partial<Row>) => aggregateRow(this, item, data),
       addButton: this._('window.aggregate.add'),
@@ -88,6 +88,6 @@ RED.nodes.registerType<WindowNodeConfig>('loom-window', {
     for (const row of this.aggregates) (list as any).editableList('addItem', row)
   },
   oneditsave() {
-    this.aggregates = aggregatesOf($('#node-input-aggregates'))
+    this.aggregates = aggregatesOf($('#node-input-aggregates-container'))
   },
 })
