@@ -38,6 +38,7 @@ export function stateStoreContract(
     it('gives versions from 1 and null for an absent document', async () => {
       assert.equal(await store.get('things', 'a'), null)
       assert.equal(await store.put('things', 'a', { x: 1 }), 1)
+      assert.deepEqual(await store.get('things', 'a'), { id: 'a', doc: { x: 1 }, version: 1 })
       assert.equal(await store.put('things', 'a', { x: 2 }), 2)
       assert.deepEqual(await store.get('things', 'a'), { id: 'a', doc: { x: 2 }, version: 2 })
       assert.equal(await store.get('others', 'a'), null)
@@ -46,6 +47,7 @@ export function stateStoreContract(
     it('goes on with the version of a deleted document, but not past seven days', async () => {
       await store.put('things', 'a', { x: 1 })
       await store.put('things', 'a', { x: 2 })
+      assert.ok(await store.get('things', 'a'))
       await store.delete('things', 'a')
       assert.equal(await store.get('things', 'a'), null)
       assert.equal(await store.put('things', 'a', { x: 3 }, { version: 'new' }), 3)
