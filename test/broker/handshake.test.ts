@@ -118,11 +118,23 @@ describe('CONNECT', () => {
     assert.match(gate.log.refused[0]!.reason, /connect did not arrive/)
   })
 
-  it('a CONNECT without keep-alive gets a limit all the same', async () => {
-    const { client, gate, broker } = await startBench()
-    await client({ clientId: 'd1', keepAliveS: 0 })
+  it('a CONNECT without keep-alive is held to 1.5 times 1767 s, another to 1.5 times its own', async () => {
+    const { client, gate } = await startBench()
+    const { setTimeout: real } = globalThis
+    const delays: (number | undefined)[] = []
+    globalThis.setTimeout = ((fn: () => void, ms?: number) => {
+      delays.push(ms)
+      return real(fn, ms)
+    }) as typeof setTimeout
+    try {
+      await client({ clientId: 'd1', keepAliveS: 0 })
+      await client({ clientId: 'd2', keepAliveS: 100 })
+    } finally {
+      globalThis.setTimeout = real
+    }
     assert.equal(gate.log.hellos[0]!.keepAliveS, 0)
-    assert.equal(broker.metrics().connections, 1)
+    assert.ok(delays.includes(1767 * 1500 + 1))
+    assert.ok(delays.includes(100 * 1500 + 1))
   })
 
   it('CONNECT, publishes and DISCONNECT in one segment arrive in order', async () => {

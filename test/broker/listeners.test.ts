@@ -121,6 +121,19 @@ describe('listeners', () => {
     })
   }
 
+  it('after a day the ticket keys are others: no resumption, a full handshake', async () => {
+    const { port, clock, tick } = await tlsBench()
+    const options = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
+    const first = await dial(port, options)
+    await greet(first)
+    const session = first.getSession()!
+    clock.now += 24 * 3_600_000
+    tick()
+    const second = await dial(port, { ...options, session })
+    await greet(second, 'd2')
+    assert.equal(second.isSessionReused(), false)
+  })
+
   it('TLS 1.1 and weak ciphers are refused, and the refusal is told', async () => {
     const { port, gate } = await tlsBench()
     await assert.rejects(dial(port, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }))
