@@ -175,6 +175,13 @@ describe('loom-telemetry-in', () => {
     assert.equal(hub.listening, 0)
   })
 
+  it('shows what ails the hub instead of its own figures', async () => {
+    const { status } = await open(hub)
+    const shown = status(/^blocked$/)
+    hub.emit({ type: 'health', status: 'blocked', at: 1 })
+    assert.equal((await shown).shape, 'ring')
+  })
+
   it('shows a taken consumer name as its own error', async () => {
     const failing = {
       ...fakeHub(),

@@ -147,6 +147,26 @@ describe('loom-window', () => {
     assert.equal((await two)[0]!.payload[0].count, 1)
   })
 
+  it('sends a step of very many results in several messages', async () => {
+    const { send, outputs } = await open()
+    const two = outputs(2)
+    send({ payload: Array.from({ length: 10_001 }, (_, i) => ({ device: `d${i}`, time: 1, values: { t: i } })) })
+    send({ window: 'flush' })
+    assert.deepEqual(
+      (await two).map(({ payload }) => payload.length),
+      [10_000, 1],
+    )
+  })
+
+  it('sends a reading far ahead of its arrival to output 2 instead of closing windows', async () => {
+    const { send, outputs, seen } = await open({ earlyMs: 60_000 })
+    const late = outputs(1, 1)
+    send({ device: 'a', time: 1000, arrived: 1000, payload: { t: 1 } })
+    send({ device: 'a', time: 4_000_000_000_000, arrived: 1100, payload: { t: 2 } })
+    assert.equal((await late)[0]!.late.reason, 'early')
+    assert.equal(seen().length, 0)
+  })
+
   it('names every fault of its settings', async () => {
     const { error } = await open({ size: 0, aggregates: [] })
     assert.equal((await error()).code, 'WINDOW_CONFIG_INVALID')
