@@ -61,10 +61,14 @@ describe('journal under kill -9', function () {
       }, reject)
     })
     const records: JournalRecord[] = []
-    while (records.length < journal.metrics().headSeq)
-      records.push(...(await journal.read({ from: records.length + 1, limit: 10_000 })))
+    for (let page = -1; records.length !== page; ) {
+      page = records.length
+      records.push(...(await journal.read({ from: page + 1, limit: 10_000 })))
+    }
+    const { headSeq } = journal.metrics()
     await journal.close()
 
+    assert.equal(records.length, headSeq)
     assert.ok(records.every(({ seq }, i) => seq === i + 1))
     const texts = records.map(({ payload }) => Buffer.from(payload).toString())
     const stored = new Set(texts)

@@ -203,6 +203,30 @@ describe('journal files', () => {
     assert.deepEqual(events, [])
   })
 
+  it('of which the active one is damaged beside a full write-ahead file: its rows are kept, and it is not played into the new file', async () => {
+    const small = (count: number) => numbered(count).map(record => ({ ...record, payload: Buffer.alloc(300, 1) }))
+    const first = await open({ segmentBytes: 4 * 1024 ** 2 })
+    appendAll(first, small(1000))
+    time.advance(300)
+    await first.close()
+    opened.pop()
+    const second = await open({ segmentBytes: 4 * 1024 ** 2 })
+    appendAll(second, small(500))
+    time.advance(300)
+    await crash()
+    scribble('1.db', 4096 * 30, 4096 * 2)
+    const again = await open({ segmentBytes: 4 * 1024 ** 2 })
+    const [event] = corruptEvents()
+    assert.ok(event?.type === 'corrupt' && event.kept > 1450 && event.kept < 1500)
+    assert.ok(existsSync(join(folder, '1.db.corrupt-wal')))
+    const kept = (await again.read({ from: 1, limit: 5000 })).map(({ seq }) => seq)
+    assert.deepEqual(kept.slice(-500), range(1001, 1500))
+    assert.equal(kept.length, event.kept)
+    const db = new DatabaseSync(join(folder, '1.db'), { readOnly: true })
+    assert.deepEqual({ ...db.prepare('PRAGMA quick_check').get() }, { quick_check: 'ok' })
+    db.close()
+  })
+
   for (const [what, damage] of [
     ['overwritten from the start', (name: string) => scribble(name, 0, 8192)],
     ['cut to nothing', (name: string) => truncateSync(join(folder, name), 0)],
@@ -226,6 +250,36 @@ describe('journal files', () => {
       assert.ok(existsSync(join(folder, `${active}.corrupt`)))
     })
   }
+
+  it('of which the active one turns out damaged while writing: nothing is acknowledged, and the next record goes to a new file', async () => {
+    let error: Error | undefined
+    const journal = await open({
+      beforeCommit: () => {
+        if (error) throw error
+      },
+    })
+    const seen = collector()
+    await journal.consume({ name: 'c', start: 'earliest' }, seen)
+    write(journal, 5)
+    error = Object.assign(new Error('database disk image is malformed'), { errcode: 11 })
+    const lost = appendAll(journal, numbered(2))
+    time.advance(100)
+    assert.deepEqual(
+      lost.map(({ error }) => error?.code),
+      ['JOURNAL_CORRUPT', 'JOURNAL_CORRUPT'],
+    )
+    error = undefined
+    const kept = appendAll(journal, numbered(1))
+    time.advance(100)
+    assert.deepEqual([kept[0]?.error, corruptEvents().length], [undefined, 1])
+    assert.ok(kept[0]!.seq > 5)
+    assert.deepEqual(seen.seqs(), [...range(1, 5), kept[0]!.seq])
+    assert.deepEqual(seen.gaps, [{ from: 6, to: kept[0]!.seq - 1, reason: 'corrupt' }])
+    assert.deepEqual(
+      (await journal.read({ from: 1, limit: 10 })).map(({ seq }) => seq),
+      seen.seqs(),
+    )
+  })
 
   it('of which a sealed one is found damaged while reading: consumers get the rest and hear of the hole', async () => {
     const journal = await open()

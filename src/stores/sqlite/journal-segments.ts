@@ -121,15 +121,17 @@ export class SqliteSegments implements SegmentLog {
     const segment = this.#segments[index]
     if (!segment) throw new LoomError('JOURNAL_FAILED', `there is no segment ${firstSeq}`)
     const path = this.#path(firstSeq)
-    // Past every seq it may have held, and before the damaged file is touched: a crash from here on cannot give a seq out twice.
-    if (index === this.#segments.length - 1) {
-      const damaged = this.#active as SegmentFile | undefined
-      this.#start(pastEverySeq(path, firstSeq, this.#o.segmentBytes), segment.lastAt, this.#o.now())
-      if (damaged?.firstSeq === firstSeq) quietly(() => damaged.close())
-    }
     this.#closeReader(firstSeq)
     return this.#guard(firstSeq, () => {
       const { kept, lastSeq, holes } = salvageSegment(path, firstSeq)
+      // What was lost may have been as young as now: it is kept as long, and no later record is older.
+      segment.lastAt = Math.max(segment.lastAt, this.#o.now())
+      // Past every seq it may have held, and before the damaged file is touched: a crash from here on cannot give a seq out twice.
+      if (index === this.#segments.length - 1) {
+        const damaged = this.#active as SegmentFile | undefined
+        this.#start(pastEverySeq(path, firstSeq, this.#o.segmentBytes), segment.lastAt, this.#o.now())
+        if (damaged?.firstSeq === firstSeq) quietly(() => damaged.close())
+      }
       const aside = replaceDamaged(path)
       syncFolder(this.#o.folder)
       segment.lastSeq = lastSeq
