@@ -185,8 +185,9 @@ describe('the editor in Chromium', function () {
           tray,
         )
         assert.deepEqual(await page.evaluate(untranslated, { root: tray, sets }), [], type)
-        for (const { text, ratio } of await page.evaluate(contrasts, `${tray} .red-ui-editor, ${tray} .dialog-form`))
-          if (ratio < 4.5) faint.push(`${type}: "${text.slice(0, 40)}" ${ratio}`)
+        const texts = await page.evaluate(contrasts, `${tray} .red-ui-editor, ${tray} .dialog-form`)
+        assert(texts.length > 1, `${type} shows no text to look at`)
+        for (const { text, ratio } of texts) if (ratio < 4.5) faint.push(`${type}: "${text.slice(0, 40)}" ${ratio}`)
         await shot(`${type}-${dark ? 'dark' : 'light'}`)
         await page.click(cancel)
         await page.waitForSelector(ok, { state: 'detached' })

@@ -63,10 +63,11 @@ const filled = once(async () => {
   return folder
 })
 
-/** A fresh user folder into which the packed package was installed by npm. */
-export async function installedUserFolder(name: string): Promise<string> {
+/** A fresh user folder into which the packed package, and others, were installed by npm. */
+export async function installedUserFolder(name: string, others: string[] = []): Promise<string> {
   const folder = join(base, name)
   cpSync(await filled(), folder, { recursive: true })
+  if (others.length) await attempt(['install', ...others], folder)
   return folder
 }
 

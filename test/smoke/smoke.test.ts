@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { type FlowNode, type NodeRedProcess, root, startNodeRed } from '../node-red-process.ts'
 import { freePorts, tempFolder, until } from '../processes.ts'
 import { debugMessages } from './debug-messages.ts'
@@ -33,8 +33,11 @@ async function apart(flow: FlowNode[]): Promise<FlowNode[]> {
   )
 }
 
-/** Package types of an example that the package itself does not bring: a dashboard. */
-const foreign = (flow: FlowNode[]) => flow.some(({ type }) => type.startsWith('ui-'))
+/** Examples with node types that the package itself does not bring: a dashboard. */
+const dashboardExamples = examples.filter(example =>
+  readJson<FlowNode[]>(root, 'examples', example).some(({ type }) => type.startsWith('ui-')),
+)
+const plainExamples = examples.filter(example => !dashboardExamples.includes(example))
 
 for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
   for (const nodeVersion of ['22.13', '24'])
@@ -82,31 +85,34 @@ for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
       })
 
       it('offers the examples of the package', async () => {
-        const shown = JSON.stringify(await nodeRed.call('GET', '/library/_examples_/flows'))
-        for (const example of examples) assert(shown.includes(basename(example, '.json')), `${example} is not offered`)
+        for (const example of examples) {
+          const path = `/library/examples/flows/${moduleName}/${example.replace(/\.json$/, '')}`
+          assert.deepEqual(await nodeRed.call('GET', path), readJson(root, 'examples', example))
+        }
         assert.deepEqual(filesBelow(join(installedPackage(folder), 'examples'), '.json'), examples)
       })
 
-      for (const example of examples)
+      for (const example of plainExamples)
         it(`runs the example ${example}: data flows`, async () => {
           const flow = readJson<FlowNode[]>(installedPackage(folder), 'examples', example)
-          // Its own suite installs the dashboard; here it would be an unknown type.
-          if (foreign(flow)) return
           const debug = await debugMessages(nodeRed.url)
           const from = nodeRed.child.output().length
-          await nodeRed.deploy(await apart(flow))
           const said = () => nodeRed.child.output().slice(from)
-          for (const { id, type } of flow) if (type === 'inject') await nodeRed.call('POST', `/inject/${id}`).catch(() => {})
-          const seen = await until(
-            'a message in the debug sidebar',
-            () => {
-              assert.doesNotMatch(said(), /unknown:|missing types|Waiting for missing/i)
-              return debug.messages.length > 0 && debug.messages
-            },
-            60_000,
-          ).finally(() => debug.close())
-          assert(seen.length > 0)
-          assert.doesNotMatch(said(), /\[error\]/)
+          const shown = () => {
+            assert.doesNotMatch(said(), /unknown:|missing types|Waiting for missing/i)
+            return debug.messages.length > 0
+          }
+          try {
+            await nodeRed.deploy(await apart(flow))
+            // What does not run by itself waits for a button.
+            await until('a message without a click', shown, 20_000).catch(async () => {
+              for (const { id, type } of flow) if (type === 'inject') await nodeRed.call('POST', `/inject/${id}`)
+            })
+            await until('a message in the debug sidebar', shown, 40_000)
+            assert.doesNotMatch(said(), /\[error\]/)
+          } finally {
+            debug.close()
+          }
         })
 
       it('stops and starts again', async () => {
@@ -121,3 +127,31 @@ for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
         })
       })
     })
+
+describe('the packed package beside a dashboard', function () {
+  this.timeout(120_000)
+  let nodeRed: NodeRedProcess
+
+  before(async function () {
+    this.timeout(600_000)
+    const folder = await installedUserFolder('user-dashboard', ['@flowfuse/node-red-dashboard'])
+    const [port] = (await freePorts(1)) as [number]
+    nodeRed = await startNodeRed({ folder, port, node: await nodeBinary('24'), nodeRed: await nodeRedScript('^5.0.0') })
+  })
+  after(async () => nodeRed?.child.stop())
+
+  for (const example of dashboardExamples)
+    it(`runs the example ${example}: the page is served and data flows`, async () => {
+      const flow = await apart(readJson<FlowNode[]>(root, 'examples', example))
+      await nodeRed.deploy(flow)
+      const hubId = flow.find(({ type }) => type === 'loom-hub')?.hubId
+      await until(
+        'telemetry in the journal',
+        () =>
+          nodeRed.call<{ journal: { headSeq: number } }>('GET', `/thingloom/${hubId}/health`).then(h => h.journal.headSeq > 100),
+        60_000,
+      )
+      assert.equal((await fetch(`${nodeRed.url}/dashboard`)).status, 200)
+      assert.doesNotMatch(nodeRed.child.output(), /missing types|Waiting for missing|\[error\]/)
+    })
+})
