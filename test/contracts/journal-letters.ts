@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { kinds, replayFor } from '../../src/journal/journal-port.ts'
+import { appendAll, collector, message, props } from '../journal/records.ts'
+import { code, dayMs, type JournalBench } from './journal-bench.ts'
+
+export function journalLettersContract(on: JournalBench): void {
+  describe('dead letters', () => {
+    const letter = (n: number, over = {}) => ({
+      reason: 'undecodable',
+      code: 'TELEMETRY_UNDECODABLE',
+      message: `m${n}`,
+      device: 'd1',
+      topic: 't',
+      properties: { n: String(n) },
+      payload: Buffer.from(`p${n}`),
+      stage: 'ingest',
+      tries: 1,
+      ...over,
+    })
+
+    it('are listed in pages, newest first, by state', async () => {
+      const ids: number[] = []
+      for (let n = 1; n <= 5; n++) ids.push(await on.journal.addDeadLetter(letter(n)))
+      await on.reopen()
+      const first = await on.journal.deadLetters({ limit: 2 })
+      const second = await on.journal.deadLetters({ limit: 10, cursor: first.next! })
+      assert.deepEqual(
+        [...first.items, ...second.items].map(({ message }) => message),
+        ['m5', 'm4', 'm3', 'm2', 'm1'],
+      )
+      assert.equal(second.next, undefined)
+      const { payload, ...rest } = first.items[0]!
+      assert.equal(String(Buffer.from(payload)), 'p5')
+      assert.deepEqual(rest, {
+        id: ids[4],
+        at: on.time.now(),
+        reason: 'undecodable',
+        code: 'TELEMETRY_UNDECODABLE',
+        message: 'm5',
+        device: 'd1',
+        topic: 't',
+        properties: { n: '5' },
+        stage: 'ingest',
+        tries: 1,
+        state: 'open',
+      })
+      await on.journal.discardDeadLetter(ids[0]!)
+      assert.deepEqual(
+        (await on.journal.deadLetters({ limit: 10, state: 'discarded' })).items.map(({ id }) => id),
+        [ids[0]],
+      )
+      await assert.rejects(on.journal.discardDeadLetter(999), code('NOT_FOUND'))
+      await assert.rejects(on.journal.replayDeadLetter(999), code('NOT_FOUND'))
+      await assert.rejects(on.journal.deadLetters({ limit: 1, cursor: 'x' }), code('REQUEST_INVALID'))
+    })
+
+    it('go again to the consumer they name and to no other, with all of their properties', async () => {
+      const [mine, other] = [collector(), collector()]
+      const consumer = await on.journal.consume(
+        { name: 'mine', ack: 'flow', start: 'earliest', filter: { kinds: [kinds.lifecycle] } },
+        mine,
+      )
+      await on.journal.consume({ name: 'other', start: 'earliest' }, other)
+      appendAll(on.journal, [
+        message('d1', 'body', { kind: kinds.lifecycle, props: props({ stream: 's', time: 5 }, { a: 'b' }) }),
+      ])
+      on.time.advance()
+      await consumer.deadletter([1], { code: 'X', message: 'y' })
+      const [{ id }] = (await on.journal.deadLetters({ limit: 1 })).items as unknown as [{ id: number }]
+      const replayed = on.journal.replayDeadLetter(id)
+      on.time.advance()
+      assert.deepEqual(await replayed, { seq: 2 })
+      assert.deepEqual(mine.seqs(), [1, 2])
+      assert.deepEqual(other.seqs(), [])
+      const record = mine.got[1]!
+      assert.deepEqual([record.kind, record.device, String(Buffer.from(record.payload))], [kinds.injected, 'd1', 'body'])
+      assert.deepEqual(record.props, { v: 1, p: { a: 'b' }, s: { [replayFor]: 'mine' }, e: { stream: 's', time: 5 } })
+      assert.equal((await on.journal.deadLetters({ limit: 1 })).items[0]?.state, 'replayed')
+    })
+
+    it('that name no consumer go to all, with the properties of their record', async () => {
+      const events = collector()
+      await on.journal.consume({ name: 'c' }, events)
+      appendAll(on.journal, [message('d1', 'body', { props: props({ stream: 's' }) })])
+      on.time.advance()
+      const id = await on.journal.addDeadLetter(letter(1, { jseq: 1 }))
+      const replayed = on.journal.replayDeadLetter(id)
+      on.time.advance()
+      await replayed
+      assert.deepEqual(events.seqs(), [1, 2])
+      assert.equal(events.got[1]?.props.e.stream, 's')
+    })
+
+    it('cannot be forged by a property: only the flag makes a record one consumer’s', async () => {
+      const events = collector()
+      await on.journal.consume({ name: 'c' }, events)
+      appendAll(on.journal, [message('d', 'x', { props: { v: 1, p: {}, s: { [replayFor]: 'other' }, e: {} } })])
+      on.time.advance()
+      assert.deepEqual(events.seqs(), [1])
+    })
+
+    it('are kept 30 days, and up to a number and a size', async () => {
+      await on.start({ deadLetters: { keepMs: 30 * dayMs, count: 3, bytes: 2000 } })
+      for (let n = 1; n <= 5; n++) await on.journal.addDeadLetter(letter(n))
+      const messages = async () => (await on.journal.deadLetters({ limit: 10 })).items.map(({ message }) => message)
+      assert.deepEqual(await messages(), ['m5', 'm4', 'm3'])
+      await on.journal.addDeadLetter(letter(6, { payload: Buffer.alloc(1700) }))
+      assert.deepEqual(await messages(), ['m6', 'm5'])
+      on.time.advance(31 * dayMs)
+      assert.deepEqual(await messages(), [])
+    })
+  })
+}
