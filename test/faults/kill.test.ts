@@ -140,7 +140,7 @@ describe('kill -9 of the whole Node-RED process under load', function () {
   })
 
   it('sees the loss when the acknowledgement does not wait for the commit', async () => {
-    const outcome = await killRun(3, {
+    const outcome = await killRun(5, {
       seed: 2,
       // What is lost is never seen: there is nothing to wait for.
       catchUpMs: 2000,
