@@ -36,6 +36,8 @@ export interface PeerCertificate {
 /** A CONNECT before anything was decided. */
 export interface ConnectHello {
   clientId: string
+  /** The client named none: `clientId` was made for this connection alone. */
+  generatedId?: true
   username?: string
   password?: Uint8Array
   clean: boolean
@@ -168,6 +170,8 @@ export interface BrokerPort {
   publish(message: { topic: string; payload: Uint8Array | string; qos: 0 | 1; retain?: boolean }): Promise<void>
   connections(): Iterable<Connection>
   connectionsOf(deviceId: string): readonly Connection[]
+  /** The device that is connected under a session key, or has a session stored there. */
+  holderOf(sessionKey: string): string | undefined
   /** Closes at once; resolves when the socket is closed. */
   disconnect(connectionId: string, reason: DisconnectReason): Promise<void>
   /** Removes stored sessions and queues of a device (deleted). */

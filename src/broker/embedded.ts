@@ -172,6 +172,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
 
     connections: () => links.connections(),
     connectionsOf: deviceId => links.connectionsOf(deviceId),
+    holderOf: key => links.holder(key)?.connection?.principal.deviceId ?? sessions.deviceOf(key),
 
     async disconnect(connectionId, reason) {
       const link = links.get(connectionId)

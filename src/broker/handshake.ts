@@ -29,9 +29,11 @@ export async function decideConnect(core: Core, link: Link, packet: LibraryConne
   }
 
   if (packet.protocolVersion > 4) return refuse(1, 'MQTT 5 is not spoken here, MQTT 3.1.1 is', 'BROKER_PROTOCOL')
+  let generatedId: true | undefined
   if (!packet.clientId) {
     if (!packet.clean) return refuse(2, 'an empty client id needs a clean session', 'BROKER_PROTOCOL')
     packet.clientId = `auto-${randomUUID()}`
+    generatedId = true
   }
   if (packet.clientId.length > maxClientId)
     return refuse(2, `a client id has at most ${maxClientId} characters`, 'BROKER_PROTOCOL')
@@ -45,6 +47,7 @@ export async function decideConnect(core: Core, link: Link, packet: LibraryConne
     keepAliveS: packet.keepalive,
     listener,
     remoteAddress,
+    ...(generatedId && { generatedId }),
     ...(packet.username !== undefined && { username: packet.username }),
     ...(packet.password !== undefined && { password: packet.password }),
     ...(certificate && { certificate }),

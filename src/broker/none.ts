@@ -8,6 +8,7 @@ export const createNoBroker = (): BrokerPort => ({
   publish: async () => {},
   connections: () => [],
   connectionsOf: () => [],
+  holderOf: () => undefined,
   disconnect: async () => {},
   purge: async () => {},
   setTls: () => {},

@@ -132,6 +132,10 @@ export class Sessions {
     await this.#writer.commit({ op: 'delete', coll: sessionsColl, id: key })
   }
 
+  deviceOf(key: string): string | undefined {
+    return this.#sessions.get(key)?.deviceId
+  }
+
   async purge(deviceId: string): Promise<void> {
     const keys = [...this.#sessions.values()].filter(session => session.deviceId === deviceId).map(({ key }) => key)
     await Promise.all(keys.map(key => this.remove(key)))

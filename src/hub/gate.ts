@@ -42,12 +42,13 @@ export function createGate(parts: GateParts): BrokerGate {
       emit({ type: 'security', at: now(), code, message: reason, address: hello.remoteAddress, ...(device && { device }) })
       return { admit: false, connack, reason }
     }
-    const form = readConnect({ clientId: hello.clientId, ...(hello.username !== undefined && { username: hello.username }) })
+    const clientId = hello.generatedId ? '' : hello.clientId
+    const form = readConnect({ clientId, ...(hello.username !== undefined && { username: hello.username }) })
     if ('error' in form) return refuse(form.returnCode, form.error)
     const loopbackPlaintext = (hello.listener === 'mqtt' || hello.listener === 'ws') && isLoopback(hello.remoteAddress)
     const result = await authenticator.authenticate({
       ...form,
-      clientId: hello.clientId,
+      clientId,
       clean: hello.clean,
       remoteAddress: hello.remoteAddress,
       loopbackPlaintext,

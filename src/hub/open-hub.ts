@@ -31,7 +31,7 @@ const dayMs = 86_400_000
 export async function openHub(options: HubOptions): Promise<Hub> {
   const now = Date.now
   const limits = limitsOf(options)
-  const { hubId, name = hubId, dataDir } = options
+  const { hubId, dataDir } = options
   const since = now()
   const listeners = new Set<(event: HubEvent) => void>()
   const emit = (event: HubEvent): void => {
@@ -53,6 +53,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const authority = await openAuthority({ hubId, store: identities, sealer, now, random: randomBytes })
     const names = serverNames(options)
     const hostName = (): string => options.publicHost ?? options.hubNames?.[0] ?? 'localhost'
+    let broker: BrokerPort
     const registry = await openRegistry({ store: identities, sealer, authority, now, random: randomBytes, hostName })
     const authenticator = createAuthenticator({
       registry,
@@ -61,6 +62,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       sasClockSkewS: limits.sasClockSkewS,
       ...(options.hubNames?.length && { hubNames: names }),
       clientIdMode: 'owned',
+      sessionOwner: clientId => broker.holderOf(`thing|${clientId}`),
     })
     if (options.store !== 'memory') await publishFile(join(dataDir, 'ca.pem'), authority.rootPem)
 
@@ -72,7 +74,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       lost: error =>
         emit({ type: 'security', at: now(), code: 'JOURNAL_FULL', message: `a dead letter was lost: ${error.message}` }),
     })
-    let broker: BrokerPort
     const drop = async (deviceId: string, cid?: string): Promise<void> => {
       const live = broker.connectionsOf(deviceId).filter(c => cid === undefined || c.principal.cid === cid)
       await Promise.all(live.map(c => broker.disconnect(c.id, 'FORBIDDEN_ACCESS')))
@@ -99,6 +100,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
             sessions: stores.sessions,
             limits,
             now,
+            log: (_level, message) => emit({ type: 'security', at: now(), code: 'NODE_FAULT', message }),
           })
     undo.push(() => broker.stop(stopWithinMs))
 

@@ -92,6 +92,7 @@ export async function openStores(
         full: limits.journalFull,
         keepMs: limits.journalKeepMs,
         segmentBytes: limits.segmentBytes,
+        reserveFile: join(dataDir, 'reserve.bin'),
         onEvent: o.journalEvent,
       }),
     )

@@ -3,7 +3,6 @@ import type { WarmRow, WarmStore } from '../storage/warm-store.ts'
 import { readingsOfRecord } from '../telemetry/record.ts'
 import type { Problems } from './problems.ts'
 
-const name = '$warm'
 const retryMs = 1000
 
 /**
@@ -17,7 +16,8 @@ export async function storeTelemetry(parts: {
   schedule(ms: number, fn: () => void): () => void
 }): Promise<{ close(): Promise<void> }> {
   const { journal, warm } = parts
-  let stored = await warm.cursor(name)
+  const { name, position } = await placeOf(warm, journal.metrics().headSeq)
+  let stored = position
   let closed = false
   let chain = Promise.resolve()
 
@@ -59,5 +59,14 @@ export async function storeTelemetry(parts: {
       closed = true
       await consumer.close()
     },
+  }
+}
+
+/** A journal that began anew counts from 1 again: below the old position the warm store would take its records for repeats, so they get a new name. */
+async function placeOf(warm: WarmStore, headSeq: number): Promise<{ name: string; position: number }> {
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? '$warm' : `$warm-${i}`
+    const position = await warm.cursor(name)
+    if (position <= headSeq) return { name, position }
   }
 }
