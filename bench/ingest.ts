@@ -77,7 +77,7 @@ async function mainThread(hub: HubProcess) {
   const generator = await startGenerator(folder, {
     host: '127.0.0.1',
     port: hub.ports.mqtt,
-    clients: anonymousClients(connections, 'm'),
+    clients: anonymousClients(connections, 'd'),
     topic,
     payload,
   })
@@ -166,14 +166,16 @@ async function memory() {
   const rows: (string | number)[][] = []
   const hub = await startHubProcess(join(folder, 'memory'), { storeTelemetry: false })
   const pid = hub.nodeRed.child.pid
-  const before = residentBytes(pid)
   const generators = []
-  let opened = 0
+  let [opened, growth] = [0, 0]
   for (const step of idleSteps) {
     const clients = anonymousClients(step - opened, `i${opened}-`)
+    // Registering grows the process too: only what connecting adds is counted.
+    await hub.register(clients.map(({ id }) => id))
+    const before = residentBytes(pid)
     generators.push(await startGenerator(folder, { host: '127.0.0.1', port: hub.ports.mqtt, clients, topic, payload }))
+    growth += residentBytes(pid) - before
     opened = step
-    const growth = residentBytes(pid) - before
     rows.push([
       step,
       `${(growth / 2 ** 20).toFixed(0)} MiB`,
@@ -189,6 +191,8 @@ async function memory() {
 const begun = performance.now()
 const hub = await startHubProcess(join(folder, 'plain'), { storeTelemetry: false })
 const stored = await startHubProcess(join(folder, 'stored'), { storeTelemetry: true })
+const ids = anonymousClients(connections, 'd').map(({ id }) => id)
+await Promise.all([hub, stored].map(one => one.register(ids)))
 await versusMosquitto(hub, stored)
 await stored.stop()
 await mainThread(hub)

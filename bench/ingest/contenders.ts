@@ -31,6 +31,8 @@ async function canConnect(port: number): Promise<boolean> {
 export interface HubProcess {
   nodeRed: NodeRedProcess
   ports: { mqtt: number; mqtts: number }
+  /** Devices without credential: these listeners are plaintext and on loopback. */
+  register(ids: string[]): Promise<void>
   /** Deploys the flow nodes beside the unchanged hub. */
   flow(nodes: FlowNode[]): Promise<void>
   stop(): Promise<void>
@@ -43,13 +45,19 @@ export async function startHubProcess(folder: string, { storeTelemetry }: { stor
   const hub = hubNode(hubId, join(folder, 'hub'), { mqtt, mqtts }, { allowAnonymous: true, limits })
   const user = userFolder(join(folder, 'user'), [tab('tab'), hub])
   const nodeRed = await startNodeRed({ folder: user, port, nodeArgs: ['--import', join(import.meta.dirname, 'loop-delay.mjs')] })
-  await until('the hub serves', () =>
-    nodeRed.call<{ status: string }>('GET', `/thingloom/${hubId}/health`).then(h => h.status === 'ok'),
-  )
+  const health = () => nodeRed.call<{ status: string }>('GET', `/thingloom/${hubId}/health`)
+  await until('the hub serves', async () => (await health()).status === 'ok')
   return {
     nodeRed,
     ports: { mqtt, mqtts },
-    flow: nodes => nodeRed.deploy([tab('tab'), hub, ...nodes]),
+    async register(ids) {
+      for (let i = 0; i < ids.length; i += 100)
+        await Promise.all(ids.slice(i, i + 100).map(id => nodeRed.call('POST', `/thingloom/${hubId}/devices`, { id })))
+    },
+    async flow(nodes) {
+      await nodeRed.deploy([tab('tab'), hub, ...nodes])
+      await until('the hub serves on', async () => (await health()).status === 'ok')
+    },
     stop: () => nodeRed.child.stop(),
   }
 }
@@ -79,7 +87,7 @@ export const flows = {
 /** What the main loop's delay was since the last question, ms. */
 export async function loopDelay({ child }: NodeRedProcess): Promise<{ p50: number; p99: number; max: number }> {
   const from = child.output().length
-  process.kill(child.pid, 'SIGUSR2')
+  process.kill(child.pid, 'SIGCONT')
   return until('the loop delay', () => {
     const match = /LOOP (\{.*\})/.exec(child.output().slice(from))
     return match && (JSON.parse(match[1]!) as { p50: number; p99: number; max: number })

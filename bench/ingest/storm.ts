@@ -15,6 +15,7 @@ export interface StormSettings {
 
 const { host, port, ca, devices } = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as StormSettings
 let retries = 0
+let lastTrouble = ''
 
 const attempt = ({ id, cert, key }: StormSettings['devices'][number]): Promise<boolean> =>
   new Promise(resolve => {
@@ -22,9 +23,14 @@ const attempt = ({ id, cert, key }: StormSettings['devices'][number]): Promise<b
     socket.once('secureConnect', () => socket.write(connectPacket({ clientId: id, keepAliveS: 600 })))
     socket.on(
       'data',
-      packetReader((head, body) => resolve(head >> 4 === 2 && body[1] === 0)),
+      packetReader((head, body) => {
+        if (body[1]) lastTrouble = `CONNACK ${body[1]}`
+        resolve(head >> 4 === 2 && body[1] === 0)
+      }),
     )
-    socket.on('error', () => {})
+    socket.on('error', error => {
+      lastTrouble = error.message
+    })
     socket.once('close', () => resolve(false))
   })
 
@@ -34,7 +40,7 @@ async function arrive(device: StormSettings['devices'][number], turn: number): P
     retries++
     await new Promise(resolve => setTimeout(resolve, 300 + ((turn * 7919) % 700)))
   }
-  throw new Error(`${device.id} never got in`)
+  throw new Error(`${device.id} never got in: ${lastTrouble}`)
 }
 
 process.stdin.setEncoding('utf8').once('data', async () => {
