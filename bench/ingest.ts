@@ -166,12 +166,16 @@ async function memory() {
   const rows: (string | number)[][] = []
   const hub = await startHubProcess(join(folder, 'memory'), { storeTelemetry: false })
   const pid = hub.nodeRed.child.pid
+  // One device under many client ids: what is measured is connections, not registrations.
+  const { secrets } = await hub.nodeRed.call<{ secrets: DeviceSecrets }>('POST', `/thingloom/${hubId}/devices`, {
+    id: 'many',
+    credentials: { kind: 'password' },
+  })
+  const login = { username: secrets.username!, password: secrets.password! }
   const generators = []
   let [opened, growth] = [0, 0]
   for (const step of idleSteps) {
-    const clients = anonymousClients(step - opened, `i${opened}-`)
-    // Registering grows the process too: only what connecting adds is counted.
-    await hub.register(clients.map(({ id }) => id))
+    const clients = anonymousClients(step - opened, `many-${opened}-`).map(client => ({ ...client, ...login }))
     const before = residentBytes(pid)
     generators.push(await startGenerator(folder, { host: '127.0.0.1', port: hub.ports.mqtt, clients, topic, payload }))
     growth += residentBytes(pid) - before
