@@ -1,6 +1,7 @@
 import type { NodeAPI, NodeDef } from 'node-red'
 import { serveAdmin } from '../../src/nodered/admin/serve.ts'
 import { defineNode } from '../../src/nodered/define.ts'
+import { logHub } from '../../src/nodered/hub-log.ts'
 import { hubOptionsOf } from '../../src/nodered/hub-options.ts'
 import { hubs } from '../../src/nodered/hubs.ts'
 import { onProcessStop } from '../../src/nodered/process-stop.ts'
@@ -8,20 +9,29 @@ import { type HubConfig, type HubCredentials, type } from './config.ts'
 
 const hubNode = defineNode<HubConfig & NodeDef, Partial<HubCredentials>>(
   type,
-  (config, { node, RED, status }) => {
+  (config, { node, RED, status, signal }) => {
     onProcessStop(() => hubs.stopping())
     const { hub, release } = hubs.attach(node.id, () =>
       hubOptionsOf(config, { key: node.credentials?.key, userDir: RED.settings.userDir }),
     )
     status('waiting', config.hubId)
-    hub.then(
-      () => status('ok', config.hubId),
-      thrown => {
+    let leave: (() => void) | undefined
+    hub
+      .then(async running => {
+        status('ok', config.hubId)
+        leave = await logHub(running, node)
+        if (signal.aborted) leave()
+      })
+      .catch(thrown => {
         status('error', (thrown as Error).message)
         node.error(thrown)
+      })
+    return {
+      close: () => {
+        leave?.()
+        return release()
       },
-    )
-    return { close: release }
+    }
   },
   { credentials: { key: { type: 'password' } } },
 )

@@ -6,32 +6,27 @@ import type { Problems } from './problems.ts'
 /** What the journal reports, as problems that health shows until they are over and as live events. */
 export function tellOfJournal(event: JournalEvent, problems: Problems, emit: (event: HubEvent) => void): void {
   const { at } = event
-  const trouble = (about: string, error: LoomError): void => {
-    problems.set(about, error)
-    emit({ type: 'health', status: 'degraded', at })
-  }
-  const over = (about: string): void => {
-    problems.clear(about)
-    emit({ type: 'health', status: problems.list.length ? 'degraded' : 'ok', at })
-  }
   const note = (code: ErrorCode, message: string): void => emit({ type: 'security', at, code, message })
   switch (event.type) {
     case 'deadletter':
       emit({ type: 'deadletter', at, id: event.id, code: event.code, device: event.device })
       break
     case 'full':
-      trouble('journal', new LoomError('JOURNAL_FULL', event.message))
+      problems.set('journal', new LoomError('JOURNAL_FULL', event.message))
       break
     case 'recovered':
-      over('journal')
+      problems.clear('journal')
       break
     case 'space':
       if (event.low)
-        trouble('disk', new LoomError('JOURNAL_FULL', `${event.freeBytes} bytes are free on the volume`, { hint: 'make room' }))
-      else over('disk')
+        problems.set(
+          'disk',
+          new LoomError('JOURNAL_FULL', `${event.freeBytes} bytes are free on the volume`, { hint: 'make room' }),
+        )
+      else problems.clear('disk')
       break
     case 'corrupt':
-      trouble(
+      problems.set(
         'journal file',
         new LoomError('JOURNAL_CORRUPT', event.file, { hint: `${event.kept} records were saved, the file is kept as .corrupt` }),
       )

@@ -37,7 +37,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const emit = (event: HubEvent): void => {
     for (const listener of listeners) listener(event)
   }
-  const problems = new Problems()
+  const problems = new Problems(() => emit({ type: 'health', status: problems.list.length ? 'degraded' : 'ok', at: now() }))
 
   const stores = await openStores(options, {
     now,
