@@ -185,7 +185,7 @@ describe('the editor in Chromium', function () {
           tray,
         )
         assert.deepEqual(await page.evaluate(untranslated, { root: tray, sets }), [], type)
-        const texts = await page.evaluate(contrasts, `${tray} .red-ui-editor, ${tray} .dialog-form`)
+        const texts = await page.evaluate(contrasts, `${tray} form.form-horizontal`)
         assert(texts.length > 1, `${type} shows no text to look at`)
         for (const { text, ratio } of texts) if (ratio < 4.5) faint.push(`${type}: "${text.slice(0, 40)}" ${ratio}`)
         await shot(`${type}-${dark ? 'dark' : 'light'}`)
