@@ -30,7 +30,7 @@ async function editor(name: string, dark: boolean): Promise<void> {
   await page.keyboard.press('Escape')
   await page.evaluate('RED.actions.invoke("core:toggle-sidebar")')
   await page.locator('#red-ui-palette-search input').pressSequentially('loom')
-  await page.locator('.red-ui-palette-node[data-palette-type="inject"]').waitFor({ state: 'hidden' })
+  await page.locator('#red-ui-palette-container-storage').waitFor({ state: 'hidden' })
   await page.locator('.red-ui-flow-node-status-label:not(:empty)').first().waitFor({ timeout: 60_000 })
   await page.locator('#red-ui-main-container').hover({ position: { x: 5, y: 5 } })
   await shot(page, name)
@@ -38,7 +38,7 @@ async function editor(name: string, dark: boolean): Promise<void> {
 }
 
 async function dashboard(): Promise<void> {
-  const context = await browser.newContext({ viewport: { width: 1500, height: 1100 } })
+  const context = await browser.newContext({ viewport: { width: 1500, height: 1180 } })
   const page = await context.newPage()
   await page.goto(`${base}/dashboard/pipeline`)
   await page.locator('table tbody tr').first().waitFor({ timeout: 60_000 })
