@@ -25,6 +25,7 @@ export async function createLifecycleOutbox(parts: {
   await state.declare(coll, {})
   let cursor = (await state.get<{ seq: number }>(coll, cursorId))?.doc.seq ?? 0
   let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
 
   const append = (record: NewRecord): Promise<void> =>
     new Promise((resolve, reject) => journal.append(record, error => (error ? reject(error) : resolve())))
@@ -58,14 +59,21 @@ export async function createLifecycleOutbox(parts: {
     else await state.delete(coll, `d:${id}`)
   }
 
-  return {
-    /** One drain at a time; a call during one waits for it and looks again. */
-    drain: async () => {
-      await running?.catch(() => {})
+  /** One drain at a time; calls during one share a single further look. */
+  const drain = (): Promise<void> => {
+    if (!running) {
       running = drainOnce().finally(() => {
         running = undefined
       })
       return running
-    },
+    }
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        next = undefined
+        return drain()
+      })
+    return next
   }
+  return { drain }
 }
