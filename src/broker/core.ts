@@ -1,5 +1,6 @@
 import type { Backpressure } from './backpressure.ts'
 import type { BrokerGate } from './broker-port.ts'
+import type { FilterTree } from './filter-tree.ts'
 import type { Links } from './links.ts'
 import type { Retained } from './retained.ts'
 import type { Sessions } from './sessions.ts'
@@ -49,6 +50,8 @@ export interface Core {
   readonly log: (level: 'warn' | 'error', text: string) => void
   readonly limits: Required<BrokerLimits>
   readonly links: Links
+  /** the filters of live connections, by connection id */
+  readonly subscribed: FilterTree
   readonly sessions: Sessions
   readonly retained: Retained
   readonly wills: Wills

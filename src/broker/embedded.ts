@@ -6,6 +6,7 @@ import { Backpressure } from './backpressure.ts'
 import type { BrokerGate, BrokerPort, ListenerOptions, TlsMaterial } from './broker-port.ts'
 import { ConnectRate } from './connect-rate.ts'
 import { type BrokerLimits, type Core, connectBytes, headerBytes } from './core.ts'
+import { FilterTree } from './filter-tree.ts'
 import type { LibraryClient } from './library.ts'
 import { accept, createLibrary } from './library-broker.ts'
 import { publishWill } from './library-hooks.ts'
@@ -76,6 +77,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
     dropped: address => refused(address, 'too many connections a second', 'BROKER_THROTTLED'),
   })
   const core: Core = {
+    subscribed: new FilterTree(),
     ...{ gate, now, log, limits, links, sessions, retained, wills, takeovers, backpressure, counts },
     route: (message, done = () => {}) =>
       library.publish({ cmd: 'publish', dup: false, ...message, payload: asBuffer(message.payload) }, done),

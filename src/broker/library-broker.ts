@@ -10,6 +10,7 @@ import {
   forward,
   linkOf,
   publishWill,
+  revoke,
   ruleSubscribe,
   setLink,
   sinkTopic,
@@ -85,9 +86,9 @@ export function createLibrary(core: Core): Aedes {
     linkOf(client as unknown as LibraryClient).reason ??= 'MQTT_KEEP_ALIVE_TIMEOUT'
   })
   library.on('unsubscribe', (filters, client) => {
-    const { filters: granted, connection, client: own } = linkOf(client as unknown as LibraryClient)
-    if (own.closed) return
-    for (const filter of filters) if (granted.delete(filter)) gate.unsubscribed?.(connection!, filter)
+    const link = linkOf(client as unknown as LibraryClient)
+    if (link.client.closed) return
+    for (const filter of filters) if (revoke(core, link, filter)) gate.unsubscribed?.(link.connection!, filter)
   })
   return library
 }
@@ -168,6 +169,7 @@ function end(core: Core, link: Link): void {
   link.slots.close()
   link.outbound?.close()
   links.remove(link)
+  for (const filter of link.filters.keys()) revoke(core, link, filter)
   if (link.session) sessions.detach(link.session, now())
   link.reason ??= link.client._disconnected ? 'CLIENT_INITIATED_DISCONNECT' : 'CONNECTION_LOST'
   if (link.connection && link.will) {

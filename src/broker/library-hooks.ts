@@ -43,7 +43,7 @@ export function authorizePublish(core: Core, link: Link, packet: LibraryPacket, 
   }
 
   // One wait is the gate's acknowledgement, the other that its outcome was applied to the packet.
-  const slot = slots.open(2, done)
+  const slot = slots.open(2, () => (packet.topic === sinkTopic && packet.qos === 1 ? finish(link, packet, done) : done()))
   backpressure.opened(bytes)
   let open = true
   const close = (): boolean => {
@@ -87,8 +87,24 @@ export function authorizePublish(core: Core, link: Link, packet: LibraryPacket, 
   if (isRouted(outcome, packet.topic)) {
     counts.routed++
     packet.retain = packet.retain && outcome === 'retain'
+    if (!packet.retain && !anyoneWants(core, packet.topic)) sink(packet)
   } else sink(packet)
   slots.settle(slot)
+}
+
+const anyoneWants = ({ subscribed, sessions }: Core, topic: string): boolean =>
+  subscribed.match(topic) !== undefined || sessions.wants(topic)
+
+/** The PUBACK of a publish that ends here, as one write of ready bytes: the library's way costs three, and its routing to nobody on top. */
+function finish({ client, conn }: Link, packet: LibraryPacket, done: Done): void {
+  if (!client.connected || conn.destroyed) {
+    done(new Error('connection closed'))
+    return
+  }
+  const id = packet.messageId!
+  packet.qos = 0
+  if (conn.write(Buffer.from([0x40, 2, id >> 8, id & 0xff]))) done()
+  else client.waitForDrain(done)
 }
 
 /** Reserved topics are answered to connections, never routed: the library would hand them to offline and retained wildcards. */
@@ -152,7 +168,7 @@ export function ruleSubscribe(core: Core, link: Link, packet: LibraryPacket): vo
     link.rulings.set(subscription.topic, granted)
     if (granted === 128) continue
     subscription.qos = granted
-    link.filters.set(subscription.topic, granted)
+    grant(core, link, subscription.topic, granted)
   }
 }
 
@@ -161,6 +177,17 @@ function rule({ gate, limits }: Core, link: Link, filter: string, qos: number): 
   if (filter.startsWith('$SYS') || filter.startsWith('$share/')) return 128
   if (!link.filters.has(filter) && link.filters.size >= limits.subscriptions) return 128
   return gate.subscribe(link.connection!, filter, qos as 0 | 1 | 2)
+}
+
+function grant({ subscribed }: Core, link: Link, filter: string, qos: 0 | 1): void {
+  link.filters.set(filter, qos)
+  subscribed.add(filter, link.connection!.id, qos)
+}
+
+/** Takes back one filter of a connection; false if it had none such. */
+export function revoke({ subscribed }: Core, link: Link, filter: string): boolean {
+  subscribed.remove(filter, link.connection?.id ?? '')
+  return link.filters.delete(filter)
 }
 
 export function authorizeSubscribe<T extends { topic: string; qos: number }>(
@@ -185,7 +212,7 @@ export function authorizeSubscribe<T extends { topic: string; qos: number }>(
     done(null, null)
     return
   }
-  link.filters.set(topic, granted)
+  grant(core, link, topic, granted)
   done(null, { ...subscription, qos: granted })
 }
 

@@ -132,6 +132,11 @@ export class Sessions {
     await this.#writer.commit({ op: 'delete', coll: sessionsColl, id: key })
   }
 
+  /** Whether a stored session has a matching filter of QoS 1. */
+  wants(topic: string): boolean {
+    return this.#tree.match(topic) !== undefined
+  }
+
   deviceOf(key: string): string | undefined {
     return this.#sessions.get(key)?.deviceId
   }
