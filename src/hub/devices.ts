@@ -1,6 +1,6 @@
 import { LoomError } from '../errors.ts'
 import type { IdentityView, Registry } from '../identity/registry.ts'
-import type { Page, StateStore } from '../storage/state-store.ts'
+import type { Page, StateStore, Stored } from '../storage/state-store.ts'
 import { newTwin } from '../twin/twin.ts'
 import { parseDeviceQuery } from './device-query.ts'
 import type { DevicesApi, DeviceView, HubEvent } from './hub.ts'
@@ -15,6 +15,8 @@ interface Entity {
   tags: Record<string, unknown>
   attributes: Record<string, string>
 }
+
+const nothing: Entity = { tags: {}, attributes: {} }
 
 export interface DevicesParts {
   registry: Registry
@@ -33,9 +35,10 @@ export function createDevices(parts: DevicesParts): DevicesApi {
   const { registry, state, presence, now, emit } = parts
   const registering = new Set<string>()
 
-  const view = async (identity: IdentityView, entity?: Entity): Promise<DeviceView> => {
-    const { tags = {}, attributes = {} } = entity ?? (await state.get<Entity>(devicesColl, identity.id))?.doc ?? {}
-    return { ...identity, tags, attributes, connection: await presence.view(identity.id) }
+  const view = async (identity: IdentityView, known?: Stored<Entity>): Promise<DeviceView> => {
+    const stored = known ?? (await state.get<Entity>(devicesColl, identity.id))
+    const { tags, attributes } = stored?.doc ?? nothing
+    return { ...identity, etag: etagOf(identity, stored), tags, attributes, connection: await presence.view(identity.id) }
   }
   const found = async (id: string): Promise<IdentityView> => {
     const identity = await registry.get(id)
@@ -57,7 +60,7 @@ export function createDevices(parts: DevicesParts): DevicesApi {
           { coll: devicesColl, id, doc: entity },
           { coll: twinsColl, id: `${id}|`, doc: twin },
         ]
-        await state.tx(
+        const [version = 0] = await state.tx(
           documents.map(document => ({ op: 'put', ...document })),
           by === undefined ? {} : { by },
         )
@@ -69,7 +72,7 @@ export function createDevices(parts: DevicesParts): DevicesApi {
             ...(by !== undefined && { by }),
           })
           tell(id, 'created')
-          return { device: await view(identity, entity), ...(secrets && { secrets }) }
+          return { device: await view(identity, { id, doc: entity, version }), ...(secrets && { secrets }) }
         } catch (error) {
           await state.tx(documents.map(({ coll, id }) => ({ op: 'delete', coll, id })))
           throw error
@@ -92,10 +95,10 @@ export function createDevices(parts: DevicesParts): DevicesApi {
           limit: Math.min(limit - items.length, 1000),
           ...(from && { cursor: from }),
         })
-        for (const { id, doc } of page.items) {
-          const identity = await registry.get(id)
-          if (identity && matches({ enabled: identity.enabled, connected: presence.isConnected(id) }))
-            items.push(await view(identity, doc))
+        for (const stored of page.items) {
+          const identity = await registry.get(stored.id)
+          if (identity && matches({ enabled: identity.enabled, connected: presence.isConnected(stored.id) }))
+            items.push(await view(identity, stored))
         }
         from = page.next
         if (!from) break
@@ -105,9 +108,15 @@ export function createDevices(parts: DevicesParts): DevicesApi {
 
     async update({ id, enabled, reason, tags, attributes, etag, by }) {
       const before = await found(id)
-      if (etag !== undefined && etag !== before.etag)
-        throw new LoomError('IDENTITY_CONFLICT', id, { hint: 'read the device again and repeat' })
-      if (tags || attributes) await patchEntity(id, { ...(tags && { tags }), ...(attributes && { attributes }) }, by)
+      const entity = await state.get<Entity>(devicesColl, id)
+      if (etag !== undefined && etag !== etagOf(before, entity)) throw conflict(id)
+      if (tags || attributes) {
+        const patch = { ...(tags && { tags }), ...(attributes && { attributes }) }
+        await patchEntity(id, patch, {
+          ...(by !== undefined && { by }),
+          ...(etag !== undefined && { version: entity?.version ?? 0 }),
+        })
+      }
       let identity = before
       if (enabled !== undefined && (enabled !== before.enabled || reason !== undefined)) {
         identity = await registry.setEnabled(id, {
@@ -137,18 +146,22 @@ export function createDevices(parts: DevicesParts): DevicesApi {
     count: async () => ({ devices: await registry.count(), connected: presence.devicesConnected }),
   }
 
-  async function patchEntity(id: string, patch: { tags?: object; attributes?: object }, by?: string): Promise<void> {
+  /** `version`: only if the entity still has it. */
+  async function patchEntity(
+    id: string,
+    patch: { tags?: object; attributes?: object },
+    o: { by?: string; version?: number },
+  ): Promise<void> {
     for (let tries = 0; ; tries++) {
       const stored = await state.get<Entity>(devicesColl, id)
-      const before = stored?.doc ?? { tags: {}, attributes: {} }
+      if (o.version !== undefined && o.version !== (stored?.version ?? 0)) throw conflict(id)
+      const { tags, attributes } = stored?.doc ?? nothing
       const doc: Entity = {
-        tags: patch.tags ? (mergePatch(before.tags, objectOf(patch.tags, 'tags')) as Entity['tags']) : before.tags,
-        attributes: patch.attributes
-          ? stringsOf(mergePatch(before.attributes, patch.attributes) as Record<string, string>)
-          : before.attributes,
+        tags: patch.tags ? (mergePatch(tags, objectOf(patch.tags, 'tags')) as Entity['tags']) : tags,
+        attributes: patch.attributes ? stringsOf(mergePatch(attributes, patch.attributes)) : attributes,
       }
       try {
-        await state.put(devicesColl, id, doc, { version: stored?.version ?? 'new', ...(by !== undefined && { by }) })
+        await state.put(devicesColl, id, doc, { version: stored?.version ?? 'new', ...(o.by !== undefined && { by: o.by }) })
         return
       } catch (error) {
         if (!(error instanceof LoomError && error.code === 'STORE_VERSION_CONFLICT') || tries >= 5) throw error
@@ -156,6 +169,12 @@ export function createDevices(parts: DevicesParts): DevicesApi {
     }
   }
 }
+
+/** Identity and entity have a version each; the etag names both. */
+const etagOf = (identity: IdentityView, entity: { version: number } | null | undefined): string =>
+  `${identity.etag}-${entity?.version ?? 0}`
+
+const conflict = (id: string): LoomError => new LoomError('IDENTITY_CONFLICT', id, { hint: 'read the device again and repeat' })
 
 function objectOf(value: unknown, what: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))

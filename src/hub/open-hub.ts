@@ -21,7 +21,7 @@ import { createLifecycleOutbox } from './lifecycle-outbox.ts'
 import type { HubOptions } from './options.ts'
 import { openStores } from './open-stores.ts'
 import { Presence } from './presence.ts'
-import { serverNames } from './server-names.ts'
+import { deviceHost, serverNames } from './server-names.ts'
 import { storeTelemetry } from './telemetry-store.ts'
 
 const stopWithinMs = 8000
@@ -52,7 +52,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const sealer = await openSealer({ key, hubId, store: identities, random: randomBytes })
     const authority = await openAuthority({ hubId, store: identities, sealer, now, random: randomBytes })
     const names = serverNames(options)
-    const hostName = (): string => options.publicHost ?? options.hubNames?.[0] ?? 'localhost'
+    const hostName = (): string => deviceHost(options, broker.listeners())
     let broker: BrokerPort
     const registry = await openRegistry({ store: identities, sealer, authority, now, random: randomBytes, hostName })
     const authenticator = createAuthenticator({

@@ -56,6 +56,7 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
         etag: device.etag,
       })
       assert.deepEqual([changed.tags, changed.attributes], [{ b: { c: 2, d: 3 } }, { model: 'x' }])
+      await assert.rejects(hub.devices.update({ id: 'one', tags: { a: 2 }, etag: device.etag }), { code: 'IDENTITY_CONFLICT' })
       await hub.devices.update({ id: 'one', enabled: false, reason: 'lost' })
       const disabled = await hub.devices.get({ id: 'one' })
       assert.deepEqual([disabled.enabled, disabled.reason], [false, 'lost'])

@@ -67,7 +67,7 @@ export const hubRoutes: HubRoute[] = [
     method: 'get',
     path: '/thingloom/{hub}/deadletters',
     id: 'listDeadLetters',
-    summary: 'Messages that could not be processed, newest last',
+    summary: 'Messages that could not be processed, newest first',
     permission: 'thingloom.read',
     query: { ...paging, state: { type: 'string', enum: ['open', 'replayed', 'discarded'] } },
     answers: { 200: { description: 'a page', schema: pageOf(refTo('DeadLetter')) } },

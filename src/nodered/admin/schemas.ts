@@ -24,7 +24,7 @@ export const credentialRequest: Schema = object(
     secondaryKey: { type: 'string', maxLength: 128 },
     csrPem: { type: 'string', maxLength: 32_768 },
     certificatePem: { type: 'string', maxLength: 32_768 },
-    days: { type: 'integer', minimum: 1, maximum: 3653 },
+    days: { type: 'integer', minimum: 1, maximum: 3650 },
     username: { type: 'string', maxLength: 128 },
     password: { type: 'string', maxLength: 256 },
   },
