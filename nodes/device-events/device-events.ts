@@ -25,9 +25,10 @@ export default defineNode<DeviceEventsConfig & NodeDef>(type, async (config, { s
     spec,
     ack: config.ack === 'flow' ? 'flow' : 'delivery',
     batch: { max: 1, lingerMs: 0 },
-    messagesOf: ([record], token) => {
+    messagesOf: ([record]) => {
+      const { seq } = record!
       const made = eventOf(record!)
-      return { result: made && { ...made, ...(token && { delivery: token }) }, done: !made }
+      return { shares: made ? [{ seqs: [seq], messages: [made] }] : [], notices: [], done: made ? [] : [seq] }
     },
     gapOf: () => undefined,
     emit,

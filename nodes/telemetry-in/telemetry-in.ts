@@ -22,7 +22,7 @@ export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { st
     spec,
     ack: config.ack === 'flow' ? 'flow' : 'delivery',
     batch: { max, lingerMs: max > 1 ? Math.max(0, Number(config.batchLingerMs) || 0) : 0 },
-    messagesOf: (records, token) => messagesOf(records, token, max > 1),
+    messagesOf: records => messagesOf(records, max > 1),
     gapOf: gap => [undefined, { notice: 'gap', payload: gap }],
     emit,
   })

@@ -22,6 +22,14 @@ export type Settlement =
   | { do: 'retry'; delayMs: number }
   | { do: 'deadletter'; code: string; message: string; node?: string }
 
+/** Records of a delivery that a node could not take, and why. */
+export interface Failed {
+  seqs: readonly number[]
+  code: string
+  message: string
+  node: string
+}
+
 interface Issued {
   from: number
   to: number
@@ -80,10 +88,16 @@ export class Deliveries {
     await live.settle(token, settlement)
   }
 
-  /** Acknowledges what a node has taken over for good; without a token, or when its consumer is gone, there is nothing to say. */
-  async acknowledge(delivery: unknown): Promise<void> {
+  /**
+   * Acknowledges what a node has taken over for good, all but the `failed` records, which become dead letters; without a token, or when its consumer is gone,
+   * there is nothing to say.
+   */
+  async acknowledge(delivery: unknown, failed?: Failed): Promise<void> {
     const token = tokenOf(delivery)
-    if (token) await this.#live.get(keyOf(token.hub, token.consumer))?.settle(token, { do: 'ack' })
+    const live = token && this.#live.get(keyOf(token.hub, token.consumer))
+    if (!live) return
+    if (failed?.seqs.length) await live.refuse(token, failed)
+    await live.settle(token, { do: 'ack' })
   }
 }
 
@@ -101,10 +115,14 @@ export class LiveConsumer {
     this.#closed = closed
   }
 
-  /** A token for records that travel together, in ascending order of `seq`. */
+  /** A token for records that travel together. */
   issue(seqs: readonly number[]): DeliveryToken {
-    const from = seqs[0]!
-    const to = seqs.at(-1)!
+    let from = seqs[0]!
+    let to = from
+    for (const seq of seqs) {
+      if (seq < from) from = seq
+      else if (seq > to) to = seq
+    }
     const key = `${from}-${to}`
     const there = this.#issued.get(key)
     if (there) for (const seq of seqs) there.seqs.add(seq)
@@ -119,12 +137,20 @@ export class LiveConsumer {
     if (settlement.do === 'ack' && !finishes(issued.done, token.parts ?? [])) return
     this.#issued.delete(key)
     const seqs = [...issued.seqs]
+    if (!seqs.length) return
     if (settlement.do === 'ack') this.#consumer.ack(seqs)
     else if (settlement.do === 'retry') this.#consumer.retry(seqs, settlement.delayMs)
     else {
       const { code, message, node } = settlement
       await this.#consumer.deadletter(seqs, { code, message, ...(node !== undefined && { node }) })
     }
+  }
+
+  /** Takes records out of a delivery as dead letters; the others stay as they are. */
+  async refuse({ from, to }: DeliveryToken, { seqs, ...why }: Failed): Promise<void> {
+    const issued = this.#issued.get(`${from}-${to}`)
+    const refused = seqs.filter(seq => issued?.seqs.delete(seq))
+    if (refused.length) await this.#consumer.deadletter(refused, why)
   }
 
   /** Tokens that wait for their settlement. */

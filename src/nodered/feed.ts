@@ -1,7 +1,17 @@
 import type { Consumer, ConsumerSpec, Delivered, Gap } from '../journal/journal-port.ts'
-import type { Emit, Result } from './define.ts'
-import { type DeliveryToken, deliveries, type LiveConsumer } from './delivery.ts'
+import type { Emit, NewMsg, Result } from './define.ts'
+import { deliveries, type LiveConsumer, splitDelivery } from './delivery.ts'
 import type { HubRef } from './hubs.ts'
+
+/** What a flow gets of some records, in journal order. */
+export interface Handout {
+  /** Messages of output 1 and the records they hold, which are one delivery: what fails in a message comes again with these records and no others. */
+  shares: { seqs: number[]; messages: NewMsg[] }[]
+  /** for output 2 */
+  notices: NewMsg[]
+  /** Records of which the flow has nothing to acknowledge. */
+  done: number[]
+}
 
 export interface FeedOptions {
   hub: HubRef
@@ -10,8 +20,7 @@ export interface FeedOptions {
   ack: 'delivery' | 'flow'
   /** Records a call of `messagesOf` gets at most, and how long to wait for them. */
   batch: { max: number; lingerMs: number }
-  /** What the flow gets of some records. `token` is there with `ack: 'flow'`; no message made means that the records are done. */
-  messagesOf(records: Delivered[], token: DeliveryToken | undefined): { result: Result; done: boolean }
+  messagesOf(records: Delivered[]): Handout
   gapOf(gap: Gap): Result
   emit: Emit
 }
@@ -29,6 +38,7 @@ export class Feed {
   #linger: NodeJS.Timeout | undefined
   #stopped = false
   #released = 0
+  #newest = { seq: 0, at: 0 }
 
   private constructor(options: FeedOptions) {
     this.#options = options
@@ -74,8 +84,16 @@ export class Feed {
 
   #take(records: Delivered[]): void {
     if (this.#stopped) return
-    for (const record of records) this.#queue.push(record)
+    for (const record of records) this.#queue.push(this.#counted(record))
     this.#schedule()
+  }
+
+  /** A restarted hub counts deliveries anew, but new records only ever come in ascending order, unless some are held back; a journal begun anew is younger. */
+  #counted(record: Delivered): Delivered {
+    const { seq, at, deliveries: count } = record
+    if (seq > this.#newest.seq || at > this.#newest.at) this.#newest = record
+    else if (count === 1 && !this.#options.spec.strictOrder) return { ...record, deliveries: 2 }
+    return record
   }
 
   #skip(gap: Gap): void {
@@ -109,12 +127,22 @@ export class Feed {
 
   #send(records: Delivered[]): void {
     const { ack, messagesOf, emit } = this.#options
-    const seqs = records.map(record => record.seq).sort((a, b) => a - b)
-    const token = ack === 'flow' ? this.#live!.issue(seqs) : undefined
-    const { result, done } = messagesOf(records, token)
-    emit(result)
+    const { shares, notices, done } = messagesOf(records)
+    const messages: NewMsg[] = []
+    for (const share of shares) {
+      if (ack === 'flow') this.#mark(share)
+      else for (const seq of share.seqs) done.push(seq)
+      for (const msg of share.messages) messages.push(msg)
+    }
+    if (messages.length || notices.length) emit([messages, notices])
     this.#released += records.length
-    if (!token) this.#consumer!.ack(seqs)
-    else if (done) void deliveries.settle(token, { do: 'ack' })
+    if (done.length) this.#consumer!.ack(done)
+  }
+
+  #mark({ seqs, messages }: Handout['shares'][number]): void {
+    const parts = splitDelivery(this.#live!.issue(seqs), messages.length)
+    messages.forEach((msg, i) => {
+      msg.delivery = parts[i]
+    })
   }
 }

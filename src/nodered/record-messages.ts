@@ -2,22 +2,8 @@ import { LoomError } from '../errors.ts'
 import { type Delivered, flags } from '../journal/journal-port.ts'
 import type { Reading } from '../telemetry/reading.ts'
 import { readingsOfRecord } from '../telemetry/record.ts'
-import type { NewMsg, Result } from './define.ts'
-import { type DeliveryToken, splitDelivery } from './delivery.ts'
-
-/** What of a journal record is for the flow: readings, bytes in another form, or something that is not what it claims to be. */
-type Content = { readings: Reading[]; again: boolean } | { single: NewMsg } | { broken: NewMsg } | undefined
-
-function contentOf(record: Delivered): Content {
-  if (record.flags & flags.erased) return undefined
-  const decoded = readingsOfRecord(record)
-  if ('readings' in decoded) return { readings: decoded.readings, again: record.deliveries > 1 }
-  if ('undecodable' in decoded) {
-    const { code, message } = new LoomError('TELEMETRY_UNDECODABLE', decoded.undecodable)
-    return { broken: { ...bytesOf(record), notice: 'undecodable', error: { code, message } } }
-  }
-  return { single: bytesOf(record) }
-}
+import type { NewMsg } from './define.ts'
+import type { Handout } from './feed.ts'
 
 function bytesOf({ device, topic, payload, at, seq: jseq, props, deliveries }: Delivered): NewMsg {
   const { contentType, contentEncoding, stream = '', time = at, seq, schema } = props.e
@@ -29,7 +15,7 @@ function bytesOf({ device, topic, payload, at, seq: jseq, props, deliveries }: D
     arrived: at,
     stream,
     jseq,
-    properties: props.p,
+    properties: { ...props.p },
     ...(contentType !== undefined && { contentType }),
     ...(contentEncoding !== undefined && { contentEncoding }),
     ...(seq !== undefined && { seq }),
@@ -38,39 +24,49 @@ function bytesOf({ device, topic, payload, at, seq: jseq, props, deliveries }: D
   }
 }
 
+function noticeOf(record: Delivered, undecodable: string): NewMsg {
+  const { code, message } = new LoomError('TELEMETRY_UNDECODABLE', undecodable)
+  return { ...bytesOf(record), notice: 'undecodable', error: { code, message } }
+}
+
+function messageOf({ values, device, time, arrived, stream, seq, schema, jseq, idx, properties, topic }: Reading): NewMsg {
+  const msg: NewMsg = { payload: values, device, time, arrived, stream, jseq, idx, properties, topic: topic! }
+  if (seq !== undefined) msg.seq = seq
+  if (schema !== undefined) msg.schema = schema
+  return msg
+}
+
 /**
- * The messages of some records: one a reading (`batch: false`), or the readings of consecutive JSON records together. Output 1 gets them in journal order,
- * output 2 what could not be decoded, which is a dead letter already. `done`: no message carries the token.
+ * The messages of some records, in journal order: one a reading (`batch: false`), or the readings of consecutive JSON records together. Bytes of another form
+ * have a message and so a delivery of their own; what could not be decoded is a notice, and done: it is a dead letter already.
  */
-export function messagesOf(
-  records: readonly Delivered[],
-  token: DeliveryToken | undefined,
-  batch: boolean,
-): { result: Result; done: boolean } {
-  const made: NewMsg[] = []
-  const broken: NewMsg[] = []
-  let open: { payload: Reading[]; redelivered?: true } | undefined
+export function messagesOf(records: readonly Delivered[], batch: boolean): Handout {
+  const made: Handout = { shares: [], notices: [], done: [] }
+  let open: { seqs: number[]; payload: Reading[]; msg: NewMsg } | undefined
   for (const record of records) {
-    const content = contentOf(record)
-    if (!content) continue
-    if ('broken' in content) {
-      broken.push(content.broken)
-      continue
-    }
-    if ('single' in content) {
+    const { seq } = record
+    const decoded = record.flags & flags.erased ? undefined : readingsOfRecord(record)
+    if (!decoded || 'undecodable' in decoded) {
+      if (decoded) made.notices.push(noticeOf(record, decoded.undecodable))
+      made.done.push(seq)
+    } else if ('opaque' in decoded) {
       open = undefined
-      made.push(content.single)
-      continue
-    }
-    const { readings, again } = content
-    if (!batch) {
-      for (const { values, ...rest } of readings) made.push({ ...rest, payload: values, ...(again && { redelivered: true }) })
-    } else if (readings.length) {
-      if (!open) made.push((open = { payload: [] }) as NewMsg)
-      for (const reading of readings) open.payload.push(reading)
-      if (again) open.redelivered = true
+      made.shares.push({ seqs: [seq], messages: [bytesOf(record)] })
+    } else if (!decoded.readings.length) made.done.push(seq)
+    else if (batch) {
+      if (!open) {
+        const payload: Reading[] = []
+        open = { seqs: [], payload, msg: { payload } }
+        made.shares.push({ seqs: open.seqs, messages: [open.msg] })
+      }
+      open.seqs.push(seq)
+      for (const reading of decoded.readings) open.payload.push(reading)
+      if (record.deliveries > 1) open.msg.redelivered = true
+    } else {
+      const messages = decoded.readings.map(messageOf)
+      if (record.deliveries > 1) for (const msg of messages) msg.redelivered = true
+      made.shares.push({ seqs: [seq], messages })
     }
   }
-  if (token) for (const [i, part] of splitDelivery(token, made.length).entries()) made[i]!.delivery = part
-  return { result: [made, broken], done: made.length === 0 }
+  return made
 }

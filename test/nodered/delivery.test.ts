@@ -76,6 +76,20 @@ describe('deliveries', () => {
     assert.deepEqual(told.told, [['deadletter', [4], { code: 'X', message: 'why', node: 'n' }]])
   })
 
+  it('are acknowledged but for records that failed, which become dead letters', async () => {
+    const deliveries = new Deliveries()
+    const told = consumer()
+    const token = deliveries.open('h', told).issue([4, 5, 6])
+    const why = { code: 'X', message: 'why', node: 'n' }
+    await deliveries.acknowledge(clone(token), { seqs: [5, 99], ...why })
+    assert.deepEqual(told.told, [
+      ['deadletter', [5], why],
+      ['ack', [4, 6]],
+    ])
+    await deliveries.acknowledge(token, { seqs: [5], ...why })
+    assert.equal(told.told.length, 2)
+  })
+
   it('of a consumer that is gone are refused', async () => {
     const deliveries = new Deliveries()
     const live = deliveries.open('h', consumer())

@@ -3,6 +3,7 @@ import helper from 'node-red-node-test-helper'
 import ack from '../../nodes/ack/ack.ts'
 import telemetryIn from '../../nodes/telemetry-in/telemetry-in.ts'
 import { LoomError } from '../../src/errors.ts'
+import type { ConsumerEvents } from '../../src/journal/journal-port.ts'
 import { type FakeHub, fakeHub, message } from '../fake-hub.ts'
 import { flow, type Received, unload } from '../flow.ts'
 import { until } from '../until.ts'
@@ -141,6 +142,28 @@ describe('loom-telemetry-in', () => {
     assert.equal(second!.redelivered, true)
   })
 
+  it('marks what a restarted hub delivers again, though it counts anew', async () => {
+    let deliver!: ConsumerEvents['deliver']
+    const consume: FakeHub['consume'] = (spec, events) => {
+      deliver = events.deliver
+      return hub.consume(spec, events)
+    }
+    const { outputs } = await open({ ...hub, consume } as FakeHub)
+    const three = outputs(3)
+    const first = hub.append(message('d1', { t: 1 }))
+    hub.append(message('d1', { t: 2 }))
+    await until(() => hub.consumers.get('n')!.acked.size === 2)
+    deliver([{ ...first, deliveries: 1 }])
+    assert.deepEqual(
+      (await three).map(({ jseq, redelivered }) => [jseq, redelivered]),
+      [
+        [1, undefined],
+        [2, undefined],
+        [1, true],
+      ],
+    )
+  })
+
   it('hands a burst to the flow in order, over several turns of the loop', async () => {
     const { outputs } = await open(hub, { window: 1000 })
     const all = outputs(500)
@@ -234,6 +257,36 @@ describe('loom-telemetry-in', () => {
       assert.equal(msg!.delivery.to, 3)
       pass(msg!)
       await until(() => consumer.acked.size === 3)
+    })
+
+    it('gives bytes and broken records no share in the delivery of readings', async () => {
+      const { outputs, consumer, pass, seen } = await through({}, { batchMax: 10, batchLingerMs: 5 })
+      const [three, notice] = [outputs(3), outputs(1, 1)]
+      hub.append(message('d1', { t: 1 }))
+      hub.append(message('d1', Buffer.from('{"t":')))
+      hub.append(message('d1', { t: 3 }))
+      hub.append(message('d1', Buffer.from([1]), { contentType: 'application/cbor' }))
+      hub.append(message('d1', { t: 5 }))
+      const [before, bytes, after] = await three
+      await notice
+      assert.deepEqual(
+        [before, bytes, after].map(msg => [msg!.delivery.from, msg!.delivery.to, msg!.delivery.parts]),
+        [
+          [1, 3, undefined],
+          [4, 4, undefined],
+          [5, 5, undefined],
+        ],
+      )
+      await until(() => consumer.acked.size === 1)
+      assert.deepEqual([...consumer.acked], [2])
+      pass(before!)
+      pass(after!)
+      await until(() => consumer.acked.size === 4)
+      assert.deepEqual([...consumer.acked], [2, 1, 3, 5])
+      const again = outputs(1)
+      pass({ ...bytes!, ack: 'retry' })
+      assert.deepEqual((await again)[0]!.delivery, { hub: 'test', consumer: consumer.name, from: 4, to: 4 })
+      assert.equal(seen(1).length, 1)
     })
 
     it('brings a record back', async () => {
