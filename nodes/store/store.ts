@@ -1,4 +1,5 @@
 import type { NodeDef } from 'node-red'
+import { endFaulty } from '../../src/nodered/batch-faults.ts'
 import { defineNode, type Msg } from '../../src/nodered/define.ts'
 import { deliveries } from '../../src/nodered/delivery.ts'
 import { Grouped } from '../../src/nodered/grouped.ts'
@@ -23,7 +24,9 @@ export default defineNode<StoreConfig & NodeDef>(
     status('ok', '0')
     return {
       async input(msg: Msg) {
-        await group.add(rowsOf(msg, Date.now(), { class: config.class, stream: config.stream }))
+        const { rows, faults } = rowsOf(msg, Date.now(), { class: config.class, stream: config.stream })
+        await group.add(rows)
+        if (faults.length) await endFaulty(config.acknowledge ? msg.delivery : undefined, faults, config.id)
         if (config.acknowledge) await deliveries.acknowledge(msg.delivery)
         return msg
       },

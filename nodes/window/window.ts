@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NodeDef } from 'node-red'
 import { LoomError } from '../../src/errors.ts'
+import { endFaulty } from '../../src/nodered/batch-faults.ts'
 import { defineNode, type NewMsg } from '../../src/nodered/define.ts'
 import { deliveries } from '../../src/nodered/delivery.ts'
 import { NodeState } from '../../src/nodered/node-state.ts'
-import { readingsOf } from '../../src/telemetry/message.ts'
+import { Taken } from '../../src/nodered/taken.ts'
+import { sortedReadingsOf } from '../../src/telemetry/message.ts'
 import type { Reading } from '../../src/telemetry/reading.ts'
 import type { Result, WindowEngine, WindowEvent } from '../../src/window/types.ts'
 import { createWindow } from '../../src/window/window.ts'
@@ -12,6 +14,8 @@ import { type, type WindowNodeConfig, windowConfigOf } from './config.ts'
 
 /** Results in one message; more come in further messages, a turn of the loop apart. */
 const chunk = 10_000
+/** Readings left out are reported once in so long. */
+const reportMs = 60_000
 
 export default defineNode<WindowNodeConfig & NodeDef>(type, async (config, { node, RED, status, signal, emit }) => {
   const engineConfig = windowConfigOf(config)
@@ -19,6 +23,8 @@ export default defineNode<WindowNodeConfig & NodeDef>(type, async (config, { nod
   const fresh = (): WindowEngine => started(createWindow({ ...engineConfig, startMs: Date.now() }))
   let engine = (await restored()) ?? fresh()
   let [sent, lateSent, lastArrival] = [0, 0, Number.NEGATIVE_INFINITY]
+  let [leftOut, reported, reportedAt] = [0, 0, Number.NEGATIVE_INFINITY]
+  const taken = new Taken()
 
   async function restored(): Promise<WindowEngine | undefined> {
     const before = createWindow(engineConfig)
@@ -37,10 +43,39 @@ export default defineNode<WindowNodeConfig & NodeDef>(type, async (config, { nod
     const at = engine.watermark()
     const clock = Number.isFinite(at) ? new Date(at).toISOString().slice(11, 19) : '–'
     const behind = lastArrival - at > 2 * engineConfig.sizeMs + Number(config.outOfOrderMs)
+    const some = (count: number, what: string): string => (count ? ` · ${count} ${RED._(`window.${what}`)}` : '')
     status(
-      Number.isFinite(at) && behind ? 'warn' : 'ok',
-      `${clock} · ${sent}${lateSent ? ` · ${lateSent} ${RED._('window.late')}` : ''}`,
+      leftOut || (Number.isFinite(at) && behind) ? 'warn' : 'ok',
+      `${clock} · ${sent}${some(lateSent, 'late')}${some(leftOut, 'leftOut')}`,
     )
+  }
+
+  /** Takes what was not taken before; a push that fails has taken what came ahead of it. */
+  const take = (readings: Reading[], again: boolean, now: number): Result[] => {
+    const results: Result[] = []
+    const before = engine.late.invalid
+    try {
+      for (const reading of readings) {
+        if (again && taken.has(reading)) continue
+        for (const result of engine.push(eventOf(reading, now))) results.push(result)
+        taken.add(reading)
+      }
+    } catch (thrown) {
+      void release(results)
+      throw thrown
+    } finally {
+      leftOut += engine.late.invalid - before
+    }
+    return results
+  }
+
+  /** Says that readings of further keys were left out: at once, then for a minute together. */
+  const report = (now: number): void => {
+    if (leftOut === reported || now - reportedAt < reportMs) return
+    const hint = 'fewer devices, or other values to group by'
+    node.error(new LoomError('WINDOW_STATE_LIMIT', `${leftOut - reported} readings of further keys were left out`, { hint }))
+    reported = leftOut
+    reportedAt = now
   }
 
   /** Sends results and what came too late, at once unless a step has very many. */
@@ -79,7 +114,11 @@ export default defineNode<WindowNodeConfig & NodeDef>(type, async (config, { nod
     return { done: release(engine.advanceTo(advanceTo)) }
   }
 
-  const ticking = setInterval(() => void release(engine.tick(Date.now())), 1000).unref()
+  const tick = (): void => {
+    void release(engine.tick(Date.now()))
+    report(Date.now())
+  }
+  const ticking = setInterval(tick, 1000).unref()
   show()
 
   return {
@@ -88,7 +127,10 @@ export default defineNode<WindowNodeConfig & NodeDef>(type, async (config, { nod
       if (obeyed) return obeyed.done
       const now = Date.now()
       lastArrival = now
-      const sending = release(engine.push(readingsOf(msg, now).map(reading => eventOf(reading, now))))
+      const { readings, faults } = sortedReadingsOf(msg, now)
+      const sending = release(take(readings, msg.redelivered === true, now))
+      report(now)
+      if (faults.length) return endFaulty(msg.delivery, faults, config.id)
       if (msg.delivery === undefined) return sending
       return Promise.all([sending, deliveries.acknowledge(msg.delivery)]).then(() => undefined)
     },

@@ -20,10 +20,35 @@ export interface ReadingMessage {
  */
 export function readingsOf(msg: ReadingMessage, now: number): Reading[] {
   if (!Array.isArray(msg.payload)) return [readingOf(msg, msg.payload, now, undefined)]
-  return msg.payload.map((item: unknown, i) => {
-    if (!isObject(item)) throw new LoomError('READING_VALUES', `item ${i} of the batch`, { position: i })
-    return readingOf(item, item.values, now, i)
+  return msg.payload.map((item: unknown, i) => itemOf(item, now, i))
+}
+
+function itemOf(item: unknown, now: number, i: number): Reading {
+  if (!isObject(item)) throw new LoomError('READING_VALUES', `item ${i} of the batch`, { position: i })
+  return readingOf(item, item.values, now, i)
+}
+
+/** An item of a batch that is no reading; `jseq` if it says of which journal record it is. */
+export interface Fault {
+  error: LoomError
+  jseq?: number
+}
+
+/** As `readingsOf`, but an item of a batch that is no reading does not keep the others out. A single message still throws. */
+export function sortedReadingsOf(msg: ReadingMessage, now: number): { readings: Reading[]; faults: Fault[] } {
+  if (!Array.isArray(msg.payload)) return { readings: readingsOf(msg, now), faults: [] }
+  const readings: Reading[] = []
+  const faults: Fault[] = []
+  msg.payload.forEach((item: unknown, i) => {
+    try {
+      readings.push(itemOf(item, now, i))
+    } catch (thrown) {
+      if (!(thrown instanceof LoomError)) throw thrown
+      const { jseq } = (item ?? {}) as { jseq?: unknown }
+      faults.push({ error: thrown, ...(isNumber(jseq) && { jseq }) })
+    }
   })
+  return { readings, faults }
 }
 
 /** The message with these readings instead, in the shape that came in; nothing left means nothing is sent. Several of a single become a batch. */

@@ -59,6 +59,25 @@ describe('loom-store', () => {
     assert.equal(seen().length, 0)
   })
 
+  it('stores the healthy readings of a batch and fails with the place of the bad one', async () => {
+    const { send, error, seen } = await flow(store, config, { hub })
+    const failed = error()
+    send({
+      payload: [
+        { device: 'd1', time: 1, values: { t: 1 } },
+        { device: '', values: {} },
+        { device: 'd2', time: 2, values: { t: 2 } },
+      ],
+    })
+    const { code, position } = await failed
+    assert.deepEqual([code, position], ['READING_DEVICE', 1])
+    assert.deepEqual(
+      hub.stored.flatMap(({ rows }) => rows.map(row => row.device)),
+      ['d1', 'd2'],
+    )
+    assert.equal(seen().length, 0)
+  })
+
   it('refuses what is no reading without harm to others', async () => {
     const { send, error, outputs } = await flow(store, config, { hub })
     const [failed, one] = [error(), outputs(1)]

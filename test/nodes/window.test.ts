@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
+import type { EventEmitter } from 'node:events'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import helper from 'node-red-node-test-helper'
+import telemetryIn from '../../nodes/telemetry-in/telemetry-in.ts'
 import windowNode from '../../nodes/window/window.ts'
+import { fakeHub, message } from '../fake-hub.ts'
 import { flow, unload } from '../flow.ts'
+import { until } from '../until.ts'
 
 const config = {
   type: 'loom-window',
@@ -27,6 +32,8 @@ const config = {
   output: 'array',
   form: 'results',
 }
+const input = { ack: 'flow', start: 'latest', window: 256, batchMax: 4, batchLingerMs: 1000 }
+const probe = { id: 'mid', type: 'helper', x: 1, y: 1, z: 't' }
 const reading = (device: string, time: number, t: number) => ({ device, time, payload: { t } })
 
 describe('loom-window', () => {
@@ -170,6 +177,69 @@ describe('loom-window', () => {
   it('names every fault of its settings', async () => {
     const { error } = await open({ size: 0, aggregates: [] })
     assert.equal((await error()).code, 'WINDOW_CONFIG_INVALID')
+  })
+
+  it('counts a journal record that comes again once', async () => {
+    const { send, outputs } = await open()
+    const one = outputs(1)
+    const item = (jseq: number) => ({ device: 'a', time: jseq, values: { t: jseq }, jseq, idx: 0, arrived: 5 })
+    send({ payload: [item(1), item(2)] })
+    send({ payload: [item(1), item(2), item(3)], redelivered: true })
+    const { values, ...single } = item(3)
+    send({ ...single, payload: values, redelivered: true })
+    send({ window: 'flush' })
+    assert.deepEqual((await one)[0]!.payload[0].values, { n: 3, mean: 2 })
+  })
+
+  it('takes the healthy readings of a batch, names the bad ones and makes dead letters of their records alone', async () => {
+    const hub = fakeHub()
+    const settings = { settings: { userDir }, hub }
+    const others = [{ id: 'in', type: 'loom-telemetry-in', hub: 'hub', x: 1, y: 1, z: 't', wires: [['mid']], ...input }]
+    const { send, outputs, error, get } = await flow([windowNode, telemetryIn], config, {
+      ...settings,
+      others: [...others, probe],
+    })
+    await until(() => hub.consumers.size)
+    const consumer = hub.consumers.get('in')!
+    const batch = new Promise<any>(resolve => get('mid').on('input', resolve))
+    for (const t of [1, 2, 3, 4]) hub.append(message('a', { t }, { time: 1000 + t }))
+    const msg = await batch
+    msg.payload[1].values = 'odd'
+    msg.payload[3].time = 'noon'
+    const failed = error()
+    send(msg)
+    const { code, message: text, position } = await failed
+    assert.deepEqual([code, position], ['READING_VALUES', 1])
+    assert.match(text, /item 1 of the batch.*1 more/)
+    await until(() => consumer.acked.size === 4)
+    assert.deepEqual(
+      hub.letters.map(({ jseq, code: why, node }) => [jseq, why, node]),
+      [
+        [2, 'READING_VALUES', 'n'],
+        [4, 'READING_VALUES', 'n'],
+      ],
+    )
+    const one = outputs(1)
+    send({ window: 'flush' })
+    assert.deepEqual((await one)[0]!.payload[0].values, { n: 2, mean: 2 })
+  })
+
+  it('says once that readings of further keys were left out', async () => {
+    const { send, error, status, outputs } = await open()
+    const [failed, shown] = [error(), status(/3 left out|3 window\.leftOut/)]
+    send({ payload: Array.from({ length: 100_003 }, (_, i) => ({ device: `d${i}`, time: 1, values: { t: i } })) })
+    const { code, message: text } = await failed
+    assert.equal(code, 'WINDOW_STATE_LIMIT')
+    assert.match(text, /3 readings/)
+    assert.equal((await shown).fill, 'yellow')
+    let more = 0
+    const node: EventEmitter = helper.getNode('n')
+    node.on('call:error', () => void more++)
+    const results = outputs(10)
+    send({ device: 'one more', time: 1, payload: { t: 1 } })
+    send({ window: 'flush' })
+    await results
+    assert.equal(more, 0)
   })
 
   it('reports what is no reading, and what is no time', async () => {
