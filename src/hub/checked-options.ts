@@ -3,6 +3,14 @@ import { LoomError } from '../errors.ts'
 import { defaultLimits, type HubLimits, type HubOptions } from './options.ts'
 
 const atLeast = [22, 13] as const
+/** Below these a hub could not work at all; 0 stands for none or automatic where a limit is not listed. */
+const least: Partial<Record<keyof HubLimits, number>> = {
+  payloadBytes: 1024,
+  segmentBytes: 65_536,
+  openSlots: 1,
+  pendingBytes: 65_536,
+  maxHoldMs: 1,
+}
 
 /** The options, or HUB_CONFIG_INVALID with every fault at once; HUB_NODE_VERSION where the default store cannot work. */
 export function checkedOptions(options: HubOptions, nodeVersion: string = process.versions.node): HubOptions {
@@ -26,8 +34,11 @@ export function checkedOptions(options: HubOptions, nodeVersion: string = proces
   for (const [name, value] of Object.entries(limits)) {
     const standard = defaultLimits[name as keyof HubLimits]
     if (standard === undefined) faults.push(`limit '${name}' is unknown`)
-    else if (typeof value !== typeof standard || (typeof value === 'number' && !(value >= 0)))
-      faults.push(`limit ${name} is ${value}`)
+    else if (typeof value !== typeof standard) faults.push(`limit ${name} is ${value}`)
+    else if (typeof value === 'number') {
+      const minimum = least[name as keyof HubLimits] ?? 0
+      if (!(Number.isFinite(value) && value >= minimum)) faults.push(`limit ${name} is ${value}, at least ${minimum} is needed`)
+    }
   }
   if ((limits.sasClockSkewS ?? 0) > 300) faults.push('limit sasClockSkewS is above 300')
   if (limits.journalFull !== undefined && limits.journalFull !== 'block' && limits.journalFull !== 'drop')

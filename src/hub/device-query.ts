@@ -10,7 +10,7 @@ interface Live {
  * The device filter of lists: terms joined by blanks, all of which must hold. `enabled:true`, `connected:false`, `tags.site:berlin`, `attributes.model:x`;
  * a word without colon, or `id:pump*`, is a prefix of the id. Throws STORE_QUERY_INVALID.
  */
-export function parseDeviceQuery(query: string): { where: Condition[]; matches(live: Live): boolean } {
+export function parseDeviceQuery(query: string): { where: Condition[]; wanted: Partial<Live>; matches(live: Live): boolean } {
   const where: Condition[] = []
   const wanted: Partial<Live> = {}
   for (const term of query.split(/\s+/).filter(Boolean)) {
@@ -30,6 +30,7 @@ export function parseDeviceQuery(query: string): { where: Condition[]; matches(l
   }
   return {
     where,
+    wanted,
     matches: live => (wanted.enabled ?? live.enabled) === live.enabled && (wanted.connected ?? live.connected) === live.connected,
   }
 }

@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
 import type { IdentityView, Registry } from '../identity/registry.ts'
+import { matches as matchesDocument, planQuery } from '../storage/query.ts'
 import type { Page, StateStore, Stored } from '../storage/state-store.ts'
 import { newTwin } from '../twin/twin.ts'
 import { parseDeviceQuery } from './device-query.ts'
@@ -85,8 +86,20 @@ export function createDevices(parts: DevicesParts): DevicesApi {
     get: async ({ id }) => view(await found(id)),
 
     async list({ query = '', limit = 100, cursor }) {
-      const { where, matches } = parseDeviceQuery(query)
+      const { where, wanted, matches } = parseDeviceQuery(query)
       const items: DeviceView[] = []
+      if (wanted.connected) {
+        // The few that are connected, not the many that might be.
+        const plan = planQuery({ where, scan: true }, new Set())
+        for (const id of [...presence.connectedIds].filter(id => !cursor || id > cursor).sort()) {
+          const [identity, stored] = await Promise.all([registry.get(id), state.get<Entity>(devicesColl, id)])
+          if (!identity || !matchesDocument(plan, id, stored?.doc ?? nothing)) continue
+          if (!matches({ enabled: identity.enabled, connected: true })) continue
+          if (items.length === limit) return { items, next: items.at(-1)!.id }
+          items.push(await view(identity, stored ?? undefined))
+        }
+        return { items }
+      }
       let from = cursor
       for (let pages = 0; pages < pagesScanned && items.length < limit; pages++) {
         const page: Page<Entity> = await state.query<Entity>(devicesColl, {

@@ -1,6 +1,6 @@
 import { errorOf, LoomError } from '../errors.ts'
 import type { Consumer, ConsumerEvents, ConsumerSpec, ConsumerState } from '../journal/journal-port.ts'
-import { decodeBatch } from './batch.ts'
+import { BatchDecoder } from './batch.ts'
 import type { FromHub, Port, ToHub } from './frames.ts'
 import { type Hub, type HubEvent, hubApis } from './hub.ts'
 
@@ -14,6 +14,8 @@ interface Consumption {
   events: ConsumerEvents
   state: ConsumerState
   paused: boolean
+  /** it has a cursor in the hub */
+  opened: boolean
 }
 
 const callLimitMs = 30_000
@@ -37,6 +39,8 @@ export class HubClient implements Hub {
   #consumptions = new Map<number, Consumption>()
   #listeners = new Set<(event: HubEvent) => void>()
   #next = 1
+  readonly #decoder = new BatchDecoder()
+  #closed = false
 
   constructor() {
     const [devices, identity, pki, journal, telemetry, query, health] = hubApis.map(api => this.#proxy(api)) as never[]
@@ -88,12 +92,18 @@ export class HubClient implements Hub {
       live: true,
       seen: Date.now(),
     }
-    this.#consumptions.set(c, { spec, events, state, paused: false })
+    const consumption: Consumption = { spec, events, state, paused: false, opened: false }
+    this.#consumptions.set(c, consumption)
     try {
       await this.#call({ t: 'consume', id: 0, c, spec })
+      consumption.opened = true
     } catch (error) {
-      this.#consumptions.delete(c)
-      throw error
+      // A hub that is away for now opens it when it is back.
+      if (this.#closed || !(error instanceof LoomError && error.code === 'HUB_DOWN')) {
+        this.#consumptions.delete(c)
+        this.#post({ t: 'release', id: 0, c })
+        throw error
+      }
     }
     return {
       name: spec.name,
@@ -118,6 +128,7 @@ export class HubClient implements Hub {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     if (this.#port) await this.#call({ t: 'close', id: 0 }, closeLimitMs)
     this.detach()
   }
@@ -126,8 +137,12 @@ export class HubClient implements Hub {
   #reopen(c: number, port: Port<FromHub, ToHub>): void {
     const consumption = this.#consumptions.get(c)
     if (!consumption || this.#port !== port) return
-    this.#call({ t: 'consume', id: 0, c, spec: resumed(consumption.spec) }).then(
-      () => consumption.paused && this.#post({ t: 'pause', c, paused: true }),
+    const { spec, opened } = consumption
+    this.#call({ t: 'consume', id: 0, c, spec: opened ? resumed(spec) : spec }).then(
+      () => {
+        consumption.opened = true
+        if (consumption.paused) this.#post({ t: 'pause', c, paused: true })
+      },
       () => setTimeout(() => this.#reopen(c, port), 1000).unref(),
     )
   }
@@ -180,7 +195,7 @@ export class HubClient implements Hub {
       case 'batch': {
         const consumption = this.#consumptions.get(message.c)
         if (!consumption) return
-        const records = decodeBatch(message.buffer)
+        const records = this.#decoder.decode(message.buffer)
         consumption.events.deliver(records)
         if (consumption.spec.ack !== 'flow') this.#post({ t: 'ack', c: message.c, seqs: records.map(r => r.seq) })
         break

@@ -1,4 +1,5 @@
 import { extname } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { errorData, errorOf, LoomError } from '../errors.ts'
 import type { FromHub, Port, ToHub } from './frames.ts'
@@ -11,7 +12,11 @@ import { RestartPlan } from './restart-plan.ts'
 const entry = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
 const blockedAfterMs = 10_000
 const killedAfterMs = 60_000
-const startLimitMs = 30_000
+/** Damaged files are repaired at the start. */
+const startLimitMs = 120_000
+/** A hub that is just ending, of this process or one before, frees its folder within this. */
+const lockTries = 6
+const lockWaitMs = 500
 
 /** A hub in a thread of its own, watched: a thread that ends or stands still is started again, and the consumptions resume. */
 export class HubThread extends HubClient {
@@ -45,8 +50,15 @@ export class HubThread extends HubClient {
   /** `threadUrl`: the module that the thread runs. */
   static async start(options: HubOptions, threadUrl = entry): Promise<HubThread> {
     const thread = new HubThread(options, threadUrl)
-    await thread.#launch()
-    return thread
+    for (let tries = 1; ; tries++) {
+      try {
+        await thread.#launch()
+        return thread
+      } catch (error) {
+        if (!(error instanceof LoomError && error.code === 'STORE_LOCKED') || tries >= lockTries) throw error
+        await after(lockWaitMs)
+      }
+    }
   }
 
   override async close(): Promise<void> {
@@ -81,13 +93,15 @@ export class HubThread extends HubClient {
       else resolve()
     })
     let cause: unknown
+    let serving = false
     worker.on('error', error => {
       cause = error
       reject(new LoomError('HUB_FAILED', error instanceof Error ? error.message : String(error), { cause: error }))
     })
     worker.once('exit', code => {
       reject(new LoomError('HUB_FAILED', `the thread ended with code ${code}`))
-      if (this.#worker === worker) this.#lost(cause ?? `the thread ended with code ${code}`)
+      // Before it served, who waits for the launch hears of it and no one else.
+      if (serving) this.#lost(cause ?? `the thread ended with code ${code}`)
     })
     try {
       await ready
@@ -98,6 +112,7 @@ export class HubThread extends HubClient {
     } finally {
       clearTimeout(limit)
     }
+    serving = true
     this.#since = Date.now()
     this.attach(port)
     this.#crash = undefined

@@ -24,7 +24,8 @@ import { Presence } from './presence.ts'
 import { deviceHost, serverNames } from './server-names.ts'
 import { storeTelemetry } from './telemetry-store.ts'
 
-const stopWithinMs = 8000
+/** The runtime gives a node a third of its close time, 5 s by default. */
+const stopWithinMs = 3000
 const dayMs = 86_400_000
 
 /** Opens a hub in this thread: stores, identity, journal, broker and the services over them. For codes see `startHub`. */
@@ -118,6 +119,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       undo.push(async () => clearInterval(timer))
     }
     every(1000, 'presence', () => presence.sweep(now()))
+    every(5000, 'lifecycle', () => outbox.drain())
     every(5000, 'connectivity', () => presence.flush())
     every(60_000, 'identity', () => registry.flush())
     every(3_600_000, 'retention', () => warm.expire(now()))

@@ -88,7 +88,7 @@ export async function openStores(
       await openSqliteJournal({
         folder: join(dataDir, 'journal'),
         now,
-        maxBytes: limits.journalBytes,
+        ...(limits.journalBytes > 0 && { maxBytes: limits.journalBytes }),
         full: limits.journalFull,
         keepMs: limits.journalKeepMs,
         segmentBytes: limits.segmentBytes,

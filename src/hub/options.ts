@@ -7,7 +7,7 @@ export interface HubLimits {
   connectsPerSecond: number
   /** connections per second and address, default 20; 0 = no limit */
   connectsPerSecondPerAddress: number
-  /** default 2 GiB */
+  /** Default 0: 2 GiB or 20 % of the volume, whichever is less. */
   journalBytes: number
   /** what happens at `journalBytes`; default block */
   journalFull: 'block' | 'drop'
@@ -37,7 +37,7 @@ export const defaultLimits: HubLimits = {
   payloadBytes: 262_144,
   connectsPerSecond: 200,
   connectsPerSecondPerAddress: 20,
-  journalBytes: 2 * 1024 ** 3,
+  journalBytes: 0,
   journalFull: 'block',
   journalKeepMs: 24 * 3_600_000,
   segmentBytes: 128 * 1024 ** 2,

@@ -124,6 +124,10 @@ export class Presence {
     return { connected, since, clientId, address, dialect, lastSeen, ...(!connected && disconnectReason && { disconnectReason }) }
   }
 
+  get connectedIds(): Iterable<string> {
+    return this.#live.keys()
+  }
+
   isConnected(deviceId: string): boolean {
     return this.#live.has(deviceId)
   }

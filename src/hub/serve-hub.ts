@@ -9,6 +9,7 @@ const apis = new Set<string>(hubApis)
 /** Serves a hub over a port; resolves `closed` when the other side closed it. Only the listed APIs and their own methods can be called. */
 export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promise<void> } {
   const consumers = new Map<number, Consumer>()
+  const opening = new Set<number>()
   const { promise: closed, resolve: finish } = Promise.withResolvers<void>()
   const waiting: HubEvent[] = []
 
@@ -25,11 +26,11 @@ export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promis
     return fn.call(group, arg)
   }
   const answer = (id: number, work: Promise<unknown>): Promise<void> =>
-    work.then(
-      value => port.postMessage({ t: 'ret', id, value }),
-      error => port.postMessage({ t: 'err', id, error: errorData(error) }),
-    )
+    work
+      .then(value => port.postMessage({ t: 'ret', id, value }))
+      .catch(error => port.postMessage({ t: 'err', id, error: errorData(error) }))
   const consume = async ({ c, spec }: Extract<ToHub, { t: 'consume' }>): Promise<void> => {
+    opening.add(c)
     // The other thread acknowledges what it was handed: only then may the window move, or a blocked flow would be flooded.
     const consumer = await hub.consume(
       { ...spec, ack: 'flow' },
@@ -41,9 +42,12 @@ export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promis
         gap: gap => port.postMessage({ t: 'gap', c, gap }),
       },
     )
-    consumers.set(c, consumer)
+    if (opening.delete(c)) consumers.set(c, consumer)
+    else await consumer.close()
   }
   const release = async (c: number): Promise<void> => {
+    // Given up before it was open: its caller waits no longer, and the name must be free.
+    opening.delete(c)
     const consumer = consumers.get(c)
     consumers.delete(c)
     await consumer?.close()

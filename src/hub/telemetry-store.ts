@@ -1,13 +1,19 @@
+import { LoomError } from '../errors.ts'
 import type { Consumer, Delivered, JournalPort } from '../journal/journal-port.ts'
 import type { WarmRow, WarmStore } from '../storage/warm-store.ts'
 import { readingsOfRecord } from '../telemetry/record.ts'
 import type { Problems } from './problems.ts'
 
 const retryMs = 1000
+/** Rows of one transaction: more are decoded only once these are stored. */
+const sliceRows = 2000
+/** What the record itself is to blame for; all else is the store's or the disk's and passes. */
+const isOfRecord = (error: unknown): boolean =>
+  !(error instanceof LoomError) || error.code.startsWith('READING_') || error.code === 'TELEMETRY_UNDECODABLE'
 
 /**
  * Feeds every reading of the journal to the warm store. The store keeps the position in the transaction of the rows, so each reading is stored once
- * whatever crashes; a store that fails is tried again and holds up nothing but itself.
+ * whatever crashes; a store that fails is tried again and holds up nothing but itself. A record that cannot be stored for its own sake becomes a dead letter.
  */
 export async function storeTelemetry(parts: {
   journal: JournalPort
@@ -15,32 +21,47 @@ export async function storeTelemetry(parts: {
   problems: Problems
   schedule(ms: number, fn: () => void): () => void
 }): Promise<{ close(): Promise<void> }> {
-  const { journal, warm } = parts
+  const { journal, warm, problems } = parts
   const { name, position } = await placeOf(warm, journal.metrics().headSeq)
   let stored = position
   let closed = false
   let chain = Promise.resolve()
 
-  const store = async (records: Delivered[]): Promise<void> => {
-    const rows: WarmRow[] = []
-    let last = stored
-    for (const record of records) {
-      if (record.seq <= stored) continue
-      last = Math.max(last, record.seq)
-      const decoded = readingsOfRecord(record)
-      if ('readings' in decoded) rows.push(...decoded.readings)
-    }
+  const append = async (records: readonly Delivered[], rows: readonly WarmRow[]): Promise<void> => {
+    const seq = records.at(-1)!.seq
+    if (seq > stored) await warm.append(rows, { cursor: { consumer: name, seq } })
+    stored = Math.max(stored, seq)
+    problems.clear('warm')
+    consumer.ack(records.map(record => record.seq))
+  }
+  /** Tries until it is stored, or the record is put aside. */
+  const settle = async (records: readonly Delivered[], rows: readonly WarmRow[]): Promise<void> => {
     while (!closed) {
       try {
-        if (last > stored) await warm.append(rows, { cursor: { consumer: name, seq: last } })
-        stored = Math.max(stored, last)
-        parts.problems.clear('warm')
-        consumer.ack(records.map(r => r.seq))
-        return
+        return await append(records, rows)
       } catch (error) {
-        parts.problems.set('warm', error)
+        if (isOfRecord(error)) {
+          if (records.length === 1) return consumer.deadletter([records[0]!.seq], { code: 'NODE_FAULT', message: String(error) })
+          for (const record of records) await settle([record], rowsOf(record))
+          return
+        }
+        problems.set('warm', error)
         await new Promise<void>(resolve => parts.schedule(retryMs, resolve))
       }
+    }
+  }
+  const rowsOf = (record: Delivered): WarmRow[] => {
+    if (record.seq <= stored) return []
+    const decoded = readingsOfRecord(record)
+    return 'readings' in decoded ? decoded.readings : []
+  }
+  const store = async (records: Delivered[]): Promise<void> => {
+    for (let from = 0; from < records.length && !closed; ) {
+      const rows: WarmRow[] = []
+      let to = from
+      while (to < records.length && rows.length < sliceRows) for (const row of rowsOf(records[to++]!)) rows.push(row)
+      await settle(records.slice(from, to), rows)
+      from = to
     }
   }
 
@@ -49,13 +70,13 @@ export async function storeTelemetry(parts: {
     { name, ack: 'flow', start: 'earliest', window: 2000, ackTimeoutMs: 3_600_000 },
     {
       deliver: records => {
-        chain = chain.then(() => store(records))
+        chain = chain.then(() => store(records)).catch(error => problems.set('warm', error))
       },
     },
   )
   return {
     async close() {
-      await Promise.race([chain, new Promise<void>(resolve => parts.schedule(3000, resolve))])
+      await Promise.race([chain, new Promise<void>(resolve => parts.schedule(1000, resolve))])
       closed = true
       await consumer.close()
     },

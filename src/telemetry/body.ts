@@ -25,6 +25,10 @@ export type BodyReadings = { readings: Reading[]; timeUnsure: boolean } | { unde
 const AHEAD_MS = 300_000
 /** Deeper JSON would overflow the stack of those who copy or print it. */
 const DEPTH = 100
+/** More in one message would cost the hub and the flows behind it more than any device should. */
+const READINGS = 1000
+/** Each stream is a series of its own for as long as its data is kept. */
+const STREAM_LENGTH = 64
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const readingMembers: ReadonlySet<string> = new Set(['time', 'seq', 'values', 'stream', 'schema', 'props'])
@@ -32,7 +36,7 @@ const readingMembers: ReadonlySet<string> = new Set(['time', 'seq', 'values', 's
 /**
  * The readings of a JSON telemetry payload: an object of values; a reading `{values, time?, seq?, stream?, schema?, props?}` with no
  * other members; an array of these, in order. A bare scalar, or an array without any object, is the value named `value`.
- * What topic or headers say (the arguments) wins over the body, the body over arrival.
+ * At most 1,000 readings; a stream name over 64 characters counts as none. What topic or headers say (the arguments) wins over the body, the body over arrival.
  */
 export function readingsOfBody(source: BodySource): BodyReadings {
   if (!isJson(source.contentType, source.contentEncoding)) return { opaque: true }
@@ -48,6 +52,7 @@ export function readingsOfBody(source: BodySource): BodyReadings {
   const items = Array.isArray(decoded) && (decoded.length === 0 || decoded.some(isObject)) ? decoded : [decoded]
   const misfit = items.length > 1 ? items.findIndex(item => !isObject(item)) : -1
   if (misfit >= 0) return { undecodable: `item ${misfit} of the batch is not an object` }
+  if (items.length > READINGS) return { undecodable: `${items.length} readings in one message, at most ${READINGS}` }
   let timeUnsure = false
   const readings = items.map((item, idx) => {
     const { unsure, reading } = readingOf(item, idx, source)
@@ -112,7 +117,7 @@ function readingOf(item: unknown, idx: number, source: BodySource): { reading: R
     time: unsure ? arrived : asked,
     values: form.values,
     arrived,
-    stream: source.stream || (text(form.stream) ?? ''),
+    stream: streamOf(source.stream) || streamOf(text(form.stream)),
     ...(seq !== undefined && { seq }),
     ...(schema !== undefined && { schema }),
     idx,
@@ -121,6 +126,8 @@ function readingOf(item: unknown, idx: number, source: BodySource): { reading: R
   }
   return { reading, unsure }
 }
+
+const streamOf = (name = ''): string => (name.length > STREAM_LENGTH ? '' : name)
 
 function formOf(item: unknown): Form {
   if (!isObject(item)) return { values: { value: item } }

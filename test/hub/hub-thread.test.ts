@@ -9,7 +9,8 @@ import { until } from '../until.ts'
 
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 
-describe('the hub thread', () => {
+describe('the hub thread', function () {
+  this.timeout(30_000)
   let dataDir: string
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'loom-thread-'))
@@ -32,14 +33,22 @@ describe('the hub thread', () => {
     await assert.rejects(hub.devices.get({ id: 'crash' }), { code: 'HUB_DOWN' })
     await assert.rejects(hub.devices.get({ id: 'any' }), { code: 'HUB_DOWN' })
     assert.equal((await hub.health.get({})).status, 'starting')
+    // A node that is deployed just now: its consumer opens when the hub is back.
+    const early: Delivered[] = []
+    const late = await hub.consume(
+      { name: 'late', ack: 'flow', start: 'earliest' },
+      { deliver: records => early.push(...records) },
+    )
 
     await until(() => events.some(e => e.type === 'health' && e.status === 'ok'))
     assert.equal((await hub.health.get({})).restarts, 1)
     await hub.telemetry.inject({ device: 'd', payload: bytes({ n: 2 }) })
     // the first was never acknowledged, so it comes again
     await until(() => new Set(got.map(r => r.seq)).size === 2 && got.length >= 3)
+    await until(() => early.length >= 2)
     consumer.ack(got.map(r => r.seq))
     await consumer.close()
+    await late.close()
     await hub.close()
     assert.equal((await hub.health.get({})).status, 'stopped')
     await assert.rejects(hub.devices.get({ id: 'any' }), { code: 'HUB_DOWN' })

@@ -138,6 +138,16 @@ describe('a telemetry body', () => {
     assert.equal(({} as Record<string, unknown>).x, undefined)
   })
 
+  it('takes a thousand readings of one message and no more', () => {
+    const many = (count: number) => JSON.stringify(Array.from({ length: count }, () => ({ x: 1 })))
+    assert.equal(read(many(1000)).readings.length, 1000)
+    assert.deepEqual(from(many(1001)), { undecodable: '1001 readings in one message, at most 1000' })
+  })
+
+  it('counts a stream name over 64 characters as none', () => {
+    assert.equal(one({ stream: 's'.repeat(65), values: { x: 1 } }).stream, '')
+  })
+
   it('never throws, whatever the bytes', () => {
     const next = random(3)
     const parts = ['{', '}', '[', ']', '"', ':', ',', 'time', 'values', '1', '-', 'e9', 'null', '\\', 'seq', ' ', '\u0000']
