@@ -85,7 +85,7 @@ export class BatchDecoder {
 
   /** One look-up instead of three decodings and a parse: most messages of a device differ in nothing but their payload. */
   #common(bytes: Buffer, start: number, topicAt: number, propsAt: number, payloadAt: number): Common {
-    const key = payloadAt - start <= rememberedBytes ? bytes.latin1Slice(start + commonAt, payloadAt) : undefined
+    const key = payloadAt - start <= rememberedBytes ? bytes.toString('latin1', start + commonAt, payloadAt) : undefined
     const there = key === undefined ? undefined : this.#known.get(key)
     if (there) return there
     const made: Common = {

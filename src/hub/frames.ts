@@ -6,7 +6,8 @@ import type { HubEvent } from './hub.ts'
 export type ToHub =
   | { t: 'call'; id: number; api: string; method: string; arg: unknown }
   | { t: 'consume'; id: number; c: number; spec: ConsumerSpec }
-  | { t: 'ack'; c: number; seqs: number[] }
+  /** first and last number of each unbroken run */
+  | { t: 'ack'; c: number; runs: number[] }
   | { t: 'retry'; c: number; seqs: number[]; delayMs: number }
   | { t: 'deadletter'; id: number; c: number; seqs: number[]; why: { code: string; message: string; node?: string } }
   | { t: 'pause'; c: number; paused: boolean }

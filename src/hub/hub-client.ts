@@ -3,6 +3,7 @@ import type { Consumer, ConsumerEvents, ConsumerSpec, ConsumerState } from '../j
 import { BatchDecoder } from './batch.ts'
 import type { FromHub, Port, ToHub } from './frames.ts'
 import { type Hub, type HubEvent, hubApis } from './hub.ts'
+import { runsOf } from './runs.ts'
 
 interface Pending {
   resolve(value: unknown): void
@@ -16,6 +17,8 @@ interface Consumption {
   paused: boolean
   /** it has a cursor in the hub */
   opened: boolean
+  /** acknowledged in this turn of the event loop */
+  acked: number[]
 }
 
 const callLimitMs = 30_000
@@ -40,6 +43,7 @@ export class HubClient implements Hub {
   #listeners = new Set<(event: HubEvent) => void>()
   #next = 1
   readonly #decoder = new BatchDecoder()
+  #flush: NodeJS.Immediate | undefined
   #closed = false
 
   constructor() {
@@ -62,6 +66,7 @@ export class HubClient implements Hub {
 
   /** The hub is gone: what waits for an answer fails. */
   detach(reason: Error = new LoomError('HUB_DOWN')): void {
+    this.#flushAcks()
     this.#port = undefined
     for (const [id, call] of this.#calls) {
       clearTimeout(call.timer)
@@ -92,7 +97,7 @@ export class HubClient implements Hub {
       live: true,
       seen: Date.now(),
     }
-    const consumption: Consumption = { spec, events, state, paused: false, opened: false }
+    const consumption: Consumption = { spec, events, state, paused: false, opened: false, acked: [] }
     this.#consumptions.set(c, consumption)
     try {
       await this.#call({ t: 'consume', id: 0, c, spec })
@@ -107,8 +112,11 @@ export class HubClient implements Hub {
     }
     return {
       name: spec.name,
-      ack: seqs => this.#post({ t: 'ack', c, seqs: [...seqs] }),
-      retry: (seqs, delayMs) => this.#post({ t: 'retry', c, seqs: [...seqs], delayMs }),
+      ack: seqs => this.#ack(consumption, seqs),
+      retry: (seqs, delayMs) => {
+        this.#flushAcks()
+        this.#post({ t: 'retry', c, seqs: [...seqs], delayMs })
+      },
       deadletter: async (seqs, why) => void (await this.#call({ t: 'deadletter', id: 0, c, seqs: [...seqs], why })),
       pause: paused => {
         const consumption = this.#consumptions.get(c)
@@ -116,6 +124,7 @@ export class HubClient implements Hub {
         this.#post({ t: 'pause', c, paused })
       },
       close: async () => {
+        this.#flushAcks()
         if (this.#consumptions.delete(c) && this.#port) await this.#call({ t: 'release', id: 0, c })
       },
       state: () => this.#consumptions.get(c)?.state ?? { ...state, live: false },
@@ -129,6 +138,7 @@ export class HubClient implements Hub {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#flushAcks()
     if (this.#port) await this.#call({ t: 'close', id: 0 }, closeLimitMs)
     this.detach()
   }
@@ -157,6 +167,18 @@ export class HubClient implements Hub {
             : undefined,
       },
     )
+  }
+
+  /** One message for all of a turn: a flow acknowledges record by record. */
+  #ack({ acked }: Consumption, seqs: readonly number[]): void {
+    this.#flush ??= setImmediate(() => this.#flushAcks())
+    for (const seq of seqs) acked.push(seq)
+  }
+
+  #flushAcks(): void {
+    clearImmediate(this.#flush)
+    this.#flush = undefined
+    for (const [c, { acked }] of this.#consumptions) if (acked.length) this.#post({ t: 'ack', c, runs: runsOf(acked.splice(0)) })
   }
 
   #post(message: ToHub): void {
@@ -197,7 +219,11 @@ export class HubClient implements Hub {
         if (!consumption) return
         const records = this.#decoder.decode(message.buffer)
         consumption.events.deliver(records)
-        if (consumption.spec.ack !== 'flow') this.#post({ t: 'ack', c: message.c, seqs: records.map(r => r.seq) })
+        if (consumption.spec.ack !== 'flow')
+          this.#ack(
+            consumption,
+            records.map(record => record.seq),
+          )
         break
       }
       case 'gap':

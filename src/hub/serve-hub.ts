@@ -3,6 +3,8 @@ import type { Consumer } from '../journal/journal-port.ts'
 import { encodeBatch } from './batch.ts'
 import type { FromHub, Port, ToHub } from './frames.ts'
 import { type Hub, type HubEvent, hubApis } from './hub.ts'
+import { gathered } from './gathered.ts'
+import { seqsOf } from './runs.ts'
 
 const apis = new Set<string>(hubApis)
 
@@ -35,10 +37,10 @@ export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promis
     const consumer = await hub.consume(
       { ...spec, ack: 'flow' },
       {
-        deliver: records => {
+        deliver: gathered((spec.window ?? 256) / 4, records => {
           const buffer = encodeBatch(records)
           port.postMessage({ t: 'batch', c, buffer }, [buffer])
-        },
+        }),
         gap: gap => port.postMessage({ t: 'gap', c, gap }),
       },
     )
@@ -66,7 +68,7 @@ export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promis
         answer(message.id, consume(message))
         break
       case 'ack':
-        consumers.get(message.c)?.ack(message.seqs)
+        consumers.get(message.c)?.ack(seqsOf(message.runs))
         break
       case 'retry':
         consumers.get(message.c)?.retry(message.seqs, message.delayMs)

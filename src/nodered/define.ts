@@ -170,7 +170,9 @@ function emit(send: Send, result: Result): void {
   }
   result.forEach((entry, output) => {
     for (const msg of Array.isArray(entry) ? entry : [entry]) {
-      if (msg) send([...Array<null>(output).fill(null), msg as NodeMessageInFlow])
+      if (!msg) continue
+      if (output === 0) send(msg as NodeMessageInFlow)
+      else send([...Array<null>(output).fill(null), msg as NodeMessageInFlow])
     }
   })
 }

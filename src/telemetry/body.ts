@@ -66,7 +66,7 @@ export function readingsOfBody(source: BodySource): BodyReadings {
 function isJson(contentType = '', contentEncoding = ''): boolean {
   const encoding = contentEncoding.toLowerCase()
   if (encoding && encoding !== 'utf-8' && encoding !== 'utf8' && encoding !== 'identity') return false
-  if (!contentType) return true
+  if (!contentType || contentType === 'application/json') return true
   const [type = '', ...parameters] = contentType.toLowerCase().split(';')
   const charset = parameters.map(p => p.trim()).find(p => p.startsWith('charset='))
   if (charset && !/^charset="?(utf-?8|us-ascii)"?$/.test(charset)) return false
@@ -118,12 +118,12 @@ function readingOf(item: unknown, idx: number, source: BodySource): { reading: R
     values: form.values,
     arrived,
     stream: streamOf(source.stream) || streamOf(text(form.stream)),
-    ...(seq !== undefined && { seq }),
-    ...(schema !== undefined && { schema }),
     idx,
-    properties: { ...texts(form.props), ...source.properties },
-    ...(topic !== undefined && { topic }),
+    properties: form.props === undefined ? { ...source.properties } : { ...texts(form.props), ...source.properties },
   }
+  if (seq !== undefined) reading.seq = seq
+  if (schema !== undefined) reading.schema = schema
+  if (topic !== undefined) reading.topic = topic
   return { reading, unsure }
 }
 

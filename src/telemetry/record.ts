@@ -1,5 +1,5 @@
 import { flags, type JournalRecord, kinds, type NewRecord, type RecordKind, type RecordProps } from '../journal/journal-port.ts'
-import { type BodyReadings, readingsOfBody } from './body.ts'
+import { type BodyReadings, type BodySource, readingsOfBody } from './body.ts'
 import type { Envelope } from './envelope.ts'
 
 /** Where a message came in. */
@@ -83,19 +83,14 @@ export function envelopeOfRecord({
 export function readingsOfRecord(record: JournalRecord): BodyReadings {
   const { device, topic, props, payload, seq: jseq, at } = record
   const { contentType, contentEncoding, stream, time, seq, schema } = props.e
-  const decoded = readingsOfBody({
-    body: payload,
-    device,
-    arrived: at,
-    topic,
-    properties: props.p,
-    ...(contentType !== undefined && { contentType }),
-    ...(contentEncoding !== undefined && { contentEncoding }),
-    ...(stream !== undefined && { stream }),
-    ...(time !== undefined && { time }),
-    ...(seq !== undefined && { seq }),
-    ...(schema !== undefined && { schema }),
-  })
+  const source: BodySource = { body: payload, device, arrived: at, topic, properties: props.p }
+  if (contentType !== undefined) source.contentType = contentType
+  if (contentEncoding !== undefined) source.contentEncoding = contentEncoding
+  if (stream !== undefined) source.stream = stream
+  if (time !== undefined) source.time = time
+  if (seq !== undefined) source.seq = seq
+  if (schema !== undefined) source.schema = schema
+  const decoded = readingsOfBody(source)
   if ('readings' in decoded) for (const reading of decoded.readings) reading.jseq = jseq
   return decoded
 }
