@@ -9,8 +9,10 @@ import { azureTopic, endAll, liveHub } from './live-hub.ts'
 
 describe('the PUBACK and the commit', function () {
   this.timeout(30_000)
-  afterEach(endAll)
-  afterEach(stopAll)
+  afterEach(async () => {
+    await endAll()
+    await stopAll()
+  })
 
   async function heldHub() {
     const options = {

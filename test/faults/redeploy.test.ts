@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { connectAsync, type MqttClient } from 'mqtt'
 import type { DeviceSecrets } from '../../src/hub/hub.ts'
-import { hubNode, recorded, recorder, tab, telemetryIn } from '../hub-flows.ts'
+import { ackNode, hubNode, recorded, recorder, tab, telemetryIn } from '../hub-flows.ts'
 import { type FlowNode, startNodeRed, userFolder } from '../node-red-process.ts'
 import { freePorts, stopAll, tempFolder, until } from '../processes.ts'
 
@@ -19,8 +19,9 @@ describe('a deploy', function () {
     const flow = (more: { port?: number; label?: string } = {}): FlowNode[] => [
       { ...tab('t'), label: more.label ?? 'first' },
       hubNode('steady', join(folder, 'data'), { mqtt: more.port ?? mqtt! }),
-      telemetryIn('in', 't', 'steady', [['out'], []]),
-      recorder('out', 't', file),
+      telemetryIn('in', 't', 'steady', [['out'], []], { ack: 'flow' }),
+      recorder('out', 't', file, [['done']]),
+      ackNode('done', 't'),
     ]
     const nodeRed = await startNodeRed({ folder: userFolder(folder, flow()), port: http! })
     const health = () => nodeRed.call<{ since: number; connections: number }>('GET', '/thingloom/steady/health')
@@ -51,10 +52,10 @@ describe('a deploy', function () {
       // Messages of the very moment of the deploy must not be lost either.
       await Promise.all([nodeRed.deploy(flow({ label: `round ${round}` })), say(round)])
     }
-    await until('every message is at the flow', () => recorded(file).length >= 4 * count)
+    const seen = () => new Set(recorded(file).map(({ device, payload }) => `${device} ${payload.n}`)).size
+    await until('every message is at the flow', () => seen() === 4 * count)
     const after = await health()
     assert.deepEqual([lost, after.connections, after.since], [0, count, before.since])
-    assert.equal(new Set(recorded(file).map(({ device, payload }) => `${device} ${payload.n}`)).size, 4 * count)
 
     await nodeRed.deploy(flow({ port: other! }))
     await until('the old hub has ended', () => lost === count)
