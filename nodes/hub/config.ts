@@ -23,7 +23,7 @@ export interface HubConfig {
   hubNames: string
   publicHost: string
   allowAnonymous: boolean
-  limits: Record<string, number | string>
+  limits: Record<string, number | string | boolean>
 }
 
 export interface HubCredentials {
@@ -31,14 +31,25 @@ export interface HubCredentials {
   key: string
 }
 
-/** Limits that the dialog offers, with what applies while the input is empty. */
+/** Numbers that the dialog offers, with what applies while the input is empty. */
 export const offeredLimits = {
   payloadBytes: 262_144,
-  journalBytes: 2_147_483_648,
+  journalBytes: '2 GiB, 20 %',
   journalKeepMs: 86_400_000,
   connectsPerSecond: 200,
   connectsPerSecondPerAddress: 20,
 } as const
+
+/** The limits after the dialog: what it shows as it shows it, without what is the default; all others as they were. */
+export function limitsAfter(before: HubConfig['limits'] | undefined, shown: HubConfig['limits']): HubConfig['limits'] {
+  const { journalFull, storeTelemetry, ...others } = { ...before, ...shown }
+  const kept = Object.entries(others).filter(([name, value]) => !(name in offeredLimits && value === ''))
+  return {
+    ...Object.fromEntries(kept.map(([name, value]) => [name, name in offeredLimits ? Number(value) : value])),
+    ...(journalFull === 'drop' && { journalFull }),
+    ...(storeTelemetry === false && { storeTelemetry }),
+  }
+}
 
 export const validHubId = (id: string): boolean => /^[a-z0-9][a-z0-9-]{0,62}$/.test(id)
 

@@ -3,6 +3,7 @@ import {
   type HubConfig,
   type HubCredentials,
   type ListenerField,
+  limitsAfter,
   offeredLimits,
   validHubId,
   validKey,
@@ -71,25 +72,41 @@ function listenersOf(list: JQuery): ListenerField[] {
   })
 }
 
-function limitRows(dialog: Dialog): void {
-  const box = $('#node-config-input-limits-container')
-  for (const [name, standard] of Object.entries(offeredLimits)) {
-    const id = `loom-hub-limit-${name}`
-    const row = $('<div class="form-row">').appendTo(box)
-    $('<label>')
-      .attr('for', id)
-      .text(dialog._(`hub.limit.${name}`))
-      .appendTo(row)
-    $('<input type="number" min="0" step="1">')
-      .attr({ id, placeholder: standard })
-      .val(dialog.limits?.[name] ?? '')
-      .appendTo(row)
-  }
+function limitRow(dialog: Dialog, name: string, input: JQuery): void {
+  const id = `loom-hub-limit-${name}`
+  const row = $('<div class="form-row">').appendTo('#node-config-input-limits-container')
+  $('<label>')
+    .attr('for', id)
+    .text(dialog._(`hub.limit.${name}`))
+    .appendTo(row)
+  input.attr('id', id).appendTo(row)
 }
 
-function limitsOf(): HubConfig['limits'] {
-  const filled = Object.keys(offeredLimits).map(name => [name, $(`#loom-hub-limit-${name}`).val()] as const)
-  return Object.fromEntries(filled.filter(([, value]) => value !== '').map(([name, value]) => [name, Number(value)]))
+function limitRows(dialog: Dialog): void {
+  const { journalFull = 'block', storeTelemetry = true, ...limits } = dialog.limits ?? {}
+  for (const [name, standard] of Object.entries(offeredLimits)) {
+    const number = $('<input type="number" min="0" step="1">').attr('placeholder', standard)
+    limitRow(dialog, name, number.val((limits[name] as number | undefined) ?? ''))
+  }
+  const full = $('<select>')
+  for (const value of ['block', 'drop'])
+    full.append(
+      $('<option>')
+        .val(value)
+        .text(dialog._(`hub.journalFull.${value}`)),
+    )
+  limitRow(dialog, 'journalFull', full.val(String(journalFull)))
+  limitRow(dialog, 'storeTelemetry', $('<input type="checkbox" style="width:auto">').prop('checked', storeTelemetry !== false))
+}
+
+function limitsOf(before: HubConfig['limits'] | undefined): HubConfig['limits'] {
+  const input = (name: string): JQuery => $(`#loom-hub-limit-${name}`)
+  const numbers = Object.keys(offeredLimits).map(name => [name, String(input(name).val())] as const)
+  return limitsAfter(before, {
+    ...Object.fromEntries(numbers),
+    journalFull: String(input('journalFull').val()),
+    storeTelemetry: input('storeTelemetry').is(':checked'),
+  })
 }
 
 RED.nodes.registerType<HubConfig, HubCredentials>('loom-hub', {
@@ -139,6 +156,6 @@ RED.nodes.registerType<HubConfig, HubCredentials>('loom-hub', {
   },
   oneditsave() {
     this.listeners = listenersOf($('#node-config-input-listeners-container'))
-    this.limits = limitsOf()
+    this.limits = limitsOf(this.limits)
   },
 })

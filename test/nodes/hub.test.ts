@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import helper from 'node-red-node-test-helper'
+import { limitsAfter } from '../../nodes/hub/config.ts'
 import hubNode from '../../nodes/hub/hub.ts'
 import { LoomError } from '../../src/errors.ts'
 import type { HubOptions } from '../../src/hub/hub.ts'
@@ -99,5 +100,15 @@ describe('loom-hub', () => {
   it('leaves an empty port to the hub to refuse, not to the system to choose', () => {
     const { listeners } = hubOptionsOf({ hubId: 'a', listeners: [{ kind: 'mqtt', port: '' }] }, {})
     assert.ok(Number.isNaN(listeners[0]!.port))
+  })
+
+  it('keeps limits of the flow file that its dialog does not show, and drops what is the default', () => {
+    const shown = { payloadBytes: '1000', journalBytes: '', journalFull: 'block', storeTelemetry: true }
+    assert.deepEqual(limitsAfter({ openSlots: 9, journalBytes: 5, journalFull: 'drop', storeTelemetry: false }, shown), {
+      openSlots: 9,
+      payloadBytes: 1000,
+    })
+    const other = { payloadBytes: '', journalFull: 'drop', storeTelemetry: false }
+    assert.deepEqual(limitsAfter(undefined, other), { journalFull: 'drop', storeTelemetry: false })
   })
 })
