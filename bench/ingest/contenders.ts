@@ -41,7 +41,8 @@ export interface HubProcess {
 /** Node-RED with a hub in it and no flow: durable journal, and the built-in store for readings when `storeTelemetry`. */
 export async function startHubProcess(folder: string, { storeTelemetry }: { storeTelemetry: boolean }): Promise<HubProcess> {
   const [port, mqtt, mqtts] = (await freePorts(3)) as [number, number, number]
-  const limits = { connectsPerSecondPerAddress: 0, storeTelemetry }
+  // One device stands for thousands, and connects as often.
+  const limits = { connectsPerSecondPerAddress: 0, connectsPerSecondPerDevice: 0, connectionsPerDevice: 0, storeTelemetry }
   const hub = hubNode(hubId, join(folder, 'hub'), { mqtt, mqtts }, { allowAnonymous: true, limits })
   const user = userFolder(join(folder, 'user'), [tab('tab'), hub])
   const nodeRed = await startNodeRed({ folder: user, port, nodeArgs: ['--import', join(import.meta.dirname, 'loop-delay.mjs')] })

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net'
-import { TokenBucket } from './token-bucket.ts'
+import { TokenBuckets } from './token-buckets.ts'
 
 const maxWaitMs = 5000
 const lookMs = 20
 
 export interface ConnectRateOptions {
+  /** 0 = no limit */
   perSecond: number
   /** 0 = no limit */
   perSecondPerAddress: number
@@ -24,14 +25,15 @@ interface Waiting {
 /** Lets sockets through to their TLS handshake at a bounded rate; the others wait unread for at most 5 s, then they are closed. */
 export class ConnectRate {
   readonly #o: ConnectRateOptions
-  readonly #all: TokenBucket
-  readonly #byAddress = new Map<string, TokenBucket>()
+  readonly #all: TokenBuckets
+  readonly #byAddress: TokenBuckets
   #waiting: Waiting[] = []
   #timer: NodeJS.Timeout | undefined
 
   constructor(o: ConnectRateOptions) {
     this.#o = o
-    this.#all = new TokenBucket({ perSecond: o.perSecond, burst: 2 * o.perSecond, now: o.now() })
+    this.#all = new TokenBuckets({ perSecond: o.perSecond, burst: 2 * o.perSecond })
+    this.#byAddress = new TokenBuckets({ perSecond: o.perSecondPerAddress, burst: 2 * o.perSecondPerAddress })
   }
 
   admit(socket: Socket, go: () => void): void {
@@ -71,7 +73,7 @@ export class ConnectRate {
   }
 
   sweep(now: number): void {
-    for (const [address, bucket] of this.#byAddress) if (bucket.full(now)) this.#byAddress.delete(address)
+    this.#byAddress.sweep(now)
   }
 
   close(): void {
@@ -81,13 +83,9 @@ export class ConnectRate {
   }
 
   #take(address: string, now: number): boolean {
-    const perSecond = this.#o.perSecondPerAddress
-    if (!perSecond) return this.#all.take(now)
-    let own = this.#byAddress.get(address)
-    if (!own) this.#byAddress.set(address, (own = new TokenBucket({ perSecond, burst: 2 * perSecond, now })))
-    if (!own.take(now)) return false
-    if (this.#all.take(now)) return true
-    own.give()
+    if (!this.#byAddress.take(address, now)) return false
+    if (this.#all.take('', now)) return true
+    this.#byAddress.give(address)
     return false
   }
 }

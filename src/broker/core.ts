@@ -5,12 +5,13 @@ import type { Links } from './links.ts'
 import type { Retained } from './retained.ts'
 import type { Sessions } from './sessions.ts'
 import type { TakeoverWatch } from './takeover-watch.ts'
+import type { TokenBuckets } from './token-buckets.ts'
 import type { Wills } from './wills.ts'
 
 export interface BrokerLimits {
   /** payload of one message */
   payloadBytes: number
-  /** TLS connections accepted a second; twice as many at once */
+  /** TLS connections accepted a second; twice as many at once; 0 = no limit */
   connectsPerSecond: number
   /** the same for one address; 0 = no limit */
   connectsPerSecondPerAddress: number
@@ -24,6 +25,12 @@ export interface BrokerLimits {
   sessionTtlMs: number
   /** of one connection, default 50 */
   subscriptions?: number
+  /** live connections of one device, default 20; 0 = no limit */
+  connectionsPerDevice?: number
+  /** authenticated CONNECTs of one device a second, default 1; 20 times as many at once; 0 = no limit */
+  connectsPerSecondPerDevice?: number
+  /** stored sessions of one device, default 20; 0 = no limit */
+  sessionsPerDevice?: number
   /** queued for all sessions together, default 256 MiB */
   queueBytes?: number
   /** until a CONNECT, default 10 s */
@@ -56,6 +63,8 @@ export interface Core {
   readonly retained: Retained
   readonly wills: Wills
   readonly takeovers: TakeoverWatch
+  /** authenticated CONNECTs by device */
+  readonly connects: TokenBuckets
   readonly backpressure: Backpressure
   readonly counts: Counts
   /** Hands a message to the library's routing. */

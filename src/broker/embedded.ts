@@ -17,10 +17,13 @@ import { Retained } from './retained.ts'
 import { Sessions } from './sessions.ts'
 import { StateWriter } from './state-writer.ts'
 import { TakeoverWatch } from './takeover-watch.ts'
+import { TokenBuckets } from './token-buckets.ts'
 import { Wills } from './wills.ts'
 
 const tickMs = 1000
 const sweepMs = 60_000
+/** A device may save up as many seconds of its CONNECT rate. */
+const connectBurstS = 20
 const ticketsMs = 24 * 3_600_000
 
 export interface EmbeddedBrokerOptions {
@@ -49,6 +52,9 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
   const { gate, now, every = everyByTimer, log = () => {}, guardWorks = guardFires } = options
   const limits = {
     subscriptions: 50,
+    connectionsPerDevice: 20,
+    connectsPerSecondPerDevice: 1,
+    sessionsPerDevice: 20,
     queueBytes: 256 * 1024 ** 2,
     connectTimeoutMs: 10_000,
     drainTimeoutMs: 5000,
@@ -59,11 +65,18 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
   const lost = (): void => void counts.dropped++
   const store = options.sessions
   const writer = new StateWriter(store)
-  const sessions = new Sessions({ store, writer, ttlMs: limits.sessionTtlMs, maxBytes: limits.queueBytes, lost })
+  const sessions = new Sessions({
+    ...{ store, writer, lost },
+    ttlMs: limits.sessionTtlMs,
+    maxBytes: limits.queueBytes,
+    maxPerDevice: limits.sessionsPerDevice,
+  })
   const retained = new Retained({ store, writer, lost })
   const wills = new Wills({ store, writer })
   const links = new Links()
   const takeovers = new TakeoverWatch()
+  const perSecond = limits.connectsPerSecondPerDevice
+  const connects = new TokenBuckets({ perSecond, burst: connectBurstS * perSecond })
   const backpressure = new Backpressure({ openSlots: limits.openSlots, pendingBytes: limits.pendingBytes, now })
   const refused = (remoteAddress: string, reason: string, code = 'BROKER_PROTOCOL'): void => {
     counts.refusedConnects++
@@ -78,7 +91,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
   })
   const core: Core = {
     subscribed: new FilterTree(),
-    ...{ gate, now, log, limits, links, sessions, retained, wills, takeovers, backpressure, counts },
+    ...{ gate, now, log, limits, links, sessions, retained, wills, takeovers, connects, backpressure, counts },
     route: (message, done = () => {}) =>
       library.publish({ cmd: 'publish', dup: false, ...message, payload: asBuffer(message.payload) }, done),
   }
@@ -117,6 +130,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
       sweptAt = at
       sessions.sweep(at)
       takeovers.sweep(at)
+      connects.sweep(at)
       rate.sweep(at)
     }
     void flush()

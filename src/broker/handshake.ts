@@ -18,7 +18,7 @@ let connections = 0
  * the library goes on with the rewritten packet. False: it was refused with a CONNACK, or the connection is gone.
  */
 export async function decideConnect(core: Core, link: Link, packet: LibraryConnect): Promise<boolean> {
-  const { gate, now, log, links, sessions, wills, takeovers } = core
+  const { gate, now, log, links, limits, sessions, wills, takeovers, connects } = core
   const { listener, remoteAddress, certificate } = link.origin
   const refuse = (connack: 1 | 2 | 3 | 4 | 5, reason: string, code?: string): false => {
     if (link.ending) return false
@@ -69,8 +69,15 @@ export async function decideConnect(core: Core, link: Link, packet: LibraryConne
   }
 
   const { principal, sessionKey, expiresAt, willAllowed } = admission
+  const { deviceId } = principal
   const before = links.holder(sessionKey)
   if (takeovers.held(sessionKey, now())) return refuse(3, 'CONFLICTING_CLIENT_ID: the id is on hold', 'BROKER_THROTTLED')
+  if (deviceId) {
+    const most = limits.connectionsPerDevice
+    if (most && links.countBeside(sessionKey, deviceId) >= most)
+      return refuse(3, `${deviceId} has ${most} connections already`, 'BROKER_THROTTLED')
+    if (!connects.take(deviceId, now())) return refuse(3, `${deviceId} connects too often`, 'BROKER_THROTTLED')
+  }
   if (
     before?.connection &&
     takeovers.conflict(
@@ -98,7 +105,7 @@ export async function decideConnect(core: Core, link: Link, packet: LibraryConne
   if (link.ending) return false
   try {
     if (clean) await sessions.remove(sessionKey)
-    else link.session = sessions.open(sessionKey, principal.deviceId, now())
+    else link.session = sessions.open(sessionKey, deviceId, now())
     if (will && willAllowed) {
       await wills.keep(connection, will)
       link.will = will

@@ -6,6 +6,8 @@ export class Links {
   readonly #all = new Set<Link>()
   readonly #byId = new Map<string, Link>()
   readonly #byDevice = new Map<string, Set<Link>>()
+  /** those that claimed a session, CONNACK or not */
+  readonly #admitted = new Map<string, Set<Link>>()
   /** session key -> the latest connection admitted for it, and when all before it have ended */
   readonly #claims = new Map<string, { link: Link; before: Promise<unknown> }>()
 
@@ -21,9 +23,7 @@ export class Links {
   opened(link: Link): void {
     const { id, principal } = link.connection!
     this.#byId.set(id, link)
-    let links = this.#byDevice.get(principal.deviceId)
-    if (!links) this.#byDevice.set(principal.deviceId, (links = new Set()))
-    links.add(link)
+    put(this.#byDevice, principal.deviceId, link)
   }
 
   remove(link: Link): void {
@@ -31,8 +31,7 @@ export class Links {
     if (!link.connection) return
     const { id, principal, sessionKey } = link.connection
     this.#byId.delete(id)
-    const links = this.#byDevice.get(principal.deviceId)
-    if (links?.delete(link) && !links.size) this.#byDevice.delete(principal.deviceId)
+    for (const links of [this.#byDevice, this.#admitted]) take(links, principal.deviceId, link)
     if (this.#claims.get(sessionKey)?.link === link) this.#claims.delete(sessionKey)
   }
 
@@ -40,8 +39,17 @@ export class Links {
     return this.#claims.get(sessionKey)?.link
   }
 
+  /** Connections of a device, being decided or live, without the one that a connection under this key takes over. */
+  countBeside(sessionKey: string, deviceId: string): number {
+    const taken = this.holder(sessionKey)
+    let count = 0
+    for (const link of this.#admitted.get(deviceId) ?? []) if (!link.ending && link !== taken) count++
+    return count
+  }
+
   /** Makes this connection the session's; the one before it is closed. Resolves when it, and those before it, have ended. */
   async claim(link: Link, sessionKey: string): Promise<void> {
+    put(this.#admitted, link.connection!.principal.deviceId, link)
     const held = this.#claims.get(sessionKey)
     const before = held ? Promise.all([held.before, held.link.closed]) : Promise.resolve()
     this.#claims.set(sessionKey, { link, before })
@@ -64,4 +72,15 @@ export class Links {
   connectionsOf(deviceId: string): readonly Connection[] {
     return [...(this.#byDevice.get(deviceId) ?? [])].map(({ connection }) => connection!)
   }
+}
+
+function put(links: Map<string, Set<Link>>, deviceId: string, link: Link): void {
+  const found = links.get(deviceId)
+  if (found) found.add(link)
+  else links.set(deviceId, new Set([link]))
+}
+
+function take(links: Map<string, Set<Link>>, deviceId: string, link: Link): void {
+  const found = links.get(deviceId)
+  if (found?.delete(link) && !found.size) links.delete(deviceId)
 }

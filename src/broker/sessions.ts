@@ -51,16 +51,27 @@ export class Sessions {
   readonly #store: StateStore
   readonly #writer: StateWriter
   readonly #ttlMs: number
+  readonly #maxPerDevice: number
   readonly #lost: () => void
   readonly #sessions = new Map<string, Session>()
+  readonly #byDevice = new Map<string, Set<Session>>()
   readonly #tree = new FilterTree()
   readonly #budget: QueueBudget
   #sequence = 0
 
-  constructor(o: { store: StateStore; writer: StateWriter; ttlMs: number; maxBytes: number; lost: () => void }) {
+  /** `maxPerDevice` 0 = no limit */
+  constructor(o: {
+    store: StateStore
+    writer: StateWriter
+    ttlMs: number
+    maxPerDevice: number
+    maxBytes: number
+    lost: () => void
+  }) {
     this.#store = o.store
     this.#writer = o.writer
     this.#ttlMs = o.ttlMs
+    this.#maxPerDevice = o.maxPerDevice
     this.#lost = o.lost
     this.#budget = { bytes: 0, maxBytes: o.maxBytes }
   }
@@ -95,6 +106,7 @@ export class Sessions {
       else session.queue.push({ topic, payload: Buffer.from(doc.payload, 'base64'), retain: false, at, stored: id, id: 0 })
     }
     this.sweep(now)
+    for (const deviceId of this.#byDevice.keys()) this.#trim(deviceId)
   }
 
   get(key: string): Session | undefined {
@@ -114,6 +126,7 @@ export class Sessions {
     const session = this.#create(key, deviceId, now)
     session.attached = true
     this.#later(session)
+    this.#trim(deviceId)
     return session
   }
 
@@ -121,7 +134,9 @@ export class Sessions {
   detach(session: Session, now: number): void {
     session.attached = false
     for (const [id, state] of session.inbound) if (state === 'new') session.inbound.delete(id)
-    if (!session.removed) this.#touch(session, now)
+    if (session.removed) return
+    this.#touch(session, now)
+    this.#trim(session.deviceId)
   }
 
   /** Resolves when the removal is durable. */
@@ -142,8 +157,7 @@ export class Sessions {
   }
 
   async purge(deviceId: string): Promise<void> {
-    const keys = [...this.#sessions.values()].filter(session => session.deviceId === deviceId).map(({ key }) => key)
-    await Promise.all(keys.map(key => this.remove(key)))
+    await Promise.all([...(this.#byDevice.get(deviceId) ?? [])].map(({ key }) => this.remove(key)))
   }
 
   /** Resolves when durable; calls of one turn share a write. */
@@ -193,10 +207,8 @@ export class Sessions {
   sweep(now: number): void {
     for (const session of this.#sessions.values()) {
       if (session.attached) this.#touch(session, now)
-      else if (this.#expired(session, now)) {
-        this.#drop(session)
-        this.#writer.later({ op: 'delete', coll: sessionsColl, id: session.key })
-      } else session.queue.expire(now)
+      else if (this.#expired(session, now)) this.#discard(session)
+      else session.queue.expire(now)
     }
   }
 
@@ -221,6 +233,9 @@ export class Sessions {
       committing: undefined,
     }
     this.#sessions.set(key, session)
+    const own = this.#byDevice.get(deviceId)
+    if (own) own.add(session)
+    else this.#byDevice.set(deviceId, new Set([session]))
     return session
   }
 
@@ -229,6 +244,22 @@ export class Sessions {
     session.queue.clear()
     for (const filter of session.filters.keys()) this.#tree.remove(filter, session.key)
     this.#sessions.delete(session.key)
+    const own = this.#byDevice.get(session.deviceId)
+    if (own?.delete(session) && !own.size) this.#byDevice.delete(session.deviceId)
+  }
+
+  #discard(session: Session): void {
+    this.#drop(session)
+    this.#writer.later({ op: 'delete', coll: sessionsColl, id: session.key })
+  }
+
+  /** Of too many sessions of a device those unused the longest go; one with a connection never does. */
+  #trim(deviceId: string): void {
+    const own = this.#byDevice.get(deviceId)
+    const excess = (own?.size ?? 0) - this.#maxPerDevice
+    if (!own || !deviceId || !this.#maxPerDevice || excess <= 0) return
+    const idle = [...own].filter(({ attached }) => !attached).sort((a, b) => a.usedAt - b.usedAt)
+    for (const session of idle.slice(0, excess)) this.#discard(session)
   }
 
   #expired({ attached, usedAt }: Session, now: number): boolean {

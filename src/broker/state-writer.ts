@@ -13,15 +13,21 @@ export class StateWriter {
   readonly #store: StateStore
   #waiting: { write: Write; resolve: () => void; reject: (error: unknown) => void }[] = []
   #lazy = new Map<string, LazyWrite>()
+  /** by key, the newest write that was enqueued; forgotten once it is settled */
+  readonly #newest = new Map<string, Write>()
   #running: Promise<void> | undefined
 
   constructor(store: StateStore) {
     this.#store = store
   }
 
-  commit(write: Write): Promise<void> {
+  async commit(write: Write): Promise<void> {
     this.#lazy.delete(keyOf(write))
-    return this.#enqueue(write)
+    try {
+      await this.#enqueue(write)
+    } finally {
+      this.#settled(write)
+    }
   }
 
   later(write: LazyWrite): void {
@@ -37,27 +43,35 @@ export class StateWriter {
 
   /** Resolves when all that was said `later` is durable. What fails stays for the next flush, unless it was overtaken. */
   async flush(): Promise<void> {
-    const writes = this.#lazy
+    const lazy = this.#lazy
     this.#lazy = new Map()
-    const results = await Promise.allSettled(
-      [...writes.values()].map(write => this.#enqueue(write.op === 'put' ? { ...write, doc: write.doc() } : write)),
-    )
+    const writes = [...lazy.values()].map(write => (write.op === 'put' ? { ...write, doc: write.doc() } : write))
+    const results = await Promise.allSettled(writes.map(write => this.#enqueue(write)))
     let failure: unknown
     let i = 0
-    for (const [key, write] of writes) {
-      const result = results[i++]!
+    for (const [key, again] of lazy) {
+      const result = results[i]!
+      // A commit while this one was on its way has the last word, also if it is done by now.
+      const overtaken = !this.#settled(writes[i++]!) || this.#lazy.has(key)
       if (result.status === 'fulfilled') continue
       failure ??= result.reason
-      if (!this.#lazy.has(key)) this.#lazy.set(key, write)
+      if (!overtaken) this.#lazy.set(key, again)
     }
     if (failure !== undefined) throw failure
   }
 
   #enqueue(write: Write): Promise<void> {
+    this.#newest.set(keyOf(write), write)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ write, resolve, reject })
       this.#running ??= Promise.resolve().then(() => this.#drain())
     })
+  }
+
+  /** Whether it was still the newest of its key. */
+  #settled(write: Write): boolean {
+    const key = keyOf(write)
+    return this.#newest.get(key) === write && this.#newest.delete(key)
   }
 
   async #drain(): Promise<void> {

@@ -3,10 +3,16 @@ import type { ListenerOptions } from '../broker/broker-port.ts'
 export interface HubLimits {
   /** payload of one message, default 262,144 */
   payloadBytes: number
-  /** connections per second accepted by TLS listeners, default 200 */
+  /** connections per second accepted by TLS listeners, default 200; 0 = no limit */
   connectsPerSecond: number
   /** connections per second and address, default 20; 0 = no limit */
   connectsPerSecondPerAddress: number
+  /** authenticated CONNECTs per second and device, 20 times as many at once, default 1; 0 = no limit */
+  connectsPerSecondPerDevice: number
+  /** live connections of one device, default 20; 0 = no limit */
+  connectionsPerDevice: number
+  /** persistent sessions of one device, default 20; 0 = no limit */
+  sessionsPerDevice: number
   /** Default 0: 2 GiB or 20 % of the volume, whichever is less. */
   journalBytes: number
   /** what happens at `journalBytes`; default block */
@@ -37,6 +43,9 @@ export const defaultLimits: HubLimits = {
   payloadBytes: 262_144,
   connectsPerSecond: 200,
   connectsPerSecondPerAddress: 20,
+  connectsPerSecondPerDevice: 1,
+  connectionsPerDevice: 20,
+  sessionsPerDevice: 20,
   journalBytes: 0,
   journalFull: 'block',
   journalKeepMs: 24 * 3_600_000,

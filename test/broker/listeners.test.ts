@@ -183,6 +183,12 @@ describe('listeners', () => {
     for (const [i, socket] of first.entries()) await greet(socket, `f${i}`)
   })
 
+  it('a rate of 0 is no limit', async () => {
+    const { port, gate } = await tlsBench({ limits: { connectsPerSecond: 0, waitingConnects: 0 } })
+    for (const clientId of ['d1', 'd2', 'd3']) await greet(await dial(port), clientId)
+    assert.equal(gate.log.refused.length, 0)
+  })
+
   it('MQTT over WebSocket: the subprotocol, the three paths, binary frames', async () => {
     const { broker, gate } = await startBench({ listeners: [{ kind: 'ws', host: '127.0.0.1', port: 0 }] })
     const { port } = broker.listeners()[0]!

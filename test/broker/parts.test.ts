@@ -5,6 +5,7 @@ import { PublishSlots, type Slot } from '../../src/broker/publish-slots.ts'
 import { StateWriter } from '../../src/broker/state-writer.ts'
 import { TakeoverWatch } from '../../src/broker/takeover-watch.ts'
 import { TokenBucket } from '../../src/broker/token-bucket.ts'
+import { TokenBuckets } from '../../src/broker/token-buckets.ts'
 import { matches } from '../../src/broker/topic-match.ts'
 import { openMemoryStateStore } from '../../src/stores/memory/state-store.ts'
 import { packetReader } from '../mqtt-wire.ts'
@@ -127,6 +128,40 @@ describe('token bucket', () => {
     }
     assert.deepEqual([taken(0), taken(99), taken(100), taken(1100), taken(1_000_000)], [20, 0, 1, 10, 20])
     assert.equal(taken(0), 0)
+  })
+})
+
+describe('token buckets', () => {
+  it('each key has its own', () => {
+    const buckets = new TokenBuckets({ perSecond: 1, burst: 2 })
+    assert.deepEqual(
+      ['a', 'a', 'a', 'b'].map(key => buckets.take(key, 0)),
+      [true, true, false, true],
+    )
+    assert.deepEqual([buckets.take('a', 1000), buckets.take('a', 1000)], [true, false])
+    buckets.give('a')
+    assert.equal(buckets.take('a', 1000), true)
+  })
+
+  it('a rate of 0 is no limit, one below a token a second lets one through at a time', () => {
+    const free = new TokenBuckets({ perSecond: 0, burst: 0 })
+    for (let i = 0; i < 1000; i++) assert.equal(free.take('a', 0), true)
+    assert.equal(free.size, 0)
+    const slow = new TokenBuckets({ perSecond: 0.1, burst: 0.2 })
+    assert.deepEqual([slow.take('a', 0), slow.take('a', 9999), slow.take('a', 10_000)], [true, false, true])
+  })
+
+  it('remembers 20,000 keys, and none that is full again', () => {
+    const buckets = new TokenBuckets({ perSecond: 1, burst: 1 })
+    for (let i = 0; i < 20_000; i++) buckets.take(`k${i}`, 0)
+    buckets.take('k0', 0)
+    assert.equal(buckets.take('one more', 0), true)
+    assert.equal(buckets.size, 20_000)
+    assert.deepEqual([buckets.take('k0', 0), buckets.take('k1', 0)], [false, true])
+    buckets.sweep(999)
+    assert.equal(buckets.size, 20_000)
+    buckets.sweep(1000)
+    assert.equal(buckets.size, 0)
   })
 })
 
