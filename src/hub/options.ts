@@ -33,8 +33,6 @@ export interface HubLimits {
   sasClockSkewS: number
   /** a device is offline after so long without connection, default 30,000 */
   offlineAfterMs: number
-  /** also journal QoS 0 before it is offered; default true */
-  journalQos0: boolean
   /** store every JSON reading in the warm store; default true */
   storeTelemetry: boolean
 }
@@ -56,7 +54,6 @@ export const defaultLimits: HubLimits = {
   sessionTtlMs: 7 * 24 * 3_600_000,
   sasClockSkewS: 300,
   offlineAfterMs: 30_000,
-  journalQos0: true,
   storeTelemetry: true,
 }
 
