@@ -1,5 +1,5 @@
 /** Each message between threads wakes the other one, which costs as much as some records. */
-const gapMs = 4
+const gapMs = 8
 
 /** Passes lists on at most once in a few milliseconds, what came meanwhile together: the first at once, and as soon as there are `enough`. */
 export function gathered<T>(enough: number, pass: (items: T[]) => void): (items: readonly T[]) => void {
