@@ -61,6 +61,18 @@ export class CursorBook {
     return at
   }
 
+  /** Where each goes on, owners of pins that never were consumers included: all that may hold records. */
+  places(): { name: string; cursor: number; seen: number }[] {
+    const places = new Map([...this.#stored].map(([key, { name, cursor, seen }]) => [key, { name, cursor, seen }]))
+    for (const [pin, seq] of this.#pins) {
+      const name = ownerOf(pin)
+      const place = places.get(name)
+      if (!place) places.set(name, { name, cursor: seq, seen: 0 })
+      else if (seq < place.cursor) place.cursor = seq
+    }
+    return [...places.values()]
+  }
+
   /** Durable when it returns. */
   attach(holder: Holder, spec: string): void {
     const now = this.#parts.now()

@@ -1,33 +1,54 @@
 import { LoomError } from '../errors.ts'
 import type { Emit } from './journal-event.ts'
-import { type DeadLetter, type JournalRecord, kinds, type NewDeadLetter, type NewRecord } from './journal-port.ts'
+import { type DeadLetter, kinds, type LetterRecord, type NewDeadLetter, type NewRecord } from './journal-port.ts'
+import { LetterQueue, type LetterWritten, type NewStoredLetter } from './letter-queue.ts'
 import { encodeLetter, type LetterHead, letterOf, replayOf } from './letter-record.ts'
-import type { JournalMeta, StoredLetter } from './segment-port.ts'
+import type { JournalMeta, Schedule, StoredLetter } from './segment-port.ts'
 
-export const letterLimits = { keepMs: 30 * 86_400_000, count: 100_000, bytes: 64 * 1024 * 1024 }
+/** What is kept, and what may wait to be written. */
+export const letterLimits = {
+  keepMs: 30 * 86_400_000,
+  count: 100_000,
+  bytes: 64 * 1024 * 1024,
+  waiting: 10_000,
+  waitingBytes: 64 * 1024 * 1024,
+}
+/** The oldest are removed in steps of this. */
+const shedLetters = 1000
 
 interface Parts {
   meta: JournalMeta
   now: () => number
+  schedule: Schedule
   emit: Emit
-  limits: { keepMs: number; count: number; bytes: number }
+  limits: typeof letterLimits
+  /** Runs a write that a full disk may have to repeat. */
+  guarded<T>(write: () => T): T
 }
 
-/** One store for everything that could not be processed; the oldest give way when it is full. Durable when a method returns. */
+/** One store for everything that could not be processed; the oldest give way when it is full. */
 export class DeadLetters {
   readonly #parts: Parts
+  readonly #queue: LetterQueue
   #count: number
   #bytes: number
+  /** `at` of the oldest letter, or earlier: nothing is looked up while it is young enough. */
+  #oldestAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: Parts) {
+    const { meta, schedule, emit, limits } = parts
     this.#parts = parts
-    const { count, bytes } = parts.meta.letterTotals()
+    const { count, bytes } = meta.letterTotals()
     this.#count = count
     this.#bytes = bytes
+    this.#queue = new LetterQueue({ schedule, emit, limits, write: letters => this.#store(letters) })
   }
 
-  /** `record` is the journal's record of that letter, if it is still known: a replay then has all of its properties. */
-  add(letter: NewDeadLetter, record?: JournalRecord): number {
+  /**
+   * `record` is the journal's record of that letter, if it is still known: a replay then has all of its properties. `written` is called in a later turn,
+   * once the letter is on disk. Throws JOURNAL_FULL when too many wait.
+   */
+  add(letter: NewDeadLetter, record: LetterRecord | undefined, written: LetterWritten): void {
     const { reason, code, message, device, topic, payload, consumer, rule, node, jseq, stage, tries } = letter
     const head: LetterHead = {
       reason,
@@ -38,9 +59,7 @@ export class DeadLetters {
       qos: record?.qos ?? 0,
       props: record?.props ?? { v: 1, p: letter.properties, s: {}, e: {} },
     }
-    const { meta, now, emit } = this.#parts
-    const bytes = encodeLetter(head, payload)
-    const id = meta.addLetter({
+    const stored: NewStoredLetter = {
       seq: jseq ?? null,
       device,
       consumer: consumer ?? null,
@@ -48,15 +67,16 @@ export class DeadLetters {
       message,
       node: node ?? null,
       deliveries: tries,
-      at: now(),
+      at: this.#parts.now(),
       state: 'open',
-      record: bytes,
-    })
-    this.#count++
-    this.#bytes += bytes.length
-    this.#shed()
-    emit({ type: 'deadletter', id, code, device, ...(consumer !== undefined && { consumer }) })
-    return id
+      record: encodeLetter(head, payload),
+    }
+    this.#queue.add(stored, written)
+  }
+
+  /** Writes at once what waits. */
+  flush(): void {
+    this.#queue.flush()
   }
 
   list({ limit, cursor, state }: { limit: number; cursor?: string; state?: DeadLetter['state'] }): {
@@ -91,15 +111,40 @@ export class DeadLetters {
     return letter
   }
 
+  #store(letters: readonly NewStoredLetter[]): number[] {
+    const { meta, guarded, emit } = this.#parts
+    const ids = guarded(() => meta.addLetters(letters))
+    if (this.#count === 0) this.#oldestAt = letters[0]!.at
+    this.#count += letters.length
+    for (const { record } of letters) this.#bytes += record.length
+    try {
+      this.#shed()
+    } catch (error) {
+      // The letters are on disk; the next look sheds.
+      emit({ type: 'fault', error })
+    }
+    return ids
+  }
+
   #shed(): void {
     const { meta, now, limits } = this.#parts
     const before = now() - limits.keepMs
-    while (this.#count > 0) {
-      const oldest = meta.oldestLetter()
-      if (!oldest || (oldest.at >= before && this.#count <= limits.count && this.#bytes <= limits.bytes)) return
-      meta.deleteLetter(oldest.id)
-      this.#count--
-      this.#bytes -= oldest.bytes
+    const tooMany = (): boolean => this.#count > limits.count || this.#bytes > limits.bytes
+    while (this.#count > 0 && (tooMany() || this.#oldestAt < before)) {
+      const oldest = meta.oldestLetters(shedLetters)
+      if (oldest.length === 0) return
+      let [gone, count, bytes] = [0, this.#count, this.#bytes]
+      for (const { at, bytes: size } of oldest) {
+        this.#oldestAt = at
+        if (at >= before && count <= limits.count && bytes <= limits.bytes) break
+        gone++
+        count--
+        bytes -= size
+      }
+      if (gone === 0) return
+      meta.deleteLetters(oldest[gone - 1]!.id)
+      this.#count = count
+      this.#bytes = bytes
     }
   }
 }

@@ -162,6 +162,8 @@ export interface DeadLetter {
   state: 'open' | 'replayed' | 'discarded'
 }
 export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'state'>
+/** What a replay needs of a letter's record beside the letter itself. */
+export type LetterRecord = Pick<NewRecord, 'kind' | 'qos' | 'props'>
 
 export interface JournalMetrics {
   appended: number
@@ -178,6 +180,7 @@ export interface JournalMetrics {
   oldestSeq: number
   dropped: number
   state: 'ok' | 'degraded' | 'full'
+  /** Live and stored ones, and owners of pins: all that may hold records. `cursor` of one that is not live: where it goes on, the lowest of its cursor and pins. */
   consumers: ConsumerState[]
 }
 
@@ -189,13 +192,17 @@ export interface JournalPort {
   append(record: NewRecord, committed: (error: LoomError | undefined, seq: number) => void): void
   /** Throws JOURNAL_CONSUMER_EXISTS while a live consumer has the name, JOURNAL_TRIMMED if `start` lies before the oldest record. */
   consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
-  /** Deletes a stored consumer and its cursor. */
+  /** Deletes a stored consumer, its cursor and its pins (`name` and `name/...`): it holds no record any more. JOURNAL_CONSUMER_EXISTS while it is live. */
   forget(name: string): Promise<void>
   /** Records from `from` on (inclusive; 0 = the oldest), at most `limit`, 10,000 and 8 MiB. JOURNAL_TRIMMED, its `position` the oldest left. */
   read(o: { from: number; limit: number }): Promise<JournalRecord[]>
   /** Keeps the journal from trimming past `seq`; undefined takes the pin away. */
   pin(name: string, seq: number | undefined): Promise<void>
-  addDeadLetter(letter: NewDeadLetter): Promise<number>
+  /**
+   * Resolves with the id when the letter is on disk; those of one turn share a transaction. JOURNAL_FULL while 10,000 wait. `record`: the letter's record,
+   * if it is at hand; else it is looked up by `jseq`.
+   */
+  addDeadLetter(letter: NewDeadLetter, record?: LetterRecord): Promise<number>
   deadLetters(o: { limit: number; cursor?: string; state?: DeadLetter['state'] }): Promise<{ items: DeadLetter[]; next?: string }>
   /** Hands a dead letter to its consumer again (or to all, if it names none) as a fresh record; NOT_FOUND. */
   replayDeadLetter(id: number): Promise<{ seq: number }>

@@ -3,16 +3,17 @@ import { CommitQueue } from './commit-queue.ts'
 import { CursorBook } from './cursor-book.ts'
 import { DeadLetters, letterLimits } from './dead-letters.ts'
 import { DiskGuard } from './disk-guard.ts'
+import { idleState } from './idle-state.ts'
 import type { Emit, JournalEvent } from './journal-event.ts'
 import type {
   Consumer,
   ConsumerEvents,
   ConsumerSpec,
-  ConsumerState,
   DeadLetter,
   JournalMetrics,
   JournalPort,
   JournalRecord,
+  LetterRecord,
   NewDeadLetter,
   NewRecord,
 } from './journal-port.ts'
@@ -82,7 +83,14 @@ export class Journal implements JournalPort {
     this.#emit = event => o.onEvent?.({ ...event, at: now() } as JournalEvent)
     this.#lost = new LostRanges(meta)
     this.#book = new CursorBook({ meta, now, schedule, emit: this.#emit })
-    this.#letters = new DeadLetters({ meta, now, emit: this.#emit, limits: { ...letterLimits, ...o.deadLetters } })
+    this.#letters = new DeadLetters({
+      meta,
+      now,
+      schedule,
+      emit: this.#emit,
+      limits: { ...letterLimits, ...o.deadLetters },
+      guarded: write => this.#guarded(write),
+    })
     const segmentBytes = Math.max(65_536, Math.min(o.segmentBytes, Math.floor(maxBytes / 4)))
     this.#retention = new Retention({
       log,
@@ -158,9 +166,8 @@ export class Journal implements JournalPort {
       rows: (from, limit) => this.#reader.rows(from, limit),
       gaps: (from, to) => this.#lost.gaps(from, to, this.#oldest()),
       moved: acks => this.#book.moved(name, acks),
-      addDeadLetter: (letter, record) => {
-        this.#guarded(() => this.#letters.add(letter, record))
-      },
+      addDeadLetter: (letter, record, written) => this.#letters.add(letter, record, written),
+      flushLetters: () => this.#letters.flush(),
       wake: () => this.#wakeSoon(0),
       detach: () => {
         if (this.#consumers.get(name) === consumer) this.#consumers.delete(name)
@@ -177,6 +184,7 @@ export class Journal implements JournalPort {
     this.#open()
     if (this.#consumers.has(name)) throw new LoomError('JOURNAL_CONSUMER_EXISTS', `"${name}" is live`, { hint: 'close it first' })
     this.#guarded(() => this.#book.forget(name))
+    this.#lookIn(0)
   }
 
   async read({ from, limit }: { from: number; limit: number }): Promise<JournalRecord[]> {
@@ -192,10 +200,10 @@ export class Journal implements JournalPort {
     this.#guarded(() => this.#book.pin(name, seq === undefined ? undefined : Math.max(0, Math.min(seq, this.#queue.headSeq))))
   }
 
-  async addDeadLetter(letter: NewDeadLetter): Promise<number> {
-    this.#open()
-    const row = letter.jseq === undefined || letter.jseq < this.#oldest() ? undefined : this.#reader.range(letter.jseq, 1, 1)[0]
-    return this.#guarded(() => this.#letters.add(letter, row && row.seq === letter.jseq ? recordOf(row) : undefined))
+  async addDeadLetter(letter: NewDeadLetter, record = this.#recordAt(letter.jseq)): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    this.#letters.add(letter, record, (error, id) => (error ? reject(error) : resolve(id)))
+    return promise
   }
 
   async deadLetters(o: {
@@ -236,9 +244,7 @@ export class Journal implements JournalPort {
       oldestSeq: this.#oldest(),
       dropped: this.#retention.dropped,
       state: this.#guard.state,
-      consumers: [...this.#book.stored].map(
-        stored => this.#consumers.get(stored.name)?.state() ?? idleState(stored, queue.headSeq),
-      ),
+      consumers: this.#book.places().map(place => this.#consumers.get(place.name)?.state() ?? idleState(place, queue.headSeq)),
     }
   }
 
@@ -249,6 +255,7 @@ export class Journal implements JournalPort {
   async #close(): Promise<void> {
     this.#cancelLook?.()
     await this.#queue.drain()
+    this.#letters.flush()
     this.#cancelWake?.()
     for (const consumer of this.#consumers.values()) consumer.end()
     try {
@@ -266,6 +273,12 @@ export class Journal implements JournalPort {
 
   #oldest(): number {
     return this.#log.segments()[0]!.firstSeq
+  }
+
+  #recordAt(seq: number | undefined): LetterRecord | undefined {
+    this.#open()
+    const row = seq === undefined || seq < this.#oldest() ? undefined : this.#reader.rows(seq, 1)[0]
+    return row && row.seq === seq ? recordOf(row) : undefined
   }
 
   /** The cursor of a new name. */
@@ -375,16 +388,3 @@ export class Journal implements JournalPort {
 
 const trimmed = (what: string, oldest: number): LoomError =>
   new LoomError('JOURNAL_TRIMMED', `${what}, the oldest left is seq ${oldest}`, { position: oldest })
-
-const idleState = ({ name, cursor, seen }: { name: string; cursor: number; seen: number }, headSeq: number): ConsumerState => ({
-  name,
-  cursor,
-  inFlight: 0,
-  lag: Math.max(0, headSeq - cursor),
-  delivered: 0,
-  redelivered: 0,
-  dead: 0,
-  gaps: 0,
-  live: false,
-  seen,
-})

@@ -12,6 +12,7 @@ import type {
   JournalRecord,
   NewDeadLetter,
 } from './journal-port.ts'
+import type { LetterWritten } from './letter-queue.ts'
 import { recordOf, type TailRow } from './pending-record.ts'
 import type { Schedule } from './segment-port.ts'
 
@@ -40,7 +41,9 @@ export interface Parts {
   gaps(from: number, to: number): Gap[]
   /** The cursor has moved over so many acknowledged records. */
   moved(acks: number): void
-  addDeadLetter(letter: NewDeadLetter, record: JournalRecord): void
+  /** `written` is called in a later turn or by `flushLetters`; throws if too many wait. */
+  addDeadLetter(letter: NewDeadLetter, record: JournalRecord, written: LetterWritten): void
+  flushLetters(): void
   /** Asks for `pump` in a later turn. */
   wake(): void
   /** Releases the name; the cursor is durable when it returns. */
@@ -55,6 +58,8 @@ export class LiveConsumer implements Consumer {
   readonly #spec: Required<Pick<ConsumerSpec, keyof typeof defaults>>
   readonly #wanted: (row: TailRow) => boolean
   readonly #window: DeliveryWindow
+  /** Records whose letters are on their way to the disk: not handed over again meanwhile. */
+  readonly #burying = new Map<number, Promise<void>>()
   #live = true
   #paused = false
   #calling = false
@@ -103,17 +108,19 @@ export class LiveConsumer implements Consumer {
     const at = this.#parts.clock() + Math.max(0, delayMs)
     for (const seq of seqs) {
       const entry = this.#window.get(seq)
-      if (entry && entry.deliveries > 0) this.#window.postpone(entry, at)
+      if (entry && entry.deliveries > 0 && !this.#burying.has(seq)) this.#window.postpone(entry, at)
     }
     this.#parts.wake()
   }
 
   async deadletter(seqs: readonly number[], why: { code: string; message: string; node?: string }): Promise<void> {
     if (!this.#live) return
+    const buried: Promise<void>[] = []
     for (const seq of seqs) {
       const entry = this.#window.get(seq)
-      if (entry && entry.deliveries > 0) this.#bury(entry, { reason: 'flow', ...why })
+      if (entry && entry.deliveries > 0) buried.push(this.#bury(entry, { reason: 'flow', ...why }))
     }
+    await Promise.all(buried)
   }
 
   pause(paused: boolean): void {
@@ -123,6 +130,7 @@ export class LiveConsumer implements Consumer {
 
   async close(): Promise<void> {
     if (!this.#live) return
+    this.#parts.flushLetters()
     this.end()
     this.#parts.detach()
   }
@@ -155,7 +163,7 @@ export class LiveConsumer implements Consumer {
     const again: Delivered[] = []
     for (const entry of this.#window.due(now)) {
       if (entry.deliveries >= this.#spec.maxDeliveries) {
-        this.#exhaust(entry, now)
+        this.#exhaust(entry)
         continue
       }
       entry.deliveries++
@@ -203,7 +211,7 @@ export class LiveConsumer implements Consumer {
       this.#events.deliver(batch)
       this.#count(batch)
       if (this.#spec.ack === 'delivery') {
-        for (const { seq } of batch) this.#window.close(seq)
+        for (const { seq } of batch) if (!this.#burying.has(seq)) this.#window.close(seq)
         if (this.#live) this.#parts.moved(batch.length)
       }
     } catch (error) {
@@ -212,7 +220,7 @@ export class LiveConsumer implements Consumer {
       const at = this.#parts.clock() + throwDelayMs
       for (const { seq } of batch) {
         const entry = this.#window.get(seq)
-        if (entry) this.#window.postpone(entry, at)
+        if (entry && !this.#burying.has(seq)) this.#window.postpone(entry, at)
       }
     } finally {
       this.#calling = false
@@ -238,18 +246,20 @@ export class LiveConsumer implements Consumer {
     if (this.#live) this.#parts.moved(0)
   }
 
-  #exhaust(entry: Open, now: number): void {
+  #exhaust(entry: Open): void {
     const message = `delivered ${entry.deliveries} times to "${this.name}"`
-    try {
-      this.#bury(entry, { reason: 'deliveries', code: 'DELIVERY_EXHAUSTED', message })
-    } catch (error) {
-      this.#parts.emit({ type: 'fault', error, consumer: this.name })
-      this.#window.postpone(entry, now + this.#spec.ackTimeoutMs)
-    }
+    this.#bury(entry, { reason: 'deliveries', code: 'DELIVERY_EXHAUSTED', message }).catch(error =>
+      this.#parts.emit({ type: 'fault', error, consumer: this.name }),
+    )
   }
 
-  #bury({ record, deliveries }: Open, why: { reason: string; code: string; message: string; node?: string }): void {
+  /** Ends the record once its letter is on disk; if it cannot be written, the record is due again after the time to acknowledge. */
+  #bury(entry: Open, why: { reason: string; code: string; message: string; node?: string }): Promise<void> {
+    const { record, deliveries } = entry
     const { device, topic, props, payload, seq } = record
+    const known = this.#burying.get(seq)
+    if (known) return known
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
     const letter = {
       device,
       topic,
@@ -261,11 +271,29 @@ export class LiveConsumer implements Consumer {
       tries: deliveries,
       ...why,
     }
-    this.#parts.addDeadLetter(letter, record)
-    this.#dead++
-    this.#window.close(seq)
-    this.#parts.moved(1)
-    this.#parts.wake()
+    const written: LetterWritten = error => {
+      this.#burying.delete(seq)
+      if (error) {
+        this.#window.postpone(entry, this.#parts.clock() + this.#spec.ackTimeoutMs)
+        this.#armDue()
+        reject(error)
+        return
+      }
+      this.#dead++
+      if (this.#window.close(seq) && this.#live) {
+        this.#parts.moved(1)
+        this.#parts.wake()
+      }
+      resolve()
+    }
+    this.#burying.set(seq, promise)
+    this.#window.postpone(entry, Number.POSITIVE_INFINITY)
+    try {
+      this.#parts.addDeadLetter(letter, record, written)
+    } catch (error) {
+      written(error as LoomError, 0)
+    }
+    return promise
   }
 
   #armDue(): void {

@@ -101,15 +101,16 @@ export interface JournalMeta {
   setPin(name: string, seq: number | undefined): void
   lost(): (SeqRange & { reason: 'corrupt' | 'dropped' })[]
   saveLost(ranges: readonly (SeqRange & { reason: 'corrupt' | 'dropped' })[]): void
-  /** Returns the id. */
-  addLetter(letter: Omit<StoredLetter, 'id'>): number
+  /** In one transaction; returns the ids in the same order. */
+  addLetters(letters: readonly Omit<StoredLetter, 'id'>[]): number[]
   letter(id: number): StoredLetter | undefined
   /** Newest first, with `id < before`. */
   letters(o: { before: number; limit: number; state?: StoredLetter['state'] | undefined }): StoredLetter[]
   setLetterState(id: number, state: StoredLetter['state']): void
   letterTotals(): { count: number; bytes: number }
-  oldestLetter(): { id: number; at: number; bytes: number } | undefined
-  deleteLetter(id: number): void
+  oldestLetters(limit: number): { id: number; at: number; bytes: number }[]
+  /** All with an id up to this one. */
+  deleteLetters(upTo: number): void
   /** The last orderly stop is marked here, so that the next start knows whether to check files. */
   close(): void
 }

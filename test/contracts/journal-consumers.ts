@@ -126,7 +126,10 @@ export function journalConsumersContract(on: JournalBench): void {
     it('can end a record as a dead letter, which counts as acknowledged', async () => {
       const consumer = await on.journal.consume({ name: 'c', ack: 'flow', start: 'earliest' }, collector())
       on.write(2)
-      await consumer.deadletter([1], { code: 'READING_VALUES', message: 'no object', node: 'n1' })
+      const ended = consumer.deadletter([1], { code: 'READING_VALUES', message: 'no object', node: 'n1' })
+      assert.equal(consumer.state().cursor, 0)
+      on.time.advance()
+      await ended
       assert.equal(consumer.state().cursor, 1)
       const [letter] = (await on.journal.deadLetters({ limit: 1 })).items
       assert.deepEqual(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { kinds, replayFor } from '../../src/journal/journal-port.ts'
+import { type JournalPort, kinds, replayFor } from '../../src/journal/journal-port.ts'
 import { appendAll, collector, message, props } from '../journal/records.ts'
 import { code, dayMs, type JournalBench } from './journal-bench.ts'
 
@@ -18,9 +18,15 @@ export function journalLettersContract(on: JournalBench): void {
       ...over,
     })
 
+    const added = (...o: Parameters<JournalPort['addDeadLetter']>): Promise<number> => {
+      const id = on.journal.addDeadLetter(...o)
+      on.time.advance()
+      return id
+    }
+
     it('are listed in pages, newest first, by state', async () => {
       const ids: number[] = []
-      for (let n = 1; n <= 5; n++) ids.push(await on.journal.addDeadLetter(letter(n)))
+      for (let n = 1; n <= 5; n++) ids.push(await added(letter(n)))
       await on.reopen()
       const first = await on.journal.deadLetters({ limit: 2 })
       const second = await on.journal.deadLetters({ limit: 10, cursor: first.next! })
@@ -65,7 +71,9 @@ export function journalLettersContract(on: JournalBench): void {
         message('d1', 'body', { kind: kinds.lifecycle, props: props({ stream: 's', time: 5 }, { a: 'b' }) }),
       ])
       on.time.advance()
-      await consumer.deadletter([1], { code: 'X', message: 'y' })
+      const ended = consumer.deadletter([1], { code: 'X', message: 'y' })
+      on.time.advance()
+      await ended
       const [{ id }] = (await on.journal.deadLetters({ limit: 1 })).items as unknown as [{ id: number }]
       const replayed = on.journal.replayDeadLetter(id)
       on.time.advance()
@@ -83,7 +91,7 @@ export function journalLettersContract(on: JournalBench): void {
       await on.journal.consume({ name: 'c' }, events)
       appendAll(on.journal, [message('d1', 'body', { props: props({ stream: 's' }) })])
       on.time.advance()
-      const id = await on.journal.addDeadLetter(letter(1, { jseq: 1 }))
+      const id = await added(letter(1, { jseq: 1 }))
       const replayed = on.journal.replayDeadLetter(id)
       on.time.advance()
       await replayed
@@ -99,12 +107,66 @@ export function journalLettersContract(on: JournalBench): void {
       assert.deepEqual(events.seqs(), [1])
     })
 
+    it('of one turn that are too many are refused, and those before them kept', async () => {
+      await on.start({ deadLetters: { waiting: 3, waitingBytes: 2000 } })
+      const outcomes = Promise.allSettled([1, 2, 3, 4].map(n => on.journal.addDeadLetter(letter(n))))
+      on.time.advance()
+      const large = { payload: Buffer.alloc(1900) }
+      const sizes = Promise.allSettled([5, 6].map(n => on.journal.addDeadLetter(letter(n, large))))
+      on.time.advance()
+      for (const [all, refused] of [
+        [await outcomes, 3],
+        [await sizes, 1],
+      ] as const) {
+        const codes = all.map(outcome => (outcome.status === 'rejected' ? outcome.reason.code : undefined))
+        assert.deepEqual(
+          codes,
+          codes.map((_, i) => (i === refused ? 'JOURNAL_FULL' : undefined)),
+        )
+      }
+      const { items } = await on.journal.deadLetters({ limit: 10 })
+      assert.deepEqual(
+        items.map(({ message }) => message),
+        ['m5', 'm3', 'm2', 'm1'],
+      )
+    })
+
+    it('that wait are written when the journal closes, and a consumer’s before it does', async () => {
+      const consumer = await on.journal.consume({ name: 'c', ack: 'flow', start: 'earliest' }, collector())
+      on.write(2)
+      const ended = consumer.deadletter([1, 2], { code: 'X', message: 'of the flow' })
+      await consumer.close()
+      await ended
+      assert.equal(on.journal.metrics().consumers[0]?.cursor, 2)
+      const id = on.journal.addDeadLetter(letter(1))
+      await on.reopen()
+      assert.equal(await id, 3)
+      const { items } = await on.journal.deadLetters({ limit: 10 })
+      assert.deepEqual(
+        items.map(({ message }) => message),
+        ['m1', 'of the flow', 'of the flow'],
+      )
+    })
+
+    it('are not handed over again, nor retried, while they are on their way to the disk', async () => {
+      const events = collector()
+      const consumer = await on.journal.consume({ name: 'c', ack: 'flow', start: 'earliest' }, events)
+      on.write(1)
+      const twice = [1, 2].map(() => consumer.deadletter([1], { code: 'X', message: 'y' }))
+      consumer.retry([1], 0)
+      on.time.advance(120_000)
+      await Promise.all(twice)
+      assert.deepEqual(events.seqs(), [1])
+      assert.deepEqual([consumer.state().dead, consumer.state().cursor], [1, 1])
+      assert.equal((await on.journal.deadLetters({ limit: 10 })).items.length, 1)
+    })
+
     it('are kept 30 days, and up to a number and a size', async () => {
       await on.start({ deadLetters: { keepMs: 30 * dayMs, count: 3, bytes: 2000 } })
-      for (let n = 1; n <= 5; n++) await on.journal.addDeadLetter(letter(n))
+      for (let n = 1; n <= 5; n++) await added(letter(n))
       const messages = async () => (await on.journal.deadLetters({ limit: 10 })).items.map(({ message }) => message)
       assert.deepEqual(await messages(), ['m5', 'm4', 'm3'])
-      await on.journal.addDeadLetter(letter(6, { payload: Buffer.alloc(1700) }))
+      await added(letter(6, { payload: Buffer.alloc(1700) }))
       assert.deepEqual(await messages(), ['m6', 'm5'])
       on.time.advance(31 * dayMs)
       assert.deepEqual(await messages(), [])

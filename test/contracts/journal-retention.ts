@@ -141,5 +141,49 @@ export function journalRetentionContract(on: JournalBench): void {
       on.time.advance()
       assert.equal(late.seqs()[0], oldestSeq)
     })
+
+    it('lists who holds records, live or not, and frees them as soon as one is forgotten with its pins', async () => {
+      await on.start({ ...small, keepMs: 1000 })
+      const [gone, live] = [
+        await on.journal.consume({ name: 'gone', start: 'earliest' }, collector()),
+        await on.journal.consume({ name: 'live', start: 'earliest' }, collector()),
+      ]
+      await gone.close()
+      const seen = on.time.now()
+      for (const pin of ['gone', 'gone/window', 'gone/other', 'goner']) await on.journal.pin(pin, 0)
+      fill(30)
+      on.time.advance(60_000)
+      const listed = () => on.journal.metrics().consumers.map(({ name, live, cursor, lag }) => [name, live, cursor, lag])
+      assert.deepEqual(listed(), [
+        ['gone', false, 0, 30],
+        ['live', true, 30, 0],
+        ['goner', false, 0, 30],
+      ])
+      assert.equal(on.journal.metrics().consumers[0]?.seen, seen)
+      assert.equal(on.journal.metrics().oldestSeq, 1)
+      await assert.rejects(on.journal.forget('live'), code('JOURNAL_CONSUMER_EXISTS'))
+      await on.journal.forget('goner')
+      on.time.advance()
+      assert.equal(on.journal.metrics().oldestSeq, 1)
+      await on.journal.forget('gone')
+      on.time.advance()
+      const { oldestSeq } = on.journal.metrics()
+      assert.ok(oldestSeq > 1, `oldest ${oldestSeq}`)
+      await live.close()
+      await on.reopen({ ...small, keepMs: 1000 })
+      assert.deepEqual(listed(), [['live', false, 30, 0]])
+    })
+
+    it('takes records again at once when the consumer that held the full journal is forgotten', async () => {
+      await on.start({ ...small, maxBytes: 1024 * 1024, full: 'block' })
+      await (await on.journal.consume({ name: 'gone', start: 'earliest' }, collector())).close()
+      await on.journal.pin('gone/window', 0)
+      for (let i = 0; i < 100 && on.journal.metrics().state === 'ok'; i++) fill(1)
+      assert.equal(on.journal.metrics().state, 'full')
+      await on.journal.forget('gone')
+      on.time.advance()
+      assert.equal(on.journal.metrics().state, 'ok')
+      on.write(1)
+    })
   })
 }

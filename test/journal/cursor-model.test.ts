@@ -110,7 +110,10 @@ async function run(seed: number, steps: number, open: (time: FakeTime) => Promis
       for (const seq of some) model.end(seq)
     } else if (dice < 0.75) consumer?.retry(some, Math.floor(next() * 500))
     else if (dice < 0.8) {
-      await consumer?.deadletter(some, { code: 'X', message: 'y' })
+      const ended = consumer?.deadletter(some, { code: 'X', message: 'y' })
+      for (const seq of some) model.end(seq)
+      time.advance()
+      await ended
       await buried()
     } else if (dice < 0.85) time.advance(Math.floor(next() * 900))
     else if (dice < 0.9) {

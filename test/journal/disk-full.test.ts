@@ -138,7 +138,7 @@ describe('journal on a full disk', () => {
       // With the reserve given up, cursors can be written and what was consumed goes, without any help from outside.
       consumer.ack(acknowledged.slice(0, -5))
       time.advance(200)
-      await journal.addDeadLetter({
+      const letter = journal.addDeadLetter({
         reason: 'flow',
         code: 'X',
         message: '',
@@ -150,6 +150,7 @@ describe('journal on a full disk', () => {
         tries: 1,
       })
       time.advance(5000)
+      await letter
       assert.equal(journal.metrics().state, 'ok', JSON.stringify(events.at(-1)))
       const again = appendAll(journal, [message('d', 'after')])
       time.advance(100)

@@ -116,10 +116,12 @@ export class MemoryJournalLog implements SegmentLog, JournalMeta {
     this.#lost = ranges.map(range => ({ ...range }))
   }
 
-  addLetter(letter: Omit<StoredLetter, 'id'>): number {
-    const id = ++this.#letterId
-    this.#letters.set(id, { id, ...letter })
-    return id
+  addLetters(letters: readonly Omit<StoredLetter, 'id'>[]): number[] {
+    return letters.map(letter => {
+      const id = ++this.#letterId
+      this.#letters.set(id, { id, ...letter })
+      return id
+    })
   }
 
   letter(id: number): StoredLetter | undefined {
@@ -152,13 +154,19 @@ export class MemoryJournalLog implements SegmentLog, JournalMeta {
     return { count: this.#letters.size, bytes }
   }
 
-  oldestLetter(): { id: number; at: number; bytes: number } | undefined {
-    for (const { id, at, record } of this.#letters.values()) return { id, at, bytes: record.length }
-    return undefined
+  oldestLetters(limit: number): { id: number; at: number; bytes: number }[] {
+    return this.#letters
+      .values()
+      .take(limit)
+      .map(({ id, at, record }) => ({ id, at, bytes: record.length }))
+      .toArray()
   }
 
-  deleteLetter(id: number): void {
-    this.#letters.delete(id)
+  deleteLetters(upTo: number): void {
+    for (const id of this.#letters.keys()) {
+      if (id > upTo) return
+      this.#letters.delete(id)
+    }
   }
 
   /** Nothing to release: the content stays for a next journal over the same object. */

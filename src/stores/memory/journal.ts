@@ -6,11 +6,10 @@ import { MemoryJournalLog } from './journal-log.ts'
 
 export interface MemoryJournalOptions
   extends Partial<
-    Pick<
-      JournalOptions,
-      'maxBytes' | 'full' | 'keepMs' | 'segmentBytes' | 'onEvent' | 'hold' | 'maxPendingBytes' | 'deadLetters' | 'clock'
-    >
+    Pick<JournalOptions, 'full' | 'keepMs' | 'segmentBytes' | 'onEvent' | 'hold' | 'maxPendingBytes' | 'deadLetters' | 'clock'>
   > {
+  /** undefined: 64 MiB */
+  maxBytes?: number | undefined
   /** epoch ms */
   now: () => number
   schedule?: Schedule

@@ -92,11 +92,17 @@ export class SqliteJournalMeta implements JournalMeta {
     })
   }
 
-  addLetter(letter: Omit<StoredLetter, 'id'>): number {
-    const { seq, device, consumer, code, message, node, deliveries, at, state, record } = letter
+  addLetters(letters: readonly Omit<StoredLetter, 'id'>[]): number[] {
     const sql =
       'INSERT INTO deadletters(seq, device, consumer, code, message, node, deliveries, at, state, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-    return Number(this.#run(sql, seq, device, consumer, code, message, node, deliveries, at, state, record).lastInsertRowid)
+    const ids: number[] = []
+    this.#transaction(() => {
+      for (const { seq, device, consumer, code, message, node, deliveries, at, state, record } of letters) {
+        const { lastInsertRowid } = this.#run(sql, seq, device, consumer, code, message, node, deliveries, at, state, record)
+        ids.push(Number(lastInsertRowid))
+      }
+    })
+    return ids
   }
 
   letter(id: number): StoredLetter | undefined {
@@ -127,13 +133,13 @@ export class SqliteJournalMeta implements JournalMeta {
     return { count: Number(row!.count), bytes: Number(row!.bytes) }
   }
 
-  oldestLetter(): { id: number; at: number; bytes: number } | undefined {
-    const [row] = this.#all('SELECT id, at, length(record) AS bytes FROM deadletters ORDER BY id LIMIT 1')
-    return row && { id: Number(row.id), at: Number(row.at), bytes: Number(row.bytes) }
+  oldestLetters(limit: number): { id: number; at: number; bytes: number }[] {
+    const rows = this.#all('SELECT id, at, length(record) AS bytes FROM deadletters ORDER BY id LIMIT ?', limit)
+    return rows as unknown as { id: number; at: number; bytes: number }[]
   }
 
-  deleteLetter(id: number): void {
-    this.#run('DELETE FROM deadletters WHERE id = ?', id)
+  deleteLetters(upTo: number): void {
+    this.#run('DELETE FROM deadletters WHERE id <= ?', upTo)
   }
 
   /** JOURNAL_FULL if the disk has no room for the mark; the next start then checks its files once more. */

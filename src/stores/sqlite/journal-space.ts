@@ -4,6 +4,8 @@ import type { DiskSpace } from '../../journal/segment-port.ts'
 const chunkBytes = 1024 * 1024
 const minFree = 512 * 1024 * 1024
 const minFreeShare = 0.05
+const mostBytes = 2 * 1024 ** 3
+const share = 0.2
 
 /** The volume of a folder, with a reserve of real blocks (a sparse file would keep no room). */
 export function volumeSpace(o: {
@@ -33,6 +35,10 @@ export function volumeSpace(o: {
     releaseReserve: () => rmSync(reserveFile, { force: true }),
   }
 }
+
+/** 2 GiB or 20 % of the volume, the smaller; 2 GiB on a volume that does not tell its size, as some network ones. */
+export const defaultMaxBytes = (volume: number): number =>
+  volume > 0 ? Math.min(mostBytes, Math.floor(volume * share)) : mostBytes
 
 export function volumeBytes(folder: string): number {
   const { blocks, bsize } = statfsSync(folder)

@@ -6,17 +6,14 @@ import { makeFolder } from '../folder.ts'
 import { systemSchedule } from '../journal-schedule.ts'
 import { SqliteJournalMeta } from './journal-meta.ts'
 import { SqliteSegments } from './journal-segments.ts'
-import { volumeBytes, volumeSpace } from './journal-space.ts'
-
-const gibibyte = 1024 ** 3
+import { defaultMaxBytes, volumeBytes, volumeSpace } from './journal-space.ts'
 
 export interface SqliteJournalOptions
   extends Partial<
-    Pick<
-      JournalOptions,
-      'maxBytes' | 'full' | 'keepMs' | 'segmentBytes' | 'onEvent' | 'hold' | 'maxPendingBytes' | 'deadLetters' | 'clock'
-    >
+    Pick<JournalOptions, 'full' | 'keepMs' | 'segmentBytes' | 'onEvent' | 'hold' | 'maxPendingBytes' | 'deadLetters' | 'clock'>
   > {
+  /** Size of all files; undefined: 2 GiB or 20 % of the volume, the smaller. */
+  maxBytes?: number | undefined
   /** Holds `{firstSeq}.db` and `meta.db`; created 0700. One journal at a time: the caller holds a lock. */
   folder: string
   /** epoch ms */
@@ -52,7 +49,7 @@ export async function openSqliteJournal(o: SqliteJournalOptions): Promise<Journa
       now,
       clock: o.clock ?? (() => performance.now()),
       schedule: o.schedule ?? systemSchedule,
-      maxBytes: o.maxBytes ?? Math.min(2 * gibibyte, Math.floor(volumeBytes(folder) / 5)),
+      maxBytes: o.maxBytes ?? defaultMaxBytes(volumeBytes(folder)),
       full: o.full ?? 'block',
       keepMs: o.keepMs ?? 86_400_000,
       segmentBytes,
