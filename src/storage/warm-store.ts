@@ -95,10 +95,12 @@ export interface WarmStore {
   range(query: RangeQuery): Promise<WarmPage>
   aggregate(query: AggregateQuery): Promise<WarmPage>
   downsample(query: DownsampleQuery): Promise<WarmPage>
-  /** Last known value per device, stream and point: newer time wins, equal time the later arrival. */
+  /** Last known value per device, stream and point: newer time wins, equal time the later arrival. The newest 1,000 points of a stream and class are known. */
   last(o: { devices: string[]; streams?: string[]; points?: string[] }): Promise<LastValue[]>
-  /** Drops what is past its retention class; resolves with the rows dropped. */
+  /** Drops what is past its retention class, and the last values of a stream that has no rows left; resolves with the rows dropped. */
   expire(now: number): Promise<number>
+  /** Drops the last values that appends so far brought; the rows stay. For devices that were deleted. */
+  forgetLatest(o: { devices: string[] }): Promise<void>
   metrics(): Promise<WarmMetrics>
   close(): Promise<void>
 }

@@ -318,7 +318,7 @@ export function warmStoreContract(
       )
     })
 
-    it('expires each class after its days and keeps the last values', async () => {
+    it('expires each class after its days and keeps the last values of streams that still have rows', async () => {
       const old = (days: number) => time - days * day
       await store.append([
         row(old(31), { a: 31 }),
@@ -327,16 +327,91 @@ export function warmStoreContract(
         row(old(6), { r: 6 }, { class: 'raw', stream: 'raw' }),
         row(old(399), { k: 1 }, { class: 'kpi', stream: 'kpi' }),
         row(old(401), { k: 0 }, { class: 'kpi', stream: 'kpi' }),
+        row(old(50), { z: 1 }),
         row(old(50), { z: 1 }, { device: 'gone' }),
       ])
-      assert.equal(await store.expire(time), 4)
+      assert.equal((await store.metrics()).devices, 2)
+      assert.equal(await store.expire(time), 5)
       assert.deepEqual(
         (await values()).map(([, v]) => v),
         [{ k: 1 }, { a: 29 }, { r: 6 }],
       )
-      assert.equal((await store.last({ devices: ['gone'] }))[0]?.value, 1)
+      assert.deepEqual(
+        (await store.last({ devices: ['d'], streams: [''] })).map(l => l.point),
+        ['a', 'z'],
+      )
+      assert.deepEqual(await store.last({ devices: ['gone'] }), [])
       assert.equal(await store.expire(time), 0)
-      assert.equal((await store.metrics()).rows, 3)
+      const { rows, devices } = await store.metrics()
+      assert.deepEqual({ rows, devices }, { rows: 3, devices: 1 })
+    })
+
+    it('takes readings of a stream again that expired as a whole', async () => {
+      for (const device of ['d', 'e', 'f']) await store.append([row(time - 40 * day, { a: 1 }, { device })])
+      assert.equal(await store.expire(time), 3)
+      assert.equal((await store.metrics()).devices, 0)
+      await store.append([row(time, { b: 2 }, { device: 'f' }), row(time, { b: 3 }, { device: 'd' })])
+      assert.deepEqual(await values(), [[time, { b: 3 }]])
+      assert.deepEqual(await values({ devices: ['e', 'f'] }), [[time, { b: 2 }]])
+      assert.deepEqual(
+        (await store.last({ devices: ['d', 'e', 'f'] })).map(l => [l.device, l.point, l.value]),
+        [
+          ['d', 'b', 3],
+          ['f', 'b', 2],
+        ],
+      )
+    })
+
+    it('forgets the last values of devices, not their readings', async () => {
+      await store.append([row(1, { a: 1 }), row(2, { a: 2 }, { stream: 's' }), row(2, { a: 2 }, { stream: 's', class: 'kpi' })])
+      await store.append([row(1, { a: 1 }, { device: 'e' })])
+      const waiting = store.append([row(3, { b: 3 })])
+      await store.forgetLatest({ devices: ['d', 'd', 'nobody', ...Array.from({ length: 500 }, (_, i) => `n${i}`)] })
+      await waiting
+      assert.deepEqual(
+        (await store.last({ devices: ['d', 'e'] })).map(l => [l.device, l.point]),
+        [['e', 'a']],
+      )
+      assert.equal((await values()).length, 3)
+      await store.append([row(0, { a: 0 })])
+      assert.deepEqual(
+        (await store.last({ devices: ['d'] })).map(l => [l.point, l.value]),
+        [['a', 0]],
+      )
+      await store.forgetLatest({ devices: [] })
+    })
+
+    const pointsOf = async (device = 'd') => (await store.last({ devices: [device] })).map(l => l.point)
+
+    it('knows the last values of the newest 1,000 names of a stream, however they came', async () => {
+      const name = (i: number) => `n${String(i).padStart(5, '0')}`
+      const some = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
+      await store.append([row(5, Object.fromEntries(some(0, 20_000).map(i => [name(i), i])))])
+      assert.deepEqual(await pointsOf(), some(19_000, 20_000).map(name))
+      assert.equal(Object.keys((await store.range({ devices: ['d'], ...whole })).items[0]!.values).length, 20_000)
+      for (const i of some(0, 5)) await store.append([row(6 + i, { [`x${i}`]: i })])
+      assert.deepEqual(await pointsOf(), [...some(19_005, 20_000).map(name), ...some(0, 5).map(i => `x${i}`)])
+      await store.append([row(4, { late: 1 }), row(7, { [name(19_005)]: 'newer' })])
+      assert.deepEqual((await pointsOf()).slice(0, 2), [name(19_005), name(19_006)])
+      await store.append([row(20, { y: 1 }), row(20, { z: 1 })])
+      assert.deepEqual((await pointsOf()).slice(0, 2), [name(19_005), name(19_008)])
+      assert.equal((await pointsOf()).length, 1000)
+      await store.append([row(1, { a: 1 }, { stream: 's' })])
+      assert.equal((await pointsOf()).length, 1001)
+    })
+
+    it('gives any number of last values', async () => {
+      const values = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`n${i}`, i]))
+      for (let i = 0; i < 150; i++) await store.append([row(1, values, { stream: `s${i}` })])
+      assert.equal((await store.last({ devices: ['d'] })).length, 150_000)
+      assert.equal((await store.last({ devices: ['d'], points: ['n7', 'n8'] })).length, 300)
+    }).timeout(20_000)
+
+    it('keeps names apart that text columns would not', async () => {
+      const names = ['', 'a', 'a\0', 'a\0b', '\ud800', '\udfff', '"', '\\', '__proto__']
+      await store.append([row(1, JSON.parse(JSON.stringify(Object.fromEntries(names.map((n, i) => [n, i])))))])
+      const found = await store.last({ devices: ['d'] })
+      assert.deepEqual(new Map(found.map(l => [l.point, l.value])), new Map(names.map((n, i) => [n, i])))
     })
 
     it('expires thousands of rows in slices', async () => {
@@ -381,6 +456,7 @@ export function warmStoreContract(
         () => store.last({ devices: ['d'] }),
         () => store.cursor('c'),
         () => store.expire(time),
+        () => store.forgetLatest({ devices: ['d'] }),
         () => store.metrics(),
       ])
         await assert.rejects(attempt(), code('STORE_CLOSED'))

@@ -1,4 +1,4 @@
-import { type Latest, lastValues, noteLatest } from '../../storage/latest.ts'
+import { type Latest, lastValues, noteLatest, trimLatest } from '../../storage/latest.ts'
 import type { Series } from '../../storage/merged-rows.ts'
 import { cutoffOf } from '../../storage/retention.ts'
 import { type Answer, aggregateOf, downsampleOf, type Reach, rangeOf } from '../../storage/warm-query.ts'
@@ -85,13 +85,14 @@ export async function openMemoryWarmStore({
     downsample: query => answer(query, reach => downsampleOf(query, reach)),
     async last({ devices, streams, points }) {
       checkOpen()
+      const wanted = points && new Set(points)
       const groups = Map.groupBy(seriesOf(devices, streams), ({ device, stream }) => `${device}\0${stream}`)
       return [...groups.values()].flatMap(all =>
         structuredClone(
           lastValues(
             { device: all[0]!.device, stream: all[0]!.stream },
             all.map(s => s.latest),
-            points,
+            wanted,
           ),
         ),
       )
@@ -99,8 +100,17 @@ export async function openMemoryWarmStore({
     async expire(at) {
       checkOpen()
       let dropped = 0
-      for (const all of byDevice.values()) for (const s of all) dropped += s.dropBefore(cutoffOf(s.retention, at, keepDays))
+      for (const [device, all] of byDevice) {
+        for (const s of all) dropped += s.dropBefore(cutoffOf(s.retention, at, keepDays))
+        const left = all.filter(s => !s.isEmpty(cutoffOf(s.retention, at, keepDays)))
+        if (left.length) byDevice.set(device, left)
+        else byDevice.delete(device)
+      }
       return dropped
+    },
+    async forgetLatest({ devices }) {
+      checkOpen()
+      for (const s of seriesOf(devices, undefined)) s.latest.clear()
     },
     async metrics() {
       checkOpen()
@@ -138,6 +148,7 @@ class MemorySeries implements Series {
     if (known) this.rows[at] = mergedRow(known, place)
     else this.rows.splice(at, 0, place)
     noteLatest(this.latest, row)
+    trimLatest(this.latest)
     return !known
   }
 
@@ -153,6 +164,11 @@ class MemorySeries implements Series {
 
   dropBefore(time: number): number {
     return this.rows.splice(0, this.#indexOf({ time, tie: -1, sub: -1 })).length
+  }
+
+  /** Whether nothing is left: no row, and no last value from this time on. */
+  isEmpty(cutoff: number): boolean {
+    return !this.rows.length && ![...this.latest.values()].some(({ time }) => time >= cutoff)
   }
 
   #nextSub({ time, tie }: Place): number {

@@ -6,12 +6,15 @@ import { fileError, makeFolder, makePrivateFile } from '../folder.ts'
 
 /**
  * Opens or creates a database whose commits are synced (WAL, synchronous=FULL), file 0600. After an unclean stop, seen by a log that was left behind, the
- * file is checked. `maxBytes` bounds its size. STORE_CORRUPT, STORE_READ_ONLY, STORE_LOCKED.
+ * whole file is checked unless `checked` is false. `maxBytes` bounds its size. STORE_CORRUPT, STORE_READ_ONLY, STORE_LOCKED.
  */
-export function openDatabase(path: string, { maxBytes }: { maxBytes?: number | undefined } = {}): DatabaseSync {
+export function openDatabase(
+  path: string,
+  { maxBytes, checked = true }: { maxBytes?: number | undefined; checked?: boolean } = {},
+): DatabaseSync {
   makeFolder(dirname(path))
   makePrivateFile(path)
-  const unclean = existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0
+  const unclean = checked && existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(path)
@@ -51,12 +54,12 @@ const results = {
   notADatabase: 26,
 }
 
-/** The LoomError of a failed statement; bugs and anything unexpected pass. */
+/** The LoomError of a failed statement or of stored text that is no JSON any more; bugs and anything unexpected pass. */
 export function databaseError(error: unknown, path: string): Error {
   if (error instanceof LoomError) return error
   const result = resultOf(error)
+  if (isDamage(error)) return corrupt(path, (error as Error).message.slice(0, 100), error)
   if (result === undefined) return fileError(error, path)
-  if (result === results.corrupt || result === results.notADatabase) return corrupt(path, (error as Error).message, error)
   if (result === results.readOnly || result === results.cannotOpen)
     return new LoomError('STORE_READ_ONLY', path, {
       cause: error,
@@ -70,6 +73,13 @@ export function databaseError(error: unknown, path: string): Error {
   if (result === results.busy || result === results.locked)
     return new LoomError('STORE_LOCKED', path, { cause: error, hint: 'close the other program that has the file open' })
   return error as Error
+}
+
+/** Whether the content of the file is to blame, also of an error that was translated before. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof LoomError) return error.cause !== undefined && isDamage(error.cause)
+  const result = resultOf(error)
+  return result === results.corrupt || result === results.notADatabase || error instanceof SyntaxError
 }
 
 export const isConstraint = (error: unknown): boolean => resultOf(error) === results.constraint

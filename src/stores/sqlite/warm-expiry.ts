@@ -1,67 +1,86 @@
-import type { DatabaseSync } from 'node:sqlite'
 import { cutoffOf } from '../../storage/retention.ts'
 import type { Pace } from '../../storage/warm-query.ts'
 import type { RetentionClass } from '../../storage/warm-store.ts'
-import { databaseError, type Statements } from './database.ts'
-import { rollback } from './group-commit.ts'
-import type { WarmWriter } from './warm-writer.ts'
+import type { WarmParts } from './warm-file.ts'
+import { inTransaction } from './warm-transaction.ts'
 
 const sliceRows = 500
 const seriesAtOnce = 200
 
+interface Due {
+  sid: number
+  /** times before it are past their retention */
+  cutoff: number
+}
+
 /** Deletes what is past its class's retention in transactions of a few milliseconds; resolves with the rows deleted. */
-export async function expireRows(o: {
-  db: DatabaseSync
-  path: string
-  statements: Statements
-  writer: WarmWriter
-  now: number
-  keepDays: Partial<Record<RetentionClass, number>>
-  pace: Pace
-}): Promise<number> {
-  const { db, path, statements, writer, now, keepDays, pace } = o
+export async function expireRows(
+  parts: WarmParts,
+  { now, keepDays, pace }: { now: number; keepDays: Partial<Record<RetentionClass, number>>; pace: Pace },
+): Promise<number> {
   let total = 0
   for (let sid = 0; ; ) {
-    const batch = statements
+    const batch = parts.statements
       .of('SELECT sid, class FROM series WHERE sid > ? ORDER BY sid LIMIT ?')
       .all(sid, seriesAtOnce) as unknown as { sid: number; class: RetentionClass }[]
     if (!batch.length) return total
-    for (const series of batch) {
-      const cutoff = cutoffOf(series.class, now, keepDays)
+    const all = batch.map(series => ({ sid: series.sid, cutoff: cutoffOf(series.class, now, keepDays) }))
+    for (const due of all)
       for (let more = true; more; ) {
-        const dropped = dropSlice({ db, path, statements, writer, sid: series.sid, cutoff })
+        const dropped = dropSlice(parts, due)
         total += dropped
         more = dropped >= sliceRows
         if (dropped || pace.due()) await pace.pause()
       }
-    }
+    dropEmpty(parts, all)
     sid = batch.at(-1)!.sid
   }
 }
 
-function dropSlice(o: {
-  db: DatabaseSync
-  path: string
-  statements: Statements
-  writer: WarmWriter
-  sid: number
-  cutoff: number
-}): number {
-  const { db, path, statements, writer, sid, cutoff } = o
+/** Drops the last values of the devices, in transactions of a few milliseconds. */
+export async function forgetLatest(
+  parts: WarmParts,
+  { devices, pace }: { devices: readonly string[]; pace: Pace },
+): Promise<void> {
+  // What waits for a commit was appended before.
+  parts.writer.drain()
+  for (let from = 0; from < devices.length; from += seriesAtOnce) {
+    const all = parts.series.of(devices.slice(from, from + seriesAtOnce), undefined)
+    if (all.length)
+      inTransaction(parts, () => {
+        for (const { sid } of all) parts.latest.drop(sid)
+      })
+    if (pace.due()) await pace.pause()
+  }
+}
+
+function dropSlice(parts: WarmParts, { sid, cutoff }: Due): number {
+  const { statements, writer } = parts
   const end = statements
     .of('SELECT time FROM rows WHERE sid = ? AND time < ? ORDER BY time LIMIT 1 OFFSET ?')
     .get(sid, cutoff, sliceRows)
   const until = end ? Number(end.time) + 1 : cutoff
   if (!statements.of('SELECT 1 FROM rows WHERE sid = ? AND time < ? LIMIT 1').get(sid, until)) return 0
-  try {
-    db.exec('BEGIN IMMEDIATE')
+  const { dropped, note } = inTransaction(parts, () => {
     const dropped = Number(statements.of('DELETE FROM rows WHERE sid = ? AND time < ?').run(sid, until).changes)
-    const note = writer.dropped(dropped)
-    db.exec('COMMIT')
-    note.committed()
-    return dropped
-  } catch (error) {
-    rollback(db)
-    throw databaseError(error, path)
-  }
+    return { dropped, note: writer.dropped(dropped) }
+  })
+  note.committed()
+  return dropped
+}
+
+/** Series without rows or a value within its retention: their devices are gone, or their streams were renamed. */
+function dropEmpty(parts: WarmParts, all: readonly Due[]): void {
+  const { statements, series, latest } = parts
+  const row = statements.of('SELECT 1 FROM rows WHERE sid = ? LIMIT 1')
+  const value = statements.of('SELECT 1 FROM latest_values WHERE sid = ? AND time >= ? LIMIT 1')
+  const empty = all.filter(({ sid, cutoff }) => !row.get(sid) && !value.get(sid, cutoff))
+  if (!empty.length) return
+  inTransaction(parts, () => {
+    for (const { sid } of empty) {
+      latest.drop(sid)
+      series.drop(sid)
+    }
+  })
+  series.forget()
 }

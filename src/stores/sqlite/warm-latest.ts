@@ -1,45 +1,97 @@
-import { type Latest, latestOf, latestText, noteLatest } from '../../storage/latest.ts'
+import { type Latest, mostLatest, noteLatest, quoted, trimLatest } from '../../storage/latest.ts'
 import type { StoredRow } from '../../storage/warm-row.ts'
 import type { Statements } from './database.ts'
 
-const mostKnown = 20_000
+const mostCounted = 200_000
 
-/** The last values of each series: one row a series, written once a transaction however many readings it holds. */
+interface LatestRow {
+  point: string
+  time: number
+  arrived: number
+  jseq: number
+  idx: number
+  v: string
+}
+
+/** The last values: a row for each name of a series, written once a transaction however many readings bring it. */
 export class WarmLatest {
   readonly #statements: Statements
-  readonly #known = new Map<number, Latest>()
-  readonly #touched = new Set<number>()
+  /** brought by the open transaction */
+  readonly #noted = new Map<number, Latest>()
+  /** names of series that got a new one lately */
+  readonly #counts = new Map<number, number>()
 
   constructor(statements: Statements) {
     this.#statements = statements
   }
 
   of(sid: number): Latest {
-    let latest = this.#known.get(sid)
-    if (latest) return latest
-    const row = this.#statements.of('SELECT points FROM latest WHERE sid = ?').get(sid) as { points: string } | undefined
-    latest = row ? latestOf(row.points) : new Map()
-    if (this.#known.size >= mostKnown && !this.#touched.size) this.#known.clear()
-    this.#known.set(sid, latest)
-    return latest
+    const rows = this.#statements
+      .of('SELECT point, time, arrived, jseq, idx, v FROM latest_values WHERE sid = ?')
+      .all(sid) as unknown as LatestRow[]
+    return new Map(
+      rows.map(({ point, time, arrived, jseq, idx, v }) => [
+        JSON.parse(point) as string,
+        { time, stamp: [arrived, jseq, idx], value: JSON.parse(v) },
+      ]),
+    )
   }
 
   note(sid: number, row: StoredRow): void {
-    noteLatest(this.of(sid), row)
-    this.#touched.add(sid)
+    let latest = this.#noted.get(sid)
+    if (!latest) this.#noted.set(sid, (latest = new Map()))
+    noteLatest(latest, row)
   }
 
   /** At the end of a transaction. */
   write(): void {
-    const put = this.#statements.of('INSERT OR REPLACE INTO latest VALUES(?, ?)')
-    for (const sid of this.#touched) put.run(sid, latestText(this.#known.get(sid)!))
-    this.#touched.clear()
-    if (this.#known.size > mostKnown) this.#known.clear()
+    for (const [sid, latest] of this.#noted) this.put(sid, latest)
+    this.#noted.clear()
+  }
+
+  /** Inside a transaction. */
+  put(sid: number, latest: Latest): void {
+    trimLatest(latest)
+    const update = this.#statements.of(
+      'UPDATE latest_values SET time = ?, arrived = ?, jseq = ?, idx = ?, v = ? WHERE sid = ? AND point = ? AND (time, arrived, jseq, idx) <= (?, ?, ?, ?)',
+    )
+    const insert = this.#statements.of('INSERT OR IGNORE INTO latest_values VALUES(?, ?, ?, ?, ?, ?, ?)')
+    let added = 0
+    for (const [name, { time, stamp, value }] of latest) {
+      const point = quoted(name)
+      const text = JSON.stringify(value)
+      if (!update.run(time, ...stamp, text, sid, point, time, ...stamp).changes)
+        added += Number(insert.run(sid, point, time, ...stamp, text).changes)
+    }
+    if (added) this.#bound(sid, added)
+  }
+
+  /** Drops those of a series, inside a transaction. */
+  drop(sid: number): void {
+    this.#statements.of('DELETE FROM latest_values WHERE sid = ?').run(sid)
+    this.#counts.delete(sid)
   }
 
   /** After a rollback. */
   forget(): void {
-    this.#known.clear()
-    this.#touched.clear()
+    this.#noted.clear()
+    this.#counts.clear()
+  }
+
+  #bound(sid: number, added: number): void {
+    const before = this.#counts.get(sid)
+    const count =
+      before === undefined
+        ? Number(this.#statements.of('SELECT count(*) AS n FROM latest_values WHERE sid = ?').get(sid)!.n)
+        : before + added
+    if (count > mostLatest)
+      this.#statements
+        .of(
+          `DELETE FROM latest_values WHERE sid = ? AND point IN (
+             SELECT point FROM latest_values WHERE sid = ? ORDER BY time, arrived, jseq, idx, point LIMIT ?)`,
+        )
+        .run(sid, sid, count - mostLatest)
+    if (this.#counts.size >= mostCounted) this.#counts.clear()
+    this.#counts.set(sid, Math.min(count, mostLatest))
   }
 }

@@ -9,10 +9,13 @@ const mostKnown = 200_000
 export class WarmSeries {
   readonly #statements: Statements
   readonly #known = new Map<string, number>()
+  /** Numbers are not used again: a query under way may still hold that of a series that is gone. */
+  #next: number
   #devices: number | undefined
 
   constructor(statements: Statements) {
     this.#statements = statements
+    this.#next = Number(statements.of('SELECT coalesce(max(sid), 0) + 1 AS next FROM series').get()!.next)
   }
 
   /** Creates the series if it is new: inside a transaction. */
@@ -25,10 +28,8 @@ export class WarmSeries {
       .get(device, stream, retention)
     let sid = found?.sid as number | undefined
     if (sid === undefined) {
-      sid = Number(
-        this.#statements.of('INSERT INTO series(device, stream, class) VALUES(?, ?, ?)').run(device, stream, retention)
-          .lastInsertRowid,
-      )
+      sid = this.#next++
+      this.#statements.of('INSERT INTO series VALUES(?, ?, ?, ?)').run(sid, device, stream, retention)
       this.#devices = undefined
     }
     if (this.#known.size >= mostKnown) this.#known.clear()
@@ -36,7 +37,12 @@ export class WarmSeries {
     return sid
   }
 
-  /** After a rollback: ids given in it may not exist. */
+  /** Inside a transaction; `forget` after it. */
+  drop(sid: number): void {
+    this.#statements.of('DELETE FROM series WHERE sid = ?').run(sid)
+  }
+
+  /** After a rollback or a drop: ids may not exist. */
   forget(): void {
     this.#known.clear()
     this.#devices = undefined

@@ -1,8 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
 import { lastValues } from '../../storage/latest.ts'
-import { type Answer, aggregateOf, downsampleOf, type Reach, rangeOf } from '../../storage/warm-query.ts'
+import { type Answer, aggregateOf, downsampleOf, type Pace, type Reach, rangeOf } from '../../storage/warm-query.ts'
 import { checkAppend, incomingRow } from '../../storage/warm-row.ts'
 import type {
   AggregateQuery,
@@ -18,12 +17,9 @@ import type {
 } from '../../storage/warm-store.ts'
 import { closedStore } from '../../storage/write.ts'
 import { paceOf } from '../pace.ts'
-import { databaseError, openDatabase, Statements } from './database.ts'
-import { expireRows } from './warm-expiry.ts'
-import { WarmLatest } from './warm-latest.ts'
-import { createWarmTables } from './warm-schema.ts'
-import { WarmSeries } from './warm-series.ts'
-import { WarmWriter } from './warm-writer.ts'
+import { databaseError } from './database.ts'
+import { expireRows, forgetLatest } from './warm-expiry.ts'
+import { openWarmFile, type WarmParts } from './warm-file.ts'
 
 export interface SqliteWarmStoreOptions {
   /** `warm.db` lies in it; created */
@@ -35,9 +31,14 @@ export interface SqliteWarmStoreOptions {
   maxQueryRows?: number
   /** Size of the file past which appends are STORE_LIMIT; default as large as the disk. */
   maxBytes?: number
+  /** A file that cannot be read was set aside for an empty one. */
+  onDamage?(message: string): void
 }
 
-/** Readings in one SQLite file, clustered by series and time. Opening: STORE_CORRUPT, STORE_READ_ONLY. */
+/**
+ * Readings in one SQLite file, clustered by series and time. Opening: STORE_READ_ONLY, STORE_CORRUPT for a format that is not known. Damage inside the file is
+ * STORE_CORRUPT where a call meets it.
+ */
 export async function openSqliteWarmStore(options: SqliteWarmStoreOptions): Promise<WarmStore> {
   return new SqliteWarmStore(options)
 }
@@ -45,33 +46,13 @@ export async function openSqliteWarmStore(options: SqliteWarmStoreOptions): Prom
 class SqliteWarmStore implements WarmStore {
   readonly #options: SqliteWarmStoreOptions
   readonly #path: string
-  readonly #db: DatabaseSync
-  readonly #statements: Statements
-  readonly #series: WarmSeries
-  readonly #latest: WarmLatest
-  readonly #writer: WarmWriter
+  readonly #parts: WarmParts
   #closed = false
 
   constructor(options: SqliteWarmStoreOptions) {
     this.#options = options
     this.#path = join(options.folder, 'warm.db')
-    this.#db = openDatabase(this.#path, { maxBytes: options.maxBytes })
-    try {
-      createWarmTables(this.#db, this.#path)
-      this.#statements = new Statements(this.#db)
-      this.#series = new WarmSeries(this.#statements)
-      this.#latest = new WarmLatest(this.#statements)
-      this.#writer = new WarmWriter({
-        db: this.#db,
-        path: this.#path,
-        statements: this.#statements,
-        series: this.#series,
-        latest: this.#latest,
-      })
-    } catch (error) {
-      this.#db.close()
-      throw databaseError(error, this.#path)
-    }
+    this.#parts = openWarmFile(this.#path, options)
   }
 
   async append(
@@ -83,12 +64,11 @@ class SqliteWarmStore implements WarmStore {
     const now = this.#options.now()
     const incoming = rows.map(row => incomingRow(row, { now, duplicates }))
     if (!incoming.length && !cursor) return { stored: 0, duplicates: 0 }
-    return this.#writer.append({ rows: incoming, duplicates, cursor })
+    return this.#parts.writer.append({ rows: incoming, duplicates, cursor })
   }
 
   async cursor(consumer: string): Promise<number> {
-    this.#checkOpen()
-    return this.#writer.cursor(consumer)
+    return this.#reading(() => this.#parts.writer.cursor(consumer))
   }
 
   range(query: RangeQuery): Promise<WarmPage> {
@@ -103,55 +83,60 @@ class SqliteWarmStore implements WarmStore {
     return this.#answer(query, reach => downsampleOf(query, reach))
   }
 
-  async last({ devices, streams, points }: { devices: string[]; streams?: string[]; points?: string[] }): Promise<LastValue[]> {
-    this.#checkOpen()
-    const pace = paceOf(() => this.#checkOpen())
-    const found: LastValue[] = []
-    const series = this.#series.of(devices, streams)
-    for (let i = 0; i < series.length; ) {
-      const { device, stream } = series[i]!
-      const all = []
-      for (; series[i]?.device === device && series[i]!.stream === stream; i++) all.push(this.#latest.of(series[i]!.sid))
-      found.push(...lastValues({ device, stream }, all, points))
-      if (pace.due()) await pace.pause()
-    }
-    return found
-  }
-
-  async expire(now: number): Promise<number> {
-    this.#checkOpen()
-    return expireRows({
-      db: this.#db,
-      path: this.#path,
-      statements: this.#statements,
-      writer: this.#writer,
-      now,
-      keepDays: this.#options.keepDays ?? {},
-      pace: paceOf(() => this.#checkOpen()),
+  last({ devices, streams, points }: { devices: string[]; streams?: string[]; points?: string[] }): Promise<LastValue[]> {
+    return this.#reading(async pace => {
+      const found: LastValue[] = []
+      const wanted = points && new Set(points)
+      const series = this.#parts.series.of(devices, streams)
+      for (let i = 0; i < series.length; ) {
+        const { device, stream } = series[i]!
+        const all = []
+        for (; series[i]?.device === device && series[i]!.stream === stream; i++) all.push(this.#parts.latest.of(series[i]!.sid))
+        for (const value of lastValues({ device, stream }, all, wanted)) found.push(value)
+        if (pace.due()) await pace.pause()
+      }
+      return found
     })
   }
 
-  async metrics(): Promise<WarmMetrics> {
-    this.#checkOpen()
-    const bytes = [this.#path, `${this.#path}-wal`].reduce((n, path) => n + (existsSync(path) ? statSync(path).size : 0), 0)
-    return { rows: this.#writer.rows, bytes, ...this.#writer.total, devices: this.#series.devices() }
+  expire(now: number): Promise<number> {
+    const { keepDays = {} } = this.#options
+    return this.#reading(pace => expireRows(this.#parts, { now, keepDays, pace }))
+  }
+
+  forgetLatest({ devices }: { devices: string[] }): Promise<void> {
+    return this.#reading(pace => forgetLatest(this.#parts, { devices, pace }))
+  }
+
+  metrics(): Promise<WarmMetrics> {
+    return this.#reading(() => {
+      const bytes = [this.#path, `${this.#path}-wal`].reduce((n, path) => n + (existsSync(path) ? statSync(path).size : 0), 0)
+      const { writer, series } = this.#parts
+      return { rows: writer.rows, bytes, ...writer.total, devices: series.devices() }
+    })
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#writer.drain()
-    this.#db.close()
+    this.#parts.writer.drain()
+    this.#parts.db.close()
   }
 
-  async #answer(query: { devices: string[]; streams?: string[] }, read: (reach: Reach) => Promise<Answer>): Promise<WarmPage> {
-    this.#checkOpen()
-    const started = performance.now()
-    const pace = paceOf(() => this.#checkOpen())
-    try {
-      const series = this.#series.of(query.devices, query.streams)
+  #answer(query: { devices: string[]; streams?: string[] }, read: (reach: Reach) => Promise<Answer>): Promise<WarmPage> {
+    return this.#reading(async pace => {
+      const started = performance.now()
+      const series = this.#parts.series.of(query.devices, query.streams)
       const { rows, ...answer } = await read({ series, pace, maxRows: this.#options.maxQueryRows ?? 50_000_000 })
       return { ...answer, stats: { rows, tookMs: performance.now() - started } }
+    })
+  }
+
+  /** Work outside the commits; its failures are those of the file. */
+  async #reading<T>(work: (pace: Pace) => T | Promise<T>): Promise<T> {
+    this.#checkOpen()
+    try {
+      return await work(paceOf(() => this.#checkOpen()))
     } catch (error) {
       throw databaseError(error, this.#path)
     }

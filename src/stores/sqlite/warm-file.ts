@@ -1,0 +1,71 @@
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
+import { fileError } from '../folder.ts'
+import { databaseError, isDamage, openDatabase, Statements } from './database.ts'
+import { WarmLatest } from './warm-latest.ts'
+import { createWarmTables } from './warm-schema.ts'
+import { WarmSeries } from './warm-series.ts'
+import { WarmWriter } from './warm-writer.ts'
+
+export interface WarmParts {
+  db: DatabaseSync
+  path: string
+  statements: Statements
+  series: WarmSeries
+  latest: WarmLatest
+  writer: WarmWriter
+}
+
+export interface WarmFileOptions {
+  maxBytes?: number
+  onDamage?(message: string): void
+}
+
+const mostSetAside = 9
+
+/**
+ * Opens or creates the file without reading through it: it may hold many gigabytes, and a hub has to start. One that cannot even be opened is renamed to
+ * `.corrupt` and an empty one takes its place. STORE_READ_ONLY, STORE_CORRUPT for an unknown format.
+ */
+export function openWarmFile(path: string, options: WarmFileOptions): WarmParts {
+  try {
+    return partsOf(path, options)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    const aside = setAside(path)
+    const parts = partsOf(path, options)
+    options.onDamage?.(`${(error as Error).message}; kept as ${aside}, readings are stored in an empty file`)
+    return parts
+  }
+}
+
+function partsOf(path: string, { maxBytes }: WarmFileOptions): WarmParts {
+  const db = openDatabase(path, { maxBytes, checked: false })
+  try {
+    createWarmTables(db, path)
+    const statements = new Statements(db)
+    // Every append goes through the cursors: damage there shows now, not at each of them.
+    statements.of('SELECT sum(length(consumer)), sum(seq) FROM cursors').get()
+    const series = new WarmSeries(statements)
+    const latest = new WarmLatest(statements)
+    return { db, path, statements, series, latest, writer: new WarmWriter({ db, path, statements, series, latest }) }
+  } catch (error) {
+    db.close()
+    throw databaseError(error, path)
+  }
+}
+
+/** With its log, which belongs to it. The earlier ones stay; of more than a few the last is replaced. */
+function setAside(path: string): string {
+  let aside = `${path}.corrupt`
+  for (let n = 2; n <= mostSetAside && existsSync(aside); n++) aside = `${path}.corrupt-${n}`
+  try {
+    for (const suffix of ['-wal', '-shm']) rmSync(aside + suffix, { force: true })
+    renameSync(path, aside)
+    if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`)
+    rmSync(`${path}-shm`, { force: true })
+  } catch (error) {
+    throw fileError(error, path)
+  }
+  return aside
+}
