@@ -39,6 +39,7 @@ export default defineNode<DeviceEventsConfig & NodeDef>(type, async (config, { s
       leave()
       feed.stop()
     },
-    close: () => feed.close(),
+    // A consumer named by the user outlives the node; one named after the node ends with it.
+    close: removed => feed.close({ forget: removed && !config.consumer?.trim() }),
   }
 })

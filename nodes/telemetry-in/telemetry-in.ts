@@ -32,6 +32,7 @@ export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { st
       leave()
       feed.stop()
     },
-    close: () => feed.close(),
+    // A consumer named by the user outlives the node; one named after the node ends with it.
+    close: removed => feed.close({ forget: removed && !config.consumer?.trim() }),
   }
 })

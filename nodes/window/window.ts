@@ -12,6 +12,8 @@ import type { Result, WindowEngine, WindowEvent } from '../../src/window/types.t
 import { createWindow } from '../../src/window/window.ts'
 import { type, type WindowNodeConfig, windowConfigOf } from './config.ts'
 
+/** What a Date can hold, ms. */
+const latestTime = 8.64e15
 /** Results in one message; more come in further messages, a turn of the loop apart. */
 const chunk = 10_000
 /** Readings left out are reported once in so long. */
@@ -109,16 +111,17 @@ export default defineNode<WindowNodeConfig & NodeDef>(type, async (config, { nod
     }
     const { advanceTo } = (asked ?? {}) as { advanceTo?: unknown }
     if (advanceTo === undefined) return undefined
-    if (typeof advanceTo !== 'number' || !Number.isFinite(advanceTo))
+    if (typeof advanceTo !== 'number' || !(Math.abs(advanceTo) <= latestTime))
       throw new LoomError('NODE_CONFIG', `advanceTo ${String(advanceTo).slice(0, 40)}`, { hint: 'epoch milliseconds' })
     return { done: release(engine.advanceTo(advanceTo)) }
   }
 
-  const tick = (): void => {
-    void release(engine.tick(Date.now()))
+  const failed = (thrown: unknown): void => node.error(LoomError.from(thrown))
+  const tick = async (): Promise<void> => {
+    await release(engine.tick(Date.now()))
     report(Date.now())
   }
-  const ticking = setInterval(tick, 1000).unref()
+  const ticking = setInterval(() => void tick().catch(failed), 1000).unref()
   show()
 
   return {

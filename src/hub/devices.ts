@@ -27,7 +27,7 @@ export interface DevicesParts {
   emit(event: HubEvent): void
   /** Closes every live connection of the device; resolves when the sockets are closed. */
   drop(deviceId: string): Promise<void>
-  /** Forgets stored sessions and queues. */
+  /** Forgets stored sessions, queues and last values; telemetry stays until its retention ends. */
   purge(deviceId: string): Promise<void>
 }
 

@@ -5,6 +5,7 @@ import { createEmbeddedBroker } from '../broker/embedded.ts'
 import type { BrokerPort } from '../broker/broker-port.ts'
 import { createNoBroker } from '../broker/none.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
+import { LoomError } from '../errors.ts'
 import { identitiesColl, openRegistry } from '../identity/registry.ts'
 import { openSealer } from '../identity/open-sealer.ts'
 import { openAuthority } from '../pki/authority.ts'
@@ -72,8 +73,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const ingest = createIngest({
       journal,
       now,
-      lost: error =>
-        emit({ type: 'security', at: now(), code: 'JOURNAL_FULL', message: `a dead letter was lost: ${error.message}` }),
+      lost: (error, device) => {
+        const code = error instanceof LoomError ? error.code : 'NODE_FAULT'
+        emit({ type: 'security', at: now(), code, message: `no dead letter: ${error.message}`, device })
+      },
     })
     const drop = async (deviceId: string, cid?: string): Promise<void> => {
       const live = broker.connectionsOf(deviceId).filter(c => cid === undefined || c.principal.cid === cid)
@@ -105,7 +108,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
           })
     undo.push(() => broker.stop(stopWithinMs))
 
-    const devices = createDevices({ registry, state, presence, now, emit, drop, purge: id => broker.purge(id) })
+    const purge = async (id: string): Promise<void> => {
+      await Promise.all([broker.purge(id), warm.forgetLatest({ devices: [id] })])
+    }
+    const devices = createDevices({ registry, state, presence, now, emit, drop, purge })
     const changed = (): void => problems.watch('lifecycle', outbox.drain())
     const later = (ms: number, fn: () => void): (() => void) => {
       const timer = setTimeout(fn, ms).unref()

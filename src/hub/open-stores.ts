@@ -83,7 +83,7 @@ export async function openStores(
     const state = keep(await documents('state'))
     const identities = keep(await documents('identity'))
     const sessions = keep(await documents('sessions'))
-    const warm = keep(await openSqliteWarmStore({ folder: join(dataDir, 'warm'), now }))
+    const warm = keep(await openSqliteWarmStore({ folder: join(dataDir, 'warm'), now, onDamage: warn }))
     const journal = keep(
       await openSqliteJournal({
         folder: join(dataDir, 'journal'),

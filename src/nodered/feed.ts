@@ -39,6 +39,9 @@ export class Feed {
   #stopped = false
   #released = 0
   #newest = { seq: 0, at: 0 }
+  /** handed over, not acknowledged yet */
+  #sent: number[] = []
+  #settling: NodeJS.Immediate | undefined
 
   private constructor(options: FeedOptions) {
     this.#options = options
@@ -72,14 +75,18 @@ export class Feed {
   stop(): void {
     this.#stopped = true
     this.#queue = []
+    this.#sent = []
     clearImmediate(this.#turn)
+    clearImmediate(this.#settling)
     clearTimeout(this.#linger)
   }
 
-  async close(): Promise<void> {
+  /** `forget`: nobody will read on from here, so the journal need keep nothing for it. */
+  async close({ forget = false } = {}): Promise<void> {
     this.stop()
     this.#live?.close()
     await this.#consumer?.close()
+    if (forget) await this.#options.hub.hub.journal.forget({ name: this.#options.spec.name })
   }
 
   #take(records: Delivered[]): void {
@@ -136,7 +143,18 @@ export class Feed {
     }
     if (messages.length || notices.length) emit([messages, notices])
     this.#released += records.length
-    if (done.length) this.#consumer!.ack(done)
+    if (done.length) this.#acknowledge(done)
+  }
+
+  /** A turn after the next nodes have them: what is on its way when the flows stop goes nowhere, and must come again. */
+  #acknowledge(seqs: readonly number[]): void {
+    for (const seq of seqs) this.#sent.push(seq)
+    this.#settling ??= setImmediate(() => {
+      this.#settling = setImmediate(() => {
+        this.#settling = undefined
+        if (!this.#stopped) this.#consumer!.ack(this.#sent.splice(0))
+      })
+    })
   }
 
   #mark({ seqs, messages }: Handout['shares'][number]): void {

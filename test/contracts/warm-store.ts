@@ -464,7 +464,9 @@ export function warmStoreContract(
     })
 
     it('lets the event loop turn during a long read', async () => {
-      await store.append(Array.from({ length: 40_000 }, (_, i) => row(i, { a: i })))
+      await store.append(
+        Array.from({ length: 40_000 }, (_, i) => row(i, { a: i, b: -i, c: i % 7, d: i / 3, e: i * i, f: i % 11 })),
+      )
       let turns = 0
       let reading = true
       const turn = () => {

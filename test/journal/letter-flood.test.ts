@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { LoomError } from '../../src/errors.ts'
 import { createIngest, type Ingest } from '../../src/hub/ingest.ts'
-import type { JournalPort, NewDeadLetter } from '../../src/journal/journal-port.ts'
+import type { Consumer, JournalPort, NewDeadLetter } from '../../src/journal/journal-port.ts'
 import type { LogRow, StoredLetter } from '../../src/journal/segment-port.ts'
 import { openMemoryJournal } from '../../src/stores/memory/journal.ts'
 import { MemoryJournalLog } from '../../src/stores/memory/journal-log.ts'
@@ -18,6 +19,7 @@ class CountingLog extends MemoryJournalLog {
   reads = 0
   appends = 0
   lookups = 0
+  failing = false
   readonly letterWrites: number[] = []
 
   override append(rows: readonly LogRow[]): void {
@@ -29,6 +31,7 @@ class CountingLog extends MemoryJournalLog {
     return super.read(from, limit, bytes)
   }
   override addLetters(letters: readonly Omit<StoredLetter, 'id'>[]): number[] {
+    if (this.failing) throw new LoomError('JOURNAL_FAILED', 'the test wants it')
     this.letterWrites.push(letters.length)
     return super.addLetters(letters)
   }
@@ -130,6 +133,33 @@ describe('a flood of undecodable messages', () => {
     assert.deepEqual([log.letterWrites, consumer.state().cursor], [[200], 200])
     await journal.close()
   })
+
+  for (const ack of ['flow', 'delivery'] as const)
+    it(`that cannot be written leaves its records open: they come again (${ack})`, async () => {
+      const [time, log] = [new FakeTime(), new CountingLog()]
+      const journal = openMemoryJournal({ ...time, log })
+      const got: number[] = []
+      const ended: Promise<unknown>[] = []
+      const consumer: Consumer = await journal.consume(
+        { name: 'c', ack, ackTimeoutMs: 1000, start: 'earliest' },
+        {
+          deliver(records) {
+            const seqs = records.map(({ seq }) => seq)
+            got.push(...seqs)
+            ended.push(consumer.deadletter(seqs, { code: 'X', message: 'y' }).catch(error => error.code))
+          },
+        },
+      )
+      log.failing = true
+      for (const n of range(1, 2)) journal.append(message(`d${n}`), () => {})
+      time.advance()
+      assert.deepEqual([got, consumer.state().cursor, consumer.state().inFlight], [[1, 2], 0, 2])
+      log.failing = false
+      time.advance(1000)
+      assert.deepEqual(await Promise.all(ended), ['JOURNAL_FAILED', undefined])
+      assert.deepEqual([got, consumer.state().cursor, log.letterWrites], [[1, 2, 1, 2], 2, [2]])
+      await journal.close()
+    })
 
   it('syncs the file of letters a few times', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'letter-flood-'))

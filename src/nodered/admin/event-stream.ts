@@ -13,7 +13,11 @@ export function streamEvents(hub: Hub, response: ServerResponse): () => void {
     if (response.writableLength > maxPendingBytes) response.destroy()
     else response.write(text)
   }
-  const leave = hub.subscribe(event => write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`))
+  const leave = hub.subscribe(event => {
+    write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+    // The next hub of that id is another one: the reader asks again.
+    if (event.type === 'health' && event.status === 'stopped') response.end()
+  })
   const heartbeat = setInterval(() => write(': alive\n\n'), heartbeatMs).unref()
   return () => {
     clearInterval(heartbeat)

@@ -62,6 +62,7 @@ function reply(response: Response, route: Route, { status = 200, body, text, str
   if (stream) {
     const end = stream(response)
     response.on('close', end)
+    if (response.destroyed) end()
     return
   }
   response.status(status)

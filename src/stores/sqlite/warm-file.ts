@@ -34,7 +34,8 @@ export function openWarmFile(path: string, options: WarmFileOptions): WarmParts 
     if (!isDamage(error)) throw error
     const aside = setAside(path)
     const parts = partsOf(path, options)
-    options.onDamage?.(`${(error as Error).message}; kept as ${aside}, readings are stored in an empty file`)
+    const { message } = ((error as Error).cause ?? error) as Error
+    options.onDamage?.(`${path} is damaged (${message.slice(0, 100)}): it is kept as ${aside}, readings go to an empty file`)
     return parts
   }
 }
