@@ -56,6 +56,24 @@ describe('the file of the warm store', () => {
     assert.equal(told.length, 1)
   })
 
+  for (const table of ['rows', 'latest_values', 'cursors', 'series', 'meta'])
+    it(`is set aside when the root of its ${table} is damaged`, async () => {
+      const store = await open()
+      await fill(store)
+      await store.close()
+      const db = new DatabaseSync(path)
+      const root = Number(db.prepare('SELECT rootpage AS page FROM sqlite_schema WHERE name = ?').get(table)!.page)
+      db.close()
+      const bytes = readFileSync(path)
+      bytes.fill(0x5a, 4096 * (root - 1), 4096 * root)
+      writeFileSync(path, bytes)
+      const fresh = await open()
+      assert.equal(told.length, 1)
+      assert.deepEqual(await fresh.append([{ device: 'a', time: 1, values: { a: 1 } }]), { stored: 1, duplicates: 0 })
+      await fresh.close()
+      assert.equal(existsSync(`${path}.corrupt`), true)
+    })
+
   it('of an unknown format is refused and stays where it is', async () => {
     await (await open()).close()
     const db = new DatabaseSync(path)
@@ -112,6 +130,8 @@ describe('the file of the warm store', () => {
     const o = { cursor: { consumer: 'c', seq: 1 } }
     assert.deepEqual(await store.append([{ device: 'new', time: 1, values: { a: 1 } }], o), { stored: 1, duplicates: 0 })
     assert.equal((await store.last({ devices: ['new'] })).length, 1)
+    await assert.rejects(store.expire(now()), { code: 'STORE_CORRUPT' })
+    assert.deepEqual((await store.range({ devices: ['c', 'new'], ...whole })).items, [])
     await store.close()
     assert.equal(existsSync(`${path}.corrupt`), false)
   })

@@ -1,6 +1,7 @@
 import { cutoffOf } from '../../storage/retention.ts'
 import type { Pace } from '../../storage/warm-query.ts'
 import type { RetentionClass } from '../../storage/warm-store.ts'
+import { isDamage } from './database.ts'
 import type { WarmParts } from './warm-file.ts'
 import { inTransaction } from './warm-transaction.ts'
 
@@ -13,28 +14,42 @@ interface Due {
   cutoff: number
 }
 
-/** Deletes what is past its class's retention in transactions of a few milliseconds; resolves with the rows deleted. */
+/**
+ * Deletes what is past its class's retention in transactions of a few milliseconds; resolves with the rows deleted. Damage in one series does not keep the
+ * others: it is thrown at the end.
+ */
 export async function expireRows(
   parts: WarmParts,
   { now, keepDays, pace }: { now: number; keepDays: Partial<Record<RetentionClass, number>>; pace: Pace },
 ): Promise<number> {
   let total = 0
+  let damage: unknown
   for (let sid = 0; ; ) {
     const batch = parts.statements
       .of('SELECT sid, class FROM series WHERE sid > ? ORDER BY sid LIMIT ?')
       .all(sid, seriesAtOnce) as unknown as { sid: number; class: RetentionClass }[]
-    if (!batch.length) return total
-    const all = batch.map(series => ({ sid: series.sid, cutoff: cutoffOf(series.class, now, keepDays) }))
-    for (const due of all)
-      for (let more = true; more; ) {
-        const dropped = dropSlice(parts, due)
-        total += dropped
-        more = dropped >= sliceRows
-        if (dropped || pace.due()) await pace.pause()
+    if (!batch.length) break
+    const empty: number[] = []
+    for (const series of batch) {
+      const due = { sid: series.sid, cutoff: cutoffOf(series.class, now, keepDays) }
+      try {
+        for (let more = true; more; ) {
+          const dropped = dropSlice(parts, due)
+          total += dropped
+          more = dropped >= sliceRows
+          if (dropped || pace.due()) await pace.pause()
+        }
+        if (isEmpty(parts, due)) empty.push(due.sid)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        damage ??= error
       }
-    dropEmpty(parts, all)
+    }
+    dropSeries(parts, empty)
     sid = batch.at(-1)!.sid
   }
+  if (damage) throw damage
+  return total
 }
 
 /** Drops the last values of the devices, in transactions of a few milliseconds. */
@@ -69,15 +84,22 @@ function dropSlice(parts: WarmParts, { sid, cutoff }: Due): number {
   return dropped
 }
 
-/** Series without rows or a value within its retention: their devices are gone, or their streams were renamed. */
-function dropEmpty(parts: WarmParts, all: readonly Due[]): void {
+/** Without a row, and without a value within its retention: the device is gone, or the stream was renamed. */
+function isEmpty({ statements }: WarmParts, { sid, cutoff }: Due): boolean {
+  return (
+    !statements.of('SELECT 1 FROM rows WHERE sid = ? LIMIT 1').get(sid) &&
+    !statements.of('SELECT 1 FROM latest_values WHERE sid = ? AND time >= ? LIMIT 1').get(sid, cutoff)
+  )
+}
+
+/** Those that an append filled since they were found empty stay. */
+function dropSeries(parts: WarmParts, empty: readonly number[]): void {
   const { statements, series, latest } = parts
   const row = statements.of('SELECT 1 FROM rows WHERE sid = ? LIMIT 1')
-  const value = statements.of('SELECT 1 FROM latest_values WHERE sid = ? AND time >= ? LIMIT 1')
-  const empty = all.filter(({ sid, cutoff }) => !row.get(sid) && !value.get(sid, cutoff))
-  if (!empty.length) return
+  const gone = empty.filter(sid => !row.get(sid))
+  if (!gone.length) return
   inTransaction(parts, () => {
-    for (const { sid } of empty) {
+    for (const sid of gone) {
       latest.drop(sid)
       series.drop(sid)
     }

@@ -45,8 +45,7 @@ function partsOf(path: string, { maxBytes }: WarmFileOptions): WarmParts {
   try {
     createWarmTables(db, path)
     const statements = new Statements(db)
-    // Every append goes through the cursors: damage there shows now, not at each of them.
-    statements.of('SELECT sum(length(consumer)), sum(seq) FROM cursors').get()
+    touch(statements)
     const series = new WarmSeries(statements)
     const latest = new WarmLatest(statements)
     return { db, path, statements, series, latest, writer: new WarmWriter({ db, path, statements, series, latest }) }
@@ -54,6 +53,14 @@ function partsOf(path: string, { maxBytes }: WarmFileOptions): WarmParts {
     db.close()
     throw databaseError(error, path)
   }
+}
+
+/** Every append goes through the roots of the tables and the cursors: damage there shows now, not at each of them. */
+function touch(statements: Statements): void {
+  statements.of('SELECT sum(length(consumer)), sum(seq) FROM cursors').get()
+  statements.of('SELECT sid FROM rows LIMIT 1').get()
+  statements.of('SELECT sid FROM latest_values LIMIT 1').get()
+  statements.of('SELECT device FROM series ORDER BY device LIMIT 1').get()
 }
 
 /** With its log, which belongs to it. The earlier ones stay; of more than a few the last is replaced. */
