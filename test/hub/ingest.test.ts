@@ -78,6 +78,17 @@ describe('ingest of messages that cannot be decoded', () => {
     assert.equal(again?.qos, 1)
   })
 
+  it('hands the record over with its letter, so that nothing has to look it up', () => {
+    const records: unknown[] = []
+    const add = journal.addDeadLetter.bind(journal)
+    journal.addDeadLetter = (letter, record) => {
+      records.push(record?.props.e.dialect)
+      return add(letter, record)
+    }
+    sendBad('d1', 2)
+    assert.deepEqual(records, ['plain', 'plain'])
+  })
+
   it('writes at most 60 letters of a device in a minute and says how many were left out', async () => {
     sendBad('bad', 100)
     sendBad('other', 5)

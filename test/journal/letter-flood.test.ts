@@ -96,7 +96,7 @@ describe('a flood of undecodable messages', () => {
     time.advance()
     assert.deepEqual([log.appends, log.letterWrites], [2, [1000, 1000]])
     assert.deepEqual([log.reads, lost], [0, []])
-    assert.ok(log.lookups <= 1, `${log.lookups} look-ups of the oldest letter`)
+    assert.equal(log.lookups, 0)
     assert.equal((await journal.deadLetters({ limit: 1 })).items[0]?.id, flood)
     await journal.close()
   })
