@@ -7,9 +7,9 @@ import type { Problems } from './problems.ts'
 const retryMs = 1000
 /** Rows of one transaction: more are decoded only once these are stored. */
 const sliceRows = 2000
-/** What the record itself is to blame for; all else is the store's or the disk's and passes. */
-const isOfRecord = (error: unknown): boolean =>
-  !(error instanceof LoomError) || error.code.startsWith('READING_') || error.code === 'TELEMETRY_UNDECODABLE'
+/** Trying again helps against a full or closed store; not where the record itself is to blame, or the place in a damaged file that it belongs to. */
+const isFinal = (error: unknown): boolean =>
+  !(error instanceof LoomError) || error.code.startsWith('READING_') || error.code === 'STORE_CORRUPT'
 
 /**
  * Feeds every reading of the journal to the warm store. The store keeps the position in the transaction of the rows, so each reading is stored once
@@ -40,7 +40,8 @@ export async function storeTelemetry(parts: {
       try {
         return await append(records, rows)
       } catch (error) {
-        if (isOfRecord(error)) {
+        if (error instanceof LoomError && error.code === 'STORE_CORRUPT') problems.set('warm file', error)
+        if (isFinal(error)) {
           if (records.length === 1) return consumer.deadletter([records[0]!.seq], { code: 'NODE_FAULT', message: String(error) })
           for (const record of records) await settle([record], rowsOf(record))
           return

@@ -104,6 +104,21 @@ describe('the feed of the warm store', () => {
     await feed.close()
   })
 
+  it('goes on beside a damaged place of the file, and says so for good', async () => {
+    failing = rows => {
+      if (rows.some(row => row.device === 'lost')) throw new LoomError('STORE_CORRUPT', 'warm.db')
+    }
+    for (const device of ['lost', 'b']) await send(device, { x: device })
+    const feed = await open()
+    await until(() => lag() === 0)
+    assert.equal(await lastOf('b'), 'b')
+    assert.deepEqual(
+      problems.list.map(problem => problem.code),
+      ['STORE_CORRUPT'],
+    )
+    await feed.close()
+  })
+
   it('begins a new count beside a journal that began anew', async () => {
     for (let i = 0; i < 5; i++) await send('d', { x: i })
     const first = await open()
