@@ -75,10 +75,6 @@ export class HubClient implements Hub {
     }
   }
 
-  get attached(): boolean {
-    return this.#port !== undefined
-  }
-
   emit(event: HubEvent): void {
     for (const listener of this.#listeners) listener(event)
   }
