@@ -181,7 +181,12 @@ describe('the editor in Chromium', function () {
         const cancel = z ? '#node-dialog-cancel' : '#node-config-dialog-cancel'
         await page.waitForSelector(ok)
         await page.waitForFunction(
-          selector => document.querySelector(selector)?.getAnimations({ subtree: true }).length === 0,
+          // The tray is shown before its slide begins and its rows are: neither alone means that it can be looked at.
+          selector =>
+            document.querySelector(selector)?.getAnimations({ subtree: true }).length === 0 &&
+            [...document.querySelectorAll(`${selector} form.form-horizontal label`)].some(label =>
+              label.checkVisibility({ opacityProperty: true, visibilityProperty: true }),
+            ),
           tray,
         )
         assert.deepEqual(await page.evaluate(untranslated, { root: tray, sets }), [], type)
