@@ -97,6 +97,7 @@ export const codes = {
   TWIN_INVALID: [400, 'the twin document is not valid'],
   TWIN_LIMIT: [413, 'the twin document is larger or deeper than allowed'],
   DEVICE_QUARANTINED: [403, 'the device is in quarantine'],
+  AUDIT_BROKEN: [409, 'the audit log was tampered with'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ErrorCode = keyof typeof codes
