@@ -76,6 +76,18 @@ export const codes = {
   PKI_CSR_INVALID: [400, 'the certificate request is not valid'],
   PKI_CA_INVALID: [400, 'the CA certificate is not valid'],
 
+  PROV_INVALID: [400, 'the enrolment, list or verdict is not valid'],
+  PROV_EXISTS: [409, 'an enrolment by that name or for that registration id exists'],
+  PROV_CONFLICT: [409, 'the enrolment was changed by someone else'],
+  PROV_LIMIT: [409, 'there are as many enrolments or entries as allowed'],
+  PROV_NO_ENROLMENT: [404, 'no enrolment admits this device'],
+  PROV_NO_OPERATION: [404, 'no such registration operation'],
+  PROV_DISABLED: [403, 'the enrolment is disabled'],
+  PROV_DENIED: [403, 'the registration was refused'],
+  PROV_HOOK_TIMEOUT: [504, 'nobody answered the provisioning request in time'],
+  PROV_QUOTA: [403, 'the enrolment has as many devices as allowed'],
+  PROV_THROTTLED: [429, 'too many registrations are waiting'],
+
   READING_DEVICE: [400, 'the message names no device'],
   READING_VALUES: [400, 'a reading is an object of named values'],
   READING_TIME: [400, 'the time of a reading is not valid'],
