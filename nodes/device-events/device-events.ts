@@ -24,7 +24,7 @@ export default defineNode<DeviceEventsConfig & NodeDef>(type, async (config, { s
     hub,
     spec,
     ack: config.ack === 'flow' ? 'flow' : 'delivery',
-    batch: { max: 1, lingerMs: 0 },
+    max: 1,
     messagesOf: ([record]) => {
       const { seq } = record!
       const made = eventOf(record!)

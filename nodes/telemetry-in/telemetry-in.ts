@@ -10,7 +10,7 @@ import { type TelemetryInConfig, type } from './config.ts'
 
 export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { status, emit }) => {
   const max = Math.max(1, Number(config.batchMax) || 1)
-  const spec = consumerOf(config, {
+  const consumer = consumerOf(config, {
     devices: wordsOf(config.devices),
     topics: wordsOf(config.topics),
     streams: wordsOf(config.streams),
@@ -19,9 +19,9 @@ export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { st
   const hub = await hubOf(config)
   const feed = await Feed.open({
     hub,
-    spec,
+    spec: max > 1 ? { ...consumer, batch: max, lingerMs: Math.max(0, Number(config.batchLingerMs) || 0) } : consumer,
     ack: config.ack === 'flow' ? 'flow' : 'delivery',
-    batch: { max, lingerMs: max > 1 ? Math.max(0, Number(config.batchLingerMs) || 0) : 0 },
+    max,
     messagesOf: records => messagesOf(records, max > 1),
     gapOf: gap => [undefined, { notice: 'gap', payload: gap }],
     emit,

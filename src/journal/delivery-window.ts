@@ -4,9 +4,9 @@ import type { JournalRecord } from './journal-port.ts'
 export interface Open {
   record: JournalRecord
   bytes: number
-  /** 0: held behind an earlier record of its device, never handed over */
+  /** 0: never handed over, as it waits for company or behind an earlier record of its device */
   deliveries: number
-  /** clock time at which it is handed over (again); infinite while it is held */
+  /** clock time at which it is handed over again; infinite before the first time */
   dueAt: number
 }
 
@@ -21,6 +21,8 @@ export class DeliveryWindow {
   readonly #open = new Map<number, Open>()
   readonly #lines = new Map<string, number[]>()
   #bytes = 0
+  /** never handed over nor due */
+  #waiting = 0
   #earliestDue = Number.POSITIVE_INFINITY
   #next: number
 
@@ -37,6 +39,10 @@ export class DeliveryWindow {
   }
   get size(): number {
     return this.#open.size
+  }
+  /** Records that were handed over, or are due. */
+  get underWay(): number {
+    return this.#open.size - this.#waiting
   }
   get cursor(): number {
     for (const seq of this.#open.keys()) return seq - 1
@@ -57,16 +63,22 @@ export class DeliveryWindow {
     this.#next = seq + 1
   }
 
-  /** Opens the record; false if it is held behind another of its device, else it counts as handed over now. */
-  open(record: JournalRecord, bytes: number, dueAt: number): boolean {
+  /** Opens the record; false if it is held behind another of its device, else `handOut` may follow. */
+  open(record: JournalRecord, bytes: number): boolean {
     this.#next = record.seq + 1
     this.#bytes += bytes
     const line = this.#strict && record.device ? this.#lineOf(record.device) : undefined
     line?.push(record.seq)
-    const held = line !== undefined && line.length > 1
-    this.#open.set(record.seq, { record, bytes, deliveries: held ? 0 : 1, dueAt: held ? Number.POSITIVE_INFINITY : dueAt })
-    if (!held) this.#dueBy(dueAt)
-    return !held
+    this.#waiting++
+    this.#open.set(record.seq, { record, bytes, deliveries: 0, dueAt: Number.POSITIVE_INFINITY })
+    return line === undefined || line.length === 1
+  }
+
+  /** Counts an open record as handed over, for the first time. */
+  handOut(seq: number, dueAt: number): void {
+    const entry = this.#open.get(seq)!
+    this.postpone(entry, dueAt)
+    entry.deliveries = 1
   }
 
   get(seq: number): Open | undefined {
@@ -89,6 +101,7 @@ export class DeliveryWindow {
   }
 
   postpone(entry: Open, dueAt: number): void {
+    if (entry.deliveries === 0 && entry.dueAt === Number.POSITIVE_INFINITY) this.#waiting--
     entry.dueAt = dueAt
     this.#dueBy(dueAt)
   }

@@ -89,6 +89,10 @@ export interface ConsumerSpec {
   maxDeliveries?: number
   /** Hold a device's later records while an earlier one is open. Default false. */
   strictOrder?: boolean
+  /** How long a new record waits for others to be handed over with it, at most. Default 0. */
+  lingerMs?: number
+  /** With `lingerMs`: so many records wait no longer. Default, and at most, the window. */
+  batch?: number
 }
 
 /** A record handed to a consumer; `deliveries` counts from 1, so more than 1 is a repeat. */

@@ -13,6 +13,7 @@ import type {
   NewDeadLetter,
 } from './journal-port.ts'
 import type { LetterWritten } from './letter-queue.ts'
+import { Lingering } from './lingering.ts'
 import { recordOf, type TailRow } from './pending-record.ts'
 import type { Schedule } from './segment-port.ts'
 
@@ -23,6 +24,7 @@ const defaults = {
   ackTimeoutMs: 60_000,
   maxDeliveries: 5,
   strictOrder: false,
+  lingerMs: 0,
 } as const
 /** Rows looked at in one turn, so that a narrow filter far behind does not hold the loop. */
 const looksPerTurn = 1024
@@ -58,6 +60,8 @@ export class LiveConsumer implements Consumer {
   readonly #spec: Required<Pick<ConsumerSpec, keyof typeof defaults>>
   readonly #wanted: (row: TailRow) => boolean
   readonly #window: DeliveryWindow
+  /** Taken from the log, not handed over yet. */
+  readonly #fresh: Lingering<Delivered>
   /** Records whose letters are on their way to the disk: not handed over again meanwhile. */
   readonly #burying = new Map<number, Promise<void>>()
   #live = true
@@ -76,6 +80,8 @@ export class LiveConsumer implements Consumer {
     this.#spec = { ...defaults, ...spec }
     this.#wanted = consumerFilter(spec.name, spec.filter)
     this.#window = new DeliveryWindow(cursor, this.#spec)
+    const { window, lingerMs } = this.#spec
+    this.#fresh = new Lingering({ batch: Math.min(spec.batch ?? window, window), lingerMs })
   }
 
   get cursor(): number {
@@ -87,9 +93,7 @@ export class LiveConsumer implements Consumer {
     if (!this.#live || this.#paused || this.#calling) return false
     const repeated = this.#repeat()
     if (!this.#live || this.#paused) return false
-    // A consumer of `delivery` that threw keeps its order: nothing new before the repeat.
-    const waits = this.#spec.ack === 'delivery' && this.#spec.strictOrder && this.#window.size > 0
-    const more = !waits && this.#advance()
+    const more = !this.#repeatsFirst && this.#advance()
     this.#armDue()
     return repeated || more
   }
@@ -158,6 +162,11 @@ export class LiveConsumer implements Consumer {
     }
   }
 
+  /** A consumer of `delivery` that threw keeps its order: nothing new before the repeat. */
+  get #repeatsFirst(): boolean {
+    return this.#spec.ack === 'delivery' && this.#spec.strictOrder && this.#window.underWay > 0
+  }
+
   #repeat(): boolean {
     const now = this.#parts.clock()
     const again: Delivered[] = []
@@ -178,31 +187,44 @@ export class LiveConsumer implements Consumer {
   /** Reads on until the window is full, a gap begins or the turn's share is used up. */
   #advance(): boolean {
     const window = this.#window
-    const batch: Delivered[] = []
-    const dueAt = this.#parts.clock() + this.#spec.ackTimeoutMs
+    const fresh = this.#fresh
+    const now = this.#parts.clock()
     const from = window.next
     let gap: Gap[] = []
-    if (!window.hasRoom(1)) return false
-    const rows = this.#parts.rows(from, Math.min(looksPerTurn, Math.max(this.#spec.window, 64)))
+    // Nothing can join what waits.
+    let alone = !window.hasRoom(1)
+    const rows = alone ? [] : this.#parts.rows(from, Math.min(looksPerTurn, Math.max(this.#spec.window, 64)))
     for (const row of rows) {
       if (row.seq > window.next) {
-        if (batch.length === 0) gap = this.#parts.gaps(window.next, row.seq - 1)
-        if (batch.length > 0 || gap.length > 0) break
+        alone = fresh.size > 0
+        if (!alone) gap = this.#parts.gaps(window.next, row.seq - 1)
+        if (alone || gap.length > 0) break
       }
       if (!this.#wanted(row)) window.skipTo(row.seq)
-      else if (!window.hasRoom(row.bytes)) break
-      else {
+      else if (!window.hasRoom(row.bytes)) {
+        alone = true
+        break
+      } else {
         const record = recordOf(row)
-        if (window.open(record, row.bytes, dueAt)) batch.push({ ...record, deliveries: 1 })
+        if (window.open(record, row.bytes)) fresh.add({ ...record, deliveries: 1 }, now)
       }
     }
     const head = this.#parts.headSeq()
-    if (rows.length === 0 && window.next <= head) gap = this.#parts.gaps(window.next, head)
+    if (!alone && rows.length === 0 && window.next <= head) {
+      alone = fresh.size > 0
+      if (!alone) gap = this.#parts.gaps(window.next, head)
+    }
     const looked = window.next > from
-    if (batch.length > 0) this.#deliver(batch)
+    const batch = fresh.take(now, alone || !window.hasRoom(1))
+    if (batch.length > 0) this.#handOut(batch, now)
     else if (gap.length > 0) this.#report(gap)
     else if (looked) this.#parts.moved(0)
-    return (looked || gap.length > 0) && window.next <= head && window.hasRoom(1)
+    return (looked || gap.length > 0 || batch.length > 0) && window.next <= head && window.hasRoom(1)
+  }
+
+  #handOut(batch: Delivered[], now: number): void {
+    for (const { seq } of batch) this.#window.handOut(seq, now + this.#spec.ackTimeoutMs)
+    this.#deliver(batch)
   }
 
   #deliver(batch: Delivered[]): void {
@@ -297,12 +319,12 @@ export class LiveConsumer implements Consumer {
   }
 
   #armDue(): void {
-    const at = this.#window.earliestDue
+    const at = Math.min(this.#window.earliestDue, this.#repeatsFirst ? Number.POSITIVE_INFINITY : this.#fresh.dueAt)
     if (!this.#live || this.#paused || at === Number.POSITIVE_INFINITY || (this.#dueTimer && this.#dueTimer.at <= at)) return
     this.#dueTimer?.cancel()
     const cancel = this.#parts.schedule(Math.max(0, at - this.#parts.clock()), () => {
       this.#dueTimer = undefined
-      this.pump()
+      if (this.pump()) this.#parts.wake()
       this.#armDue()
     })
     this.#dueTimer = { at, cancel }
@@ -316,9 +338,10 @@ export function checkSpec(spec: ConsumerSpec): void {
   }
   if (!spec.name || spec.name.length > 200 || spec.name.includes('/'))
     wrong(`consumer name "${spec.name.slice(0, 100)}": 1 to 200 characters without /`)
-  for (const key of ['window', 'windowBytes', 'ackTimeoutMs', 'maxDeliveries'] as const) {
+  for (const key of ['window', 'windowBytes', 'ackTimeoutMs', 'maxDeliveries', 'batch', 'lingerMs'] as const) {
     const value = spec[key]
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
-      wrong(`${key} ${value} of consumer "${spec.name}" is not a whole number from 1`)
+    const least = key === 'lingerMs' ? 0 : 1
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least))
+      wrong(`${key} ${value} of consumer "${spec.name}" is not a whole number from ${least}`)
   }
 }

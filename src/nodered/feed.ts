@@ -18,8 +18,8 @@ export interface FeedOptions {
   spec: Omit<ConsumerSpec, 'ack'>
   /** `delivery`: acknowledged once sent; `flow`: when its messages are, through their tokens. */
   ack: 'delivery' | 'flow'
-  /** Records a call of `messagesOf` gets at most, and how long to wait for them. */
-  batch: { max: number; lingerMs: number }
+  /** Records a call of `messagesOf` gets at most. */
+  max: number
   messagesOf(records: Delivered[]): Handout
   gapOf(gap: Gap): Result
   emit: Emit
@@ -35,7 +35,6 @@ export class Feed {
   #consumer: Consumer | undefined
   #live: LiveConsumer | undefined
   #turn: NodeJS.Immediate | undefined
-  #linger: NodeJS.Timeout | undefined
   #stopped = false
   #released = 0
   #newest = { seq: 0, at: 0 }
@@ -78,7 +77,6 @@ export class Feed {
     this.#sent = []
     clearImmediate(this.#turn)
     clearImmediate(this.#settling)
-    clearTimeout(this.#linger)
   }
 
   /** `forget`: nobody will read on from here, so the journal need keep nothing for it. */
@@ -109,22 +107,14 @@ export class Feed {
 
   #schedule(): void {
     if (this.#turn || this.#stopped || !this.#queue.length || !this.#live) return
-    const { max, lingerMs } = this.#options.batch
-    if (this.#queue.length >= max || lingerMs <= 0) {
-      clearTimeout(this.#linger)
-      this.#linger = undefined
-      this.#turn = setImmediate(() => this.#release())
-    } else {
-      this.#linger ??= setTimeout(() => this.#release(), lingerMs)
-    }
+    this.#turn = setImmediate(() => this.#release())
   }
 
   #release(): void {
     this.#turn = undefined
-    this.#linger = undefined
-    const { max } = this.#options.batch
+    const { max } = this.#options
     let at = 0
-    for (let sent = 0; sent < perTurn && at < this.#queue.length && (sent === 0 || this.#queue.length - at >= max); sent++) {
+    for (let sent = 0; sent < perTurn && at < this.#queue.length; sent++) {
       this.#send(this.#queue.slice(at, at + max))
       at += max
     }

@@ -342,6 +342,111 @@ export function journalConsumersContract(on: JournalBench): void {
       assert.deepEqual(events.seqs(), range(1, 7000))
     })
 
+    describe('with a linger time', () => {
+      const lingering = { name: 'c', ack: 'flow', start: 'earliest', window: 10, batch: 4, lingerMs: 50 } as const
+      const sizes = (batches: unknown[][]): number[] => batches.map(batch => batch.length)
+
+      it('get new records in whole batches at once, the rest when its first has waited that long', async () => {
+        const events = collector()
+        const consumer = await on.journal.consume(lingering, events)
+        on.write(3)
+        on.time.advance(20)
+        assert.deepEqual(sizes(events.batches), [])
+        assert.equal(consumer.state().inFlight, 3)
+        on.write(2)
+        assert.deepEqual(events.seqs(), [1, 2, 3, 4])
+        on.time.advance(49)
+        assert.deepEqual(sizes(events.batches), [4])
+        on.time.advance(1)
+        assert.deepEqual(sizes(events.batches), [4, 1])
+        consumer.ack(range(1, 5))
+        on.write(9)
+        assert.deepEqual(sizes(events.batches), [4, 1, 8])
+        on.time.advance(50)
+        assert.deepEqual(events.seqs(), range(1, 14))
+      })
+
+      it('do not wait where nothing can join: at a full window, or one of bytes', async () => {
+        const events = collector()
+        await on.journal.consume({ ...lingering, batch: 100 }, events)
+        on.write(9)
+        assert.deepEqual(sizes(events.batches), [])
+        on.write(3)
+        assert.deepEqual(sizes(events.batches), [10])
+        const large = collector()
+        await on.journal.consume({ ...lingering, name: 'large', windowBytes: 1000, start: 'latest' }, large)
+        appendAll(on.journal, [message('d', 'x'.repeat(600)), message('d', 'y'.repeat(600))])
+        on.time.advance()
+        assert.deepEqual(sizes(large.batches), [1])
+      })
+
+      it('count the time to acknowledge from when they were handed over, and cannot acknowledge before', async () => {
+        const events = collector()
+        const consumer = await on.journal.consume({ ...lingering, ackTimeoutMs: 30 }, events)
+        on.write(1)
+        consumer.ack([1])
+        consumer.retry([1], 0)
+        await consumer.deadletter([1], { code: 'X', message: '' })
+        on.time.advance(49)
+        assert.deepEqual(events.batches, [])
+        assert.equal(consumer.state().cursor, 0)
+        on.time.advance(1)
+        assert.equal(events.got.length, 1)
+        on.time.advance(29)
+        assert.equal(events.got.length, 1)
+        on.time.advance(1)
+        assert.deepEqual(
+          events.got.map(({ deliveries }) => deliveries),
+          [1, 2],
+        )
+      })
+
+      it('get nothing while paused, nothing after the close, and all of it again from the next one', async () => {
+        const events = collector()
+        const consumer = await on.journal.consume(lingering, events)
+        on.write(2)
+        consumer.pause(true)
+        on.time.advance(500)
+        assert.deepEqual(events.batches, [])
+        consumer.pause(false)
+        on.time.advance()
+        assert.deepEqual(events.seqs(), [1, 2])
+        on.write(1)
+        await consumer.close()
+        on.time.advance(500)
+        assert.deepEqual(events.seqs(), [1, 2])
+        const again = collector()
+        await on.journal.consume(lingering, again)
+        on.time.advance(50)
+        assert.deepEqual(again.seqs(), [1, 2, 3])
+      })
+
+      for (const ack of ['delivery', 'flow'] as const)
+        it(`keep the order of a device, mode ${ack}`, async () => {
+          const events = collector(records => {
+            if (events.got.length < 3) throw new Error('not yet')
+            consumer.ack(records.map(({ seq }) => seq))
+          })
+          const consumer = await on.journal.consume({ ...lingering, ack, strictOrder: true }, events)
+          on.write(3, 'a')
+          on.write(3, 'b')
+          on.time.advance(10_000)
+          for (const device of ['a', 'b']) {
+            const seqs = events.got.filter(record => record.device === device).map(({ seq }) => seq)
+            assert.deepEqual(
+              seqs.toSorted((x, y) => x - y),
+              seqs,
+            )
+          }
+          assert.equal(consumer.state().cursor, 6)
+        })
+
+      it('of no valid time or batch are refused: REQUEST_INVALID', async () => {
+        for (const wrong of [{ lingerMs: -1 }, { lingerMs: 0.5 }, { batch: 0 }])
+          await assert.rejects(on.journal.consume({ ...lingering, ...wrong }, collector()), code('REQUEST_INVALID'))
+      })
+    })
+
     it('write their cursors after 200 ms or 500 acknowledgements', async () => {
       await on.journal.consume({ name: 'c', start: 'earliest' }, collector())
       on.write(600)
