@@ -1,14 +1,14 @@
-import { createHash, X509Certificate, type KeyObject } from 'node:crypto'
+import { hash, type KeyObject, X509Certificate } from 'node:crypto'
 import { LoomError } from '../errors.ts'
-import { membersOf, readDer } from './der.ts'
-import { spkiHashOf, readPublicKey, spkiOf } from './keys.ts'
+import { bodyOf } from './certificate-body.ts'
+import { type KeyPolicy, readPublicKey, spkiHashOf, spkiOf } from './keys.ts'
 import { commonNamesOf } from './name.ts'
 import { derOf, pemOf } from './pem.ts'
 
 export const maxCertificateBytes = 16_384
 
 /** SHA-256 of the DER, lower hex; what AWS calls certificateId. */
-export const fingerprintOf = (der: Uint8Array): string => createHash('sha256').update(der).digest('hex')
+export const fingerprintOf = (der: Uint8Array): string => hash('sha256', der, 'hex')
 
 export interface CertificateFacts {
   der: Buffer
@@ -33,8 +33,8 @@ export function readCertificate(input: string | Uint8Array): CertificateFacts {
   try {
     const certificate = new X509Certificate(der)
     // also refuses bytes behind the certificate, which would be in the fingerprint but nowhere else
-    const [tbs] = membersOf(readDer(der))
-    const names = commonNamesOf(membersOf(tbs)[5])
+    const { subject, notBefore, notAfter } = bodyOf(der)
+    const names = commonNamesOf(subject)
     const publicKey = certificate.publicKey
     return {
       der,
@@ -43,8 +43,8 @@ export function readCertificate(input: string | Uint8Array): CertificateFacts {
       serial: certificate.serialNumber.toLowerCase(),
       subject: certificate.subject.split('\n').join(', ').slice(0, 256),
       ...(names.length === 1 && { subjectCn: names[0]! }),
-      notBefore: msOf(certificate.validFrom),
-      notAfter: msOf(certificate.validTo),
+      notBefore,
+      notAfter,
       spkiHash: spkiHashOf(spkiOf(publicKey)),
       publicKey,
     }
@@ -53,15 +53,9 @@ export function readCertificate(input: string | Uint8Array): CertificateFacts {
   }
 }
 
-function msOf(text: string): number {
-  const ms = Date.parse(text)
-  if (Number.isNaN(ms)) throw new RangeError('a time of the certificate cannot be read')
-  return ms
-}
-
 /** The certificate of a device that comes from elsewhere: also its key must be an accepted one. CRED_INVALID, PKI_KEY_REFUSED. */
-export function readForeignCertificate(input: string | Uint8Array): CertificateFacts {
+export function readForeignCertificate(input: string | Uint8Array, policy: KeyPolicy = {}): CertificateFacts {
   const facts = readCertificate(input)
-  readPublicKey(spkiOf(facts.publicKey))
+  readPublicKey(spkiOf(facts.publicKey), policy)
   return facts
 }

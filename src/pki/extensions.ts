@@ -1,5 +1,6 @@
 import forge from 'node-forge'
 import { LoomError } from '../errors.ts'
+import { extensionIds as ids } from './certificate-body.ts'
 import { integer, octets, oid, sequence, tlv, yes } from './der.ts'
 
 export type Profile = 'root' | 'intermediate' | 'server' | 'device' | 'gateway'
@@ -7,50 +8,68 @@ export type Profile = 'root' | 'intermediate' | 'server' | 'device' | 'gateway'
 const critical = (id: string, content: Buffer) => sequence(oid(id), yes, octets(content))
 const plain = (id: string, content: Buffer) => sequence(oid(id), octets(content))
 
-const id = {
-  ski: '2.5.29.14',
-  keyUsage: '2.5.29.15',
-  san: '2.5.29.17',
-  basic: '2.5.29.19',
-  aki: '2.5.29.35',
-  extKeyUsage: '2.5.29.37',
-}
 const serverAuth = oid('1.3.6.1.5.5.7.3.1')
 const clientAuth = oid('1.3.6.1.5.5.7.3.2')
 
-const authorityUsage = critical(id.keyUsage, Buffer.from('03020106', 'hex'))
-const signUsage = critical(id.keyUsage, Buffer.from('03020780', 'hex'))
-const leaf = critical(id.basic, sequence())
+const authorityUsage = critical(ids.keyUsage, Buffer.from('03020106', 'hex'))
+const signUsage = critical(ids.keyUsage, Buffer.from('03020780', 'hex'))
+/** Key exchange by RSA, which TLS 1.2 still has, encrypts to the server's key. */
+const rsaServerUsage = critical(ids.keyUsage, Buffer.from('030205a0', 'hex'))
+const leaf = critical(ids.basicConstraints, sequence())
+const forServers = plain(ids.extKeyUsage, sequence(serverAuth))
 
 /** What is the same in every certificate of a profile, encoded once. */
-export const fixedExtensions: Readonly<Record<Profile, Buffer>> = {
-  root: Buffer.concat([critical(id.basic, sequence(yes)), authorityUsage]),
-  intermediate: Buffer.concat([critical(id.basic, sequence(yes, integer(Buffer.from([0])))), authorityUsage]),
-  server: Buffer.concat([leaf, signUsage, plain(id.extKeyUsage, sequence(serverAuth))]),
-  device: Buffer.concat([leaf, signUsage, plain(id.extKeyUsage, sequence(clientAuth))]),
-  gateway: Buffer.concat([leaf, signUsage, plain(id.extKeyUsage, sequence(serverAuth, clientAuth))]),
+export const fixedExtensions: Readonly<Record<Profile | 'server-rsa', Buffer>> = {
+  root: Buffer.concat([critical(ids.basicConstraints, sequence(yes)), authorityUsage]),
+  intermediate: Buffer.concat([critical(ids.basicConstraints, sequence(yes, integer(Buffer.from([0])))), authorityUsage]),
+  server: Buffer.concat([leaf, signUsage, forServers]),
+  'server-rsa': Buffer.concat([leaf, rsaServerUsage, forServers]),
+  device: Buffer.concat([leaf, signUsage, plain(ids.extKeyUsage, sequence(clientAuth))]),
+  gateway: Buffer.concat([leaf, signUsage, plain(ids.extKeyUsage, sequence(serverAuth, clientAuth))]),
 }
 
-export const subjectKeyId = (keyId: Buffer): Buffer => plain(id.ski, octets(keyId))
-export const authorityKeyId = (keyId: Buffer): Buffer => plain(id.aki, sequence(tlv(0x80, keyId)))
+export const subjectKeyId = (keyId: Buffer): Buffer => plain(ids.subjectKeyId, octets(keyId))
+export const authorityKeyId = (keyId: Buffer): Buffer => plain(ids.authorityKeyId, sequence(tlv(0x80, keyId)))
+
+/** Where the authority's revocation list is found (RFC 5280, 4.2.1.13). HUB_CONFIG_INVALID. */
+export function crlPoint(url: string): Buffer {
+  if (!/^(https?|ldaps?):\/\/[\x21-\x7e]{1,1000}$/.test(url) || !URL.canParse(url))
+    throw new LoomError('HUB_CONFIG_INVALID', `address of a revocation list "${url.slice(0, 80)}"`, {
+      hint: 'give a URL with http:// or https:// in ASCII',
+    })
+  const fullName = tlv(0xa0, tlv(0xa0, tlv(0x86, Buffer.from(url, 'latin1'))))
+  return plain(ids.crlPoints, sequence(sequence(fullName)))
+}
 
 /** The URI by which a certificate names its device; ids are no DNS names. */
 export const deviceUri = (hubId: string, deviceId: string): string => `urn:thingloom:${hubId}:${encodeURIComponent(deviceId)}`
 
-export const uriAlternativeName = (uri: string): Buffer => plain(id.san, sequence(tlv(0x86, Buffer.from(uri, 'latin1'))))
+export interface AlternativeNames {
+  uris?: readonly string[]
+  /** DNS names and IP addresses, told apart by their form */
+  hosts?: readonly string[]
+}
 
-/** DNS names and IP addresses, told apart by their form. HUB_CONFIG_INVALID. */
-export function hostAlternativeNames(names: readonly string[]): Buffer {
-  const hosts = names.map(name => {
-    const address = addressBytes(name)
-    if (address) return tlv(0x87, address)
-    if (!/^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/.test(name))
-      throw new LoomError('HUB_CONFIG_INVALID', `host name "${name.slice(0, 80)}"`, {
-        hint: 'use DNS names in ASCII form or IP addresses',
-      })
-    return tlv(0x82, Buffer.from(name, 'latin1'))
-  })
-  return plain(id.san, sequence(...hosts))
+/** The extension, empty if there are no names. HUB_CONFIG_INVALID for hosts, REQUEST_INVALID for URIs. */
+export function alternativeNames({ uris = [], hosts = [] }: AlternativeNames): Buffer {
+  if (!uris.length && !hosts.length) return Buffer.alloc(0)
+  return plain(ids.alternativeNames, sequence(...uris.map(uriName), ...hosts.map(hostName)))
+}
+
+function uriName(uri: string): Buffer {
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]{1,1000}$/.test(uri))
+    throw new LoomError('REQUEST_INVALID', `alternative name "${uri.slice(0, 80)}"`, { hint: 'give an absolute URI in ASCII' })
+  return tlv(0x86, Buffer.from(uri, 'latin1'))
+}
+
+function hostName(name: string): Buffer {
+  const address = addressBytes(name)
+  if (address) return tlv(0x87, address)
+  if (!/^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/.test(name))
+    throw new LoomError('HUB_CONFIG_INVALID', `host name "${name.slice(0, 80)}"`, {
+      hint: 'use DNS names in ASCII form or IP addresses',
+    })
+  return tlv(0x82, Buffer.from(name, 'latin1'))
 }
 
 const bytesFromIp = (forge.util as unknown as { bytesFromIP(ip: string): string | null }).bytesFromIP

@@ -1,164 +1,144 @@
-import { sign, type KeyObject } from 'node:crypto'
 import { LoomError } from '../errors.ts'
-import { fingerprintOf } from './certificate.ts'
-import { bits, integer, sequence, slices, time, tlv } from './der.ts'
-import {
-  authorityKeyId,
-  deviceUri,
-  fixedExtensions,
-  hostAlternativeNames,
-  type Profile,
-  subjectKeyId,
-  uriAlternativeName,
-} from './extensions.ts'
-import { generateKey, keyIdOf, signatureAlgorithmOf, spkiOf } from './keys.ts'
+import { checkCsr } from './csr.ts'
+import { type AlternativeNames, alternativeNames, crlPoint, deviceUri, fixedExtensions } from './extensions.ts'
+import { generateKey, keyIdOf, type KeyPolicy, type KeyType, spkiOf } from './keys.ts'
 import { encodeName } from './name.ts'
-import { pemOf } from './pem.ts'
+import {
+  type CertificateAuthority,
+  isRsaSpki,
+  type Issued,
+  noEnd,
+  type RandomBytes,
+  signCertificate,
+  signerBy,
+  signerOf,
+} from './signed.ts'
 
-export type RandomBytes = (size: number) => Buffer
+export type { CertificateAuthority, Issued, RandomBytes } from './signed.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
 const lifeOf = { root: 7_305 * day, intermediate: 3_652 * day, server: 397 * day, device: 730 * day } as const
 
-export interface Issued {
-  der: Buffer
-  pem: string
-  /** lower hex */
-  serial: string
-  fingerprint: string
-  /** epoch ms, whole seconds */
-  notBefore: number
-  notAfter: number
-}
-
-export interface CertificateAuthority extends Issued {
-  privateKey: KeyObject
-}
-
-interface Form {
-  profile: Profile
-  subject: Buffer
-  spki: Buffer
-  alternativeNames?: Buffer
-  notBefore: number
-  notAfter: number
-  random: RandomBytes
-}
-
-interface Signer {
-  name: Buffer
-  keyId: Buffer
-  privateKey: KeyObject
-}
-
-const v3 = tlv(0xa0, integer(Buffer.from([2])))
-const none = Buffer.alloc(0)
-
-function issueWith(signer: Signer, form: Form): Issued {
-  const { profile, subject, spki, alternativeNames = none, random } = form
-  const serial = random(16)
-  serial[0] = (serial[0]! & 0x7f) | 0x40
-  const notBefore = Math.floor(form.notBefore / 1000) * 1000
-  const notAfter = Math.floor(form.notAfter / 1000) * 1000
-  const algorithm = signatureAlgorithmOf(signer.privateKey)
-  const tbs = sequence(
-    v3,
-    integer(serial),
-    algorithm,
-    signer.name,
-    sequence(time(notBefore), time(notAfter)),
-    subject,
-    spki,
-    tlv(0xa3, sequence(fixedExtensions[profile], alternativeNames, subjectKeyId(keyIdOf(spki)), authorityKeyId(signer.keyId))),
-  )
-  const der = sequence(tbs, algorithm, bits(sign('sha256', tbs, signer.privateKey)))
-  return {
-    der,
-    pem: pemOf('CERTIFICATE', der),
-    serial: serial.toString('hex'),
-    fingerprint: fingerprintOf(der),
-    notBefore,
-    notAfter,
-  }
-}
-
 /** The name part of an authority: with its longest suffix a common name stays within 64 characters. */
 const short = (hubId: string) => hubId.slice(0, 48)
 
-/** A self-signed root of the hub, EC P-256, 20 years. */
-export async function createRoot(o: { hubId: string; now: number; random: RandomBytes }): Promise<CertificateAuthority> {
-  const { publicKey, privateKey } = await generateKey()
+/** A self-signed root of the hub, EC P-256 unless said otherwise, 20 years. */
+export async function createRoot(o: {
+  hubId: string
+  now: number
+  random: RandomBytes
+  keyType?: KeyType
+}): Promise<CertificateAuthority> {
+  const { publicKey, privateKey } = await generateKey(o.keyType)
   const spki = spkiOf(publicKey)
   const name = encodeName({ CN: `${short(o.hubId)} root`, O: o.hubId })
   const notBefore = o.now - hour
-  const form: Form = { profile: 'root', subject: name, spki, notBefore, notAfter: notBefore + lifeOf.root, random: o.random }
-  return { ...issueWith({ name, keyId: keyIdOf(spki), privateKey }, form), privateKey }
+  const form = {
+    subject: name,
+    spki,
+    extensions: [fixedExtensions.root],
+    notBefore,
+    notAfter: notBefore + lifeOf.root,
+    random: o.random,
+  }
+  return { ...signCertificate(signerBy({ name, keyId: keyIdOf(spki), privateKey }), form), privateKey }
 }
 
-/** The hub's n-th issuing authority, signed by the root, 10 years. */
+/** The hub's n-th issuing authority, signed by the root, 10 years. `crlUrl`: where the root's revocation list is found. */
 export async function createIntermediate(o: {
   hubId: string
   n: number
   root: CertificateAuthority
   now: number
   random: RandomBytes
+  keyType?: KeyType
+  crlUrl?: string
 }): Promise<CertificateAuthority> {
-  const { publicKey, privateKey } = await generateKey()
-  const subject = encodeName({ CN: `${short(o.hubId)} issuing ${o.n}`, O: o.hubId })
+  const { publicKey, privateKey } = await generateKey(o.keyType)
   const notBefore = Math.max(o.now - hour, o.root.notBefore)
-  const notAfter = Math.min(notBefore + lifeOf.intermediate, o.root.notAfter)
-  const form: Form = { profile: 'intermediate', subject, spki: spkiOf(publicKey), notBefore, notAfter, random: o.random }
-  return { ...issueWith(signerOf(o.root), form), privateKey }
+  const form = {
+    subject: encodeName({ CN: `${short(o.hubId)} issuing ${o.n}`, O: o.hubId }),
+    spki: spkiOf(publicKey),
+    extensions: [fixedExtensions.intermediate, ...(o.crlUrl === undefined ? [] : [crlPoint(o.crlUrl)])],
+    notBefore,
+    notAfter: Math.min(notBefore + lifeOf.intermediate, o.root.notAfter),
+    random: o.random,
+  }
+  return { ...signCertificate(signerOf(o.root), form), privateKey }
 }
 
-function signerOf(authority: CertificateAuthority): Signer {
-  const [tbs] = slices(slices(authority.der)[0]!.content)
-  const [, , , , , subject, spki] = slices(tbs!.content)
-  return { name: subject!.raw, keyId: keyIdOf(spki!.raw), privateKey: authority.privateKey }
-}
+/** What a certificate of a device without a name is called; it has no alternative name. */
+export const unnamedDevice = 'Thingloom device'
 
-export type LeafRequest = { spki: Buffer; now: number; random: RandomBytes } & (
-  | { profile: 'device' | 'gateway'; hubId: string; id: string; days?: number }
-  | { profile: 'server'; names: readonly string[] }
-)
+/** `spki` is taken as it is; a `csr` is checked by `checkCsr`, for devices also against the id. */
+export type LeafRequest = { now: number; random: RandomBytes } & ({ spki: Buffer } | { csr: string | Uint8Array }) &
+  (
+    | {
+        profile: 'device' | 'gateway'
+        hubId: string
+        id: string
+        /** 1 to 3650, default 730; `never` has no end, not even the authority's */
+        days?: number | 'never'
+        /** besides the device's own URI */
+        san?: AlternativeNames
+      }
+    | { profile: 'unnamed'; hubId: string; days?: number | 'never' }
+    | { profile: 'server'; names: readonly string[] }
+  )
 
 export interface Issuer {
-  /** Never outlives the authority. REQUEST_INVALID, PKI_SUBJECT_TOO_LONG, HUB_CONFIG_INVALID. */
+  /** Outlives the authority only with `never`. REQUEST_INVALID, PKI_SUBJECT_TOO_LONG, HUB_CONFIG_INVALID, those of `checkCsr`. */
   issue(request: LeafRequest): Issued
 }
 
-/** Signs leaf certificates for one authority; what is the same for all of them is encoded once. */
-export function issuer(authority: CertificateAuthority): Issuer {
+/** Signs leaf certificates for one authority; what is the same for all of them is encoded once. `crlUrl`: where its revocation list is found. */
+export function issuer(authority: CertificateAuthority, o: KeyPolicy & { crlUrl?: string } = {}): Issuer {
   const signer = signerOf(authority)
+  const point = o.crlUrl === undefined ? undefined : crlPoint(o.crlUrl)
+  const fixed = (profile: keyof typeof fixedExtensions) =>
+    point ? Buffer.concat([fixedExtensions[profile], point]) : fixedExtensions[profile]
+  const extensionsOf = {
+    device: fixed('device'),
+    gateway: fixed('gateway'),
+    unnamed: fixed('device'),
+    server: fixed('server'),
+    serverRsa: fixed('server-rsa'),
+  }
   return {
     issue(request) {
-      const notBefore = Math.max(request.now - hour, authority.notBefore)
-      const life = request.profile === 'server' ? lifeOf.server : lifeOfDays(request.days)
-      const common = {
-        spki: request.spki,
-        notBefore,
-        notAfter: Math.min(notBefore + life, authority.notAfter),
-        random: request.random,
-      }
-      if (request.profile === 'server') {
-        const cn = request.names.find(name => name.length <= 64) ?? request.names[0] ?? ''
-        if (!cn) throw new LoomError('HUB_CONFIG_INVALID', 'a server certificate needs a host name')
-        const alternativeNames = hostAlternativeNames(request.names)
-        return issueWith(signer, { ...common, profile: 'server', subject: encodeName({ CN: cn }), alternativeNames })
-      }
-      const subject = encodeName({ CN: request.id, O: request.hubId })
-      const alternativeNames = uriAlternativeName(deviceUri(request.hubId, request.id))
-      return issueWith(signer, { ...common, profile: request.profile, subject, alternativeNames })
+      const { now, random, profile } = request
+      const id = 'id' in request ? request.id : undefined
+      const spki = 'spki' in request ? request.spki : checkCsr(request.csr, { ...o, ...(id !== undefined && { id }) }).spki
+      const { subject, names } = identityOf(request)
+      const always = profile === 'server' && isRsaSpki(spki) ? extensionsOf.serverRsa : extensionsOf[profile]
+      const extensions = names ? [always, alternativeNames(names)] : [always]
+      const notBefore = Math.max(now - hour, authority.notBefore)
+      const life = profile === 'server' ? lifeOf.server : lifeOfDays(request.days)
+      const notAfter = life === 'never' ? noEnd : Math.min(notBefore + life, authority.notAfter)
+      return signCertificate(signer, { subject, spki, extensions, notBefore, notAfter, random })
     },
   }
 }
 
-function lifeOfDays(days: number | undefined): number {
+function identityOf(request: LeafRequest): { subject: Buffer; names?: AlternativeNames } {
+  if (request.profile === 'unnamed') return { subject: encodeName({ CN: unnamedDevice, O: request.hubId }) }
+  if (request.profile !== 'server') {
+    const { hubId, id, san } = request
+    const uris = [deviceUri(hubId, id), ...(san?.uris ?? [])]
+    return { subject: encodeName({ CN: id, O: hubId }), names: { uris, hosts: san?.hosts ?? [] } }
+  }
+  const cn = request.names.find(name => name.length <= 64) ?? request.names[0] ?? ''
+  if (!cn) throw new LoomError('HUB_CONFIG_INVALID', 'a server certificate needs a host name')
+  return { subject: encodeName({ CN: cn }), names: { hosts: request.names } }
+}
+
+function lifeOfDays(days: number | 'never' | undefined): number | 'never' {
   if (days === undefined) return lifeOf.device
+  if (days === 'never') return days
   if (!Number.isInteger(days) || days < 1 || days > 3650)
     throw new LoomError('REQUEST_INVALID', `certificate for ${String(days).slice(0, 20)} days`, {
-      hint: 'days is a whole number from 1 to 3650',
+      hint: "days is a whole number from 1 to 3650, or 'never'",
     })
   return days * day
 }

@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
-import { type Asn1, membersOf, oid, oidOf, sequence, set, utf8 } from './der.ts'
+import { oid, sequence, set, utf8 } from './der.ts'
+import { membersOf, oidOf, only, type Slice, tags } from './der-reader.ts'
 
 const commonName = '2.5.4.3'
 const attributeTypes = { CN: oid(commonName), O: oid('2.5.4.10') }
@@ -19,25 +20,24 @@ export function encodeName(name: { CN: string; O?: string }): Buffer {
     : sequence(part(attributeTypes.CN, name.CN))
 }
 
-/** All common names of a decoded distinguished name, in order. */
-export function commonNamesOf(name: Asn1 | undefined): string[] {
+/** All common names of a distinguished name (DER), in order. Throws plain errors. */
+export function commonNamesOf(name: Buffer): string[] {
   const found: string[] = []
-  for (const relative of membersOf(name))
-    for (const attribute of membersOf(relative)) {
+  for (const relative of membersOf(only(name)))
+    for (const attribute of membersOf(relative, tags.set)) {
       const [type, value] = membersOf(attribute)
       if (oidOf(type) === commonName) found.push(textOf(value))
     }
   return found
 }
 
-const universal = { utf8: 12, printable: 19, teletex: 20, ia5: 22, bmp: 30 } as const
+const strings = { utf8: 12, printable: 19, teletex: 20, ia5: 22, bmp: 30 } as const
 
-function textOf(value: Asn1 | undefined): string {
-  if (!value || typeof value.value !== 'string' || value.tagClass !== 0) throw new TypeError('a character string was expected')
-  const bytes = Buffer.from(value.value, 'latin1')
-  const type: number = value.type
-  if (type === universal.utf8) return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  if (type === universal.bmp) return new TextDecoder('utf-16le', { fatal: true }).decode(Buffer.from(bytes).swap16())
-  if (type === universal.printable || type === universal.teletex || type === universal.ia5) return bytes.toString('latin1')
+function textOf(value: Slice | undefined): string {
+  if (!value) throw new TypeError('a character string was expected')
+  const { tag, content } = value
+  if (tag === strings.utf8) return new TextDecoder('utf-8', { fatal: true }).decode(content)
+  if (tag === strings.bmp) return new TextDecoder('utf-16le', { fatal: true }).decode(Buffer.from(content).swap16())
+  if (tag === strings.printable || tag === strings.teletex || tag === strings.ia5) return content.toString('latin1')
   throw new TypeError('that kind of character string is not known')
 }
