@@ -25,6 +25,7 @@ const layers: { layer: RegExp; may: RegExp }[] = [
   },
   { layer: /^src\/stores\//, may: new RegExp(`^(src/errors\\.ts|src/stores/.*|${domain}.*|node:.*|avsc)$`) },
   { layer: /^src\/simulator\//, may: new RegExp(`^(src/errors\\.ts|src/dialects/plain/topics\\.ts|${domain}.*|node:.*|mqtt)$`) },
+  { layer: /^src\/hub\/jwt-verifier\.ts$/, may: /^(src\/errors\.ts|src\/identity\/token-verifier\.ts|jose)$/ },
   { layer: /^src\/hub\//, may: /^(src\/(?!nodered|simulator).*|node:.*)$/ },
   {
     layer: /^src\/nodered\//,

@@ -1,0 +1,150 @@
+import type { CryptoKey, JWK, JWTPayload } from 'jose'
+import { LoomError } from '../errors.ts'
+import { maxTokenChars, type TokenIssuer, type TokenVerifier } from '../identity/token-verifier.ts'
+
+type Jose = typeof import('jose')
+
+const freshMs = 600_000
+const retryMs = 60_000
+const toleranceMs = 60_000
+const mostKeys = 50
+
+interface KeySet {
+  keys: Map<string, CryptoKey | Uint8Array>
+  /** when it was fetched, epoch ms */
+  at: number
+  /** when it was last tried */
+  tried: number
+}
+
+/**
+ * Bearer tokens by the library `jose`, an optional package. Keys from a URL are kept 10 minutes, asked for again at most once a minute when a token names an
+ * unknown one, and go on counting while their server is down.
+ */
+export function createTokenVerifier(o: {
+  /** gets and parses the key set; rejects if it cannot */
+  fetchJson(url: string): Promise<unknown>
+  load?: () => Promise<Jose>
+}): TokenVerifier {
+  const { fetchJson, load = () => import('jose') } = o
+  const sets = new Map<string, KeySet>()
+  const fetching = new Map<string, Promise<KeySet>>()
+
+  const library = async (): Promise<Jose> => {
+    try {
+      return await load()
+    } catch (cause) {
+      throw new LoomError('DRIVER_MISSING', 'jose', { cause, hint: 'bearer tokens need it: npm install jose' })
+    }
+  }
+
+  const imported = async (jose: Jose, issuer: TokenIssuer, list: readonly unknown[]): Promise<KeySet['keys']> => {
+    const keys: KeySet['keys'] = new Map()
+    for (const [at, jwk] of list.slice(0, mostKeys).entries()) {
+      const { kid = `#${at}`, alg, use } = (jwk ?? {}) as JWK
+      if ((alg !== undefined && alg !== issuer.algorithm) || (use !== undefined && use !== 'sig')) continue
+      // A key of another kind than the issuer's algorithm is no use here; it does not spoil the others.
+      const key = await jose.importJWK(jwk as JWK, issuer.algorithm).catch(() => undefined)
+      if (key) keys.set(String(kid), key)
+    }
+    return keys
+  }
+
+  const fetched = (jose: Jose, issuer: TokenIssuer, url: string, now: number): Promise<KeySet> => {
+    const running = fetching.get(issuer.id)
+    if (running) return running
+    const run = (async () => {
+      const before = sets.get(issuer.id)
+      try {
+        const { keys: list } = ((await fetchJson(url)) ?? {}) as { keys?: unknown }
+        if (!Array.isArray(list)) throw new RangeError('the answer is no key set')
+        const set = { keys: await imported(jose, issuer, list), at: now, tried: now }
+        sets.set(issuer.id, set)
+        return set
+      } catch (cause) {
+        if (before) {
+          before.tried = now
+          return before
+        }
+        sets.set(issuer.id, { keys: new Map(), at: -Infinity, tried: now })
+        throw new LoomError('CRED_ISSUER_DOWN', `"${issuer.id}"`, {
+          cause,
+          hint: 'see that its key set can be fetched from here',
+        })
+      }
+    })().finally(() => fetching.delete(issuer.id))
+    fetching.set(issuer.id, run)
+    return run
+  }
+
+  const keyOf = async (jose: Jose, issuer: TokenIssuer, kid: string | undefined, now: number) => {
+    const { keys } = issuer
+    if ('publicKeyPem' in keys) return jose.importSPKI(keys.publicKeyPem, issuer.algorithm)
+    let set = sets.get(issuer.id)
+    if ('jwks' in keys) {
+      if (!set) sets.set(issuer.id, (set = { keys: await imported(jose, issuer, keys.jwks.keys), at: now, tried: now }))
+      return pick(set, kid)
+    }
+    const mayTry = !set || now - set.tried >= retryMs
+    if (!set || (now - set.at >= freshMs && mayTry)) set = await fetched(jose, issuer, keys.jwksUrl, now)
+    const key = pick(set, kid)
+    if (key || now - set.tried < retryMs) {
+      if (!key && set.at === -Infinity)
+        throw new LoomError('CRED_ISSUER_DOWN', `"${issuer.id}"`, { hint: 'see that its key set can be fetched from here' })
+      return key
+    }
+    return pick(await fetched(jose, issuer, keys.jwksUrl, now), kid)
+  }
+
+  return {
+    async verify(token, issuer, now) {
+      if (token.length > maxTokenChars) throw refused(issuer, `longer than ${maxTokenChars} characters`)
+      const jose = await library()
+      let kid: string | undefined
+      try {
+        ;({ kid } = jose.decodeProtectedHeader(token))
+      } catch (cause) {
+        throw refused(issuer, 'it is no signed token', cause)
+      }
+      const key = await keyOf(jose, issuer, kid, now)
+      if (!key) throw refused(issuer, 'it is signed with a key that its issuer does not have')
+      let payload: JWTPayload
+      try {
+        ;({ payload } = await jose.jwtVerify(token, key, {
+          algorithms: [issuer.algorithm],
+          issuer: issuer.issuer,
+          audience: issuer.audience,
+          requiredClaims: ['exp'],
+          clockTolerance: toleranceMs / 1000,
+          currentDate: new Date(now),
+        }))
+      } catch (cause) {
+        throw reasonOf(jose, issuer, cause)
+      }
+      const subject = payload[issuer.subjectClaim]
+      if (typeof subject !== 'string' || !subject || subject.length > 256)
+        throw refused(issuer, `its claim "${issuer.subjectClaim.slice(0, 60)}" names no subject`)
+      return { subject, expiresAt: payload.exp! * 1000 }
+    },
+    forget: id => void sets.delete(id),
+  }
+}
+
+/** By its id; a token that names no key may use the only one there is. */
+const pick = ({ keys }: KeySet, kid: string | undefined) =>
+  kid === undefined ? (keys.size === 1 ? [...keys.values()][0] : undefined) : keys.get(kid)
+
+const refused = ({ id }: TokenIssuer, why: string, cause?: unknown) =>
+  new LoomError('CRED_INVALID', `token of issuer "${id}": ${why}`, cause === undefined ? {} : { cause })
+
+function reasonOf(jose: Jose, issuer: TokenIssuer, error: unknown): LoomError {
+  const { errors } = jose
+  if (error instanceof errors.JWTExpired) return new LoomError('CRED_EXPIRED', `token of issuer "${issuer.id}"`)
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    if (error.claim === 'nbf') return new LoomError('CRED_NOT_YET_VALID', `token of issuer "${issuer.id}"`)
+    return refused(issuer, `its claim "${error.claim}" is not as it must be`)
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed) return refused(issuer, `another algorithm than ${issuer.algorithm}`)
+  if (error instanceof errors.JWSSignatureVerificationFailed) return refused(issuer, 'its signature is wrong')
+  return refused(issuer, 'it cannot be checked', error)
+}
