@@ -7,11 +7,12 @@ type Hub = HubRef['hub']
 
 const loopback: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-/** Where simulated devices connect: the first TLS listener that is open. SIMULATOR_CONFIG_INVALID without one. */
+/** Where simulated devices connect: the first TLS listener that is open. SIMULATOR_CONFIG_INVALID without one, HUB_DOWN. */
 export async function endpointOf(hub: Hub): Promise<Endpoint> {
-  const [{ listeners }, { rootPem, issuingPem }] = await Promise.all([hub.health.get({}), hub.pki.caCertificates({})])
+  const [{ listeners, status }, { rootPem, issuingPem }] = await Promise.all([hub.health.get({}), hub.pki.caCertificates({})])
   const open = listeners.find(({ kind, state }) => kind === 'mqtts' && state === 'open')
   if (!open) {
+    if (status !== 'ok' && status !== 'degraded') throw new LoomError('HUB_DOWN', `it is ${status}`)
     const hint = 'add a listener of the kind mqtts to the hub, or free its port'
     throw new LoomError('SIMULATOR_CONFIG_INVALID', 'the hub has no open TLS listener', { hint })
   }

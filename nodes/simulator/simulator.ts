@@ -1,86 +1,99 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { NodeDef } from 'node-red'
-import { LoomError } from '../../src/errors.ts'
+import { errorData, LoomError } from '../../src/errors.ts'
 import { defineNode, type Msg } from '../../src/nodered/define.ts'
 import { hubOf } from '../../src/nodered/hubs.ts'
 import type { Status } from '../../src/nodered/status.ts'
 import { checkedFault } from '../../src/simulator/fault-spec.ts'
 import type { FleetStats } from '../../src/simulator/fleet.ts'
 import { checkedChange } from '../../src/simulator/options.ts'
-import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts'
+import { startSimulator } from '../../src/simulator/simulator.ts'
 import { type SimulatorConfig, type } from './config.ts'
 import { endpointOf, enrolAt } from './enrol.ts'
 import { optionsOf } from './options.ts'
+import { Run } from './run.ts'
 
 export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node, RED, status, emit }) => {
   const userDir = RED.settings.userDir ?? join(homedir(), '.node-red')
   let options = optionsOf(config, userDir)
   status('waiting', `0/${options.count}`)
-  const { hub, hubId } = await hubOf(config)
-  const keyFolder = join(userDir, 'thingloom', hubId, 'simulator', node.id)
-  let simulator: Simulator | undefined
+  const { hub, dataDir } = await hubOf(config)
+  const keyFolder = join(dataDir, 'simulator', node.id)
+  let waitsFor = ''
 
-  const leave = hub.subscribe(event => {
-    // A restarted hub may have taken another port.
-    if (event.type !== 'health' || event.status !== 'ok' || !simulator) return
-    endpointOf(hub)
-      .then(endpoint => simulator?.setEndpoint(endpoint))
-      .catch(thrown => node.warn(LoomError.from(thrown).message))
+  const run = new Run({
+    endpoint: () => endpointOf(hub),
+    begin: endpoint => {
+      waitsFor = ''
+      return startSimulator(
+        { options, endpoint, keyFolder },
+        {
+          enrol: enrolAt(hub, `simulator ${node.id}`),
+          stats: stats => {
+            show(status, stats)
+            emit({ notice: 'statistics', payload: stats })
+          },
+          faults: (payload, suppressed) => emit([undefined, { payload, suppressed }]),
+          failed: error => {
+            if (run.ended()) failed(error)
+          },
+        },
+      )
+    },
+    waiting: ({ message }) => {
+      status('warn', message)
+      if (message !== waitsFor) node.warn(message)
+      waitsFor = message
+    },
+    failed: error => failed(error),
+    astray: error => node.warn(error.message),
   })
-  const start = async (): Promise<void> => {
-    simulator ??= await startSimulator(
-      { options, endpoint: await endpointOf(hub), keyFolder },
-      {
-        enrol: enrolAt(hub, `simulator ${node.id}`),
-        stats: stats => {
-          show(status, stats)
-          emit({ notice: 'statistics', payload: stats })
-        },
-        faults: (payload, suppressed) => emit([undefined, { payload, suppressed }]),
-        failed: error => {
-          simulator = undefined
-          status('error', error.message)
-          node.error(error)
-          emit({ notice: 'failed', payload: { code: (error as LoomError).code, message: error.message } })
-        },
-      },
-    )
+  const failed = (error: Error): void => {
+    status('error', error.message)
+    node.error(error)
+    emit({ notice: 'failed', payload: errorData(error) })
   }
   const stop = async (): Promise<void> => {
-    const ending = simulator
-    simulator = undefined
-    await ending?.stop()
+    await run.stop()
     status('waiting', `0/${options.count}`)
   }
   const set = async ({ device, payload }: Msg): Promise<void> => {
     const change = checkedChange({ ...objectOf(payload), ...(device !== undefined && { device }) })
-    await simulator?.set(change)
+    await run.simulator?.set(change)
     const { device: only, parameters, ...lasting } = change
     options = { ...options, ...lasting, parameters: { ...options.parameters, ...(only === undefined && parameters) } }
   }
   const inject = async ({ device, payload }: Msg): Promise<void> => {
     const fault = checkedFault(objectOf(payload))
-    if (!simulator) throw new LoomError('SIMULATOR_CONFIG_INVALID', 'no device runs', { hint: 'start the simulator first' })
-    await simulator.inject({ device: String(device ?? ''), fault })
+    if (!run.simulator) throw new LoomError('SIMULATOR_CONFIG_INVALID', 'no device runs', { hint: 'start the simulator first' })
+    await run.simulator.inject({ device: String(device ?? ''), fault })
   }
 
-  if (config.autostart !== false) await start()
+  const leave = hub.subscribe(event => run.hear(event))
+  try {
+    if (config.autostart !== false) await run.start()
+  } catch (thrown) {
+    leave()
+    throw thrown
+  }
   return {
     async input(msg) {
       const action = msg.action ?? (typeof msg.payload === 'string' ? msg.payload : undefined)
-      if (action === 'start') await start()
-      else if (action === 'stop') await stop()
+      if (action === 'start') {
+        const reason = await run.start()
+        if (reason) return { ...msg, notice: 'waiting', payload: errorData(reason) }
+      } else if (action === 'stop') await stop()
       else if (action === 'set') await set(msg)
       else if (action === 'inject') await inject(msg)
       else {
         const hint = 'start, stop, set or inject'
         throw new LoomError('SIMULATOR_CONFIG_INVALID', `action ${JSON.stringify(action)?.slice(0, 40)}`, { hint })
       }
-      return { ...msg, notice: notices[action], payload: (await simulator?.stats()) ?? { devices: 0, connected: 0 } }
+      return { ...msg, notice: notices[action], payload: (await run.simulator?.stats()) ?? { devices: 0, connected: 0 } }
     },
     stop: leave,
-    close: async () => void (await simulator?.stop()),
+    close: () => run.stop(),
   }
 })
 

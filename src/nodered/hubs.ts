@@ -23,6 +23,8 @@ export interface Attachment {
 export interface HubRef {
   hubId: string
   hub: Hub
+  /** absolute */
+  dataDir: string
 }
 
 interface Entry {
@@ -62,16 +64,17 @@ export class Hubs {
   attach(owner: string, optionsOf: () => HubOptions): Attachment {
     let entry: Entry | undefined
     let hub: Promise<Hub>
-    let hubId = ''
+    let [hubId, dataDir] = ['', '']
     try {
       const options = optionsOf()
       hubId = options.hubId
+      dataDir = options.dataDir
       entry = this.#take(owner, options)
       hub = entry.hub
     } catch (thrown) {
       hub = Promise.reject(thrown)
     }
-    const ref = hub.then(running => ({ hubId, hub: running }))
+    const ref = hub.then(running => ({ hubId, hub: running, dataDir }))
     ref.catch(() => undefined)
     this.#owners.set(owner, ref)
     return {

@@ -47,7 +47,7 @@ describe('hubs of a runtime', () => {
     const { hubs, started } = registry()
     const { hub } = hubs.attach('n1', () => options('a'))
     assert.equal(await hub, started[0])
-    assert.deepEqual(await hubs.of('n1'), { hubId: 'a', hub: started[0] })
+    assert.deepEqual(await hubs.of('n1'), { hubId: 'a', hub: started[0], dataDir: '/data/a' })
     assert.equal(await hubs.byId('a'), started[0])
     assert.deepEqual(hubs.list(), [{ id: 'a', name: 'a', state: 'running' }])
   })
@@ -104,7 +104,7 @@ describe('hubs of a runtime', () => {
     await assert.rejects(hubs.of('n2'), code('HUB_ID_TAKEN'))
     await second.release()
     assert.equal(started[0]!.closed, false)
-    assert.deepEqual(await hubs.of('n1'), { hubId: 'a', hub: started[0] })
+    assert.deepEqual(await hubs.of('n1'), { hubId: 'a', hub: started[0], dataDir: '/data/a' })
   })
 
   it('say HUB_MISSING to a node whose hub is not there', async () => {

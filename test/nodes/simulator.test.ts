@@ -6,6 +6,8 @@ import { faultChoices, modelChoices, recordingChoices, validCount, validFaults }
 import { endpointOf, enrolAt } from '../../nodes/simulator/enrol.ts'
 import { optionsOf } from '../../nodes/simulator/options.ts'
 import simulator from '../../nodes/simulator/simulator.ts'
+import hubNode from '../../nodes/hub/hub.ts'
+import { setHubStarter } from '../../src/nodered/hubs.ts'
 import { copyRecordings } from '../../scripts/copy-recordings.ts'
 import { LoomError } from '../../src/errors.ts'
 import type { CredentialRequest, DeviceSecrets, HubHealth } from '../../src/hub/hub.ts'
@@ -18,7 +20,7 @@ import { throwawayCa } from '../simulator/throwaway-ca.ts'
 import { until } from '../until.ts'
 
 describe('loom-simulator', function () {
-  this.timeout(20_000)
+  this.timeout(60_000)
   let userDir: string
   let ca: Awaited<ReturnType<typeof throwawayCa>>
   let server: Awaited<ReturnType<typeof mqttsServer>>
@@ -164,6 +166,92 @@ describe('loom-simulator', function () {
     await until(() => server.connected() === 3, 15_000)
   })
 
+  const nowhere: HubHealth['listeners'] = [{ kind: 'mqtt', host: '127.0.0.1', port: 1, state: 'open' }]
+
+  it('waits, with a status, for a hub that has no open TLS listener or does not run, and starts once it does', async () => {
+    listening = nowhere
+    const { status } = await load()
+    let shown: { fill: string } | undefined
+    void status(/not running/).then(state => {
+      shown = state
+    })
+    hub.failing = new LoomError('HUB_DOWN')
+    const { fill } = await until(() => {
+      hub.emit({ type: 'metrics', at: 1, connections: 0, received: 0, headSeq: 0 })
+      return shown
+    }, 30_000)
+    assert.deepEqual([fill, server.connects()], ['yellow', 0])
+    const green = status(/^3\/3 · /)
+    hub.failing = undefined
+    listening = listenerOf(server.endpoint.port)
+    await until(() => {
+      hub.emit({ type: 'health', status: 'ok', at: 1 })
+      return server.connected() === 3
+    }, 30_000)
+    await green
+  })
+
+  it('tells who starts it that it waits, and forgets it when stopped', async () => {
+    listening = nowhere
+    const { send, outputs, error } = await load({ autostart: false })
+    let answer = outputs(1)
+    send({ action: 'start' })
+    const [waiting] = await answer
+    assert.deepEqual([waiting!.notice, waiting!.payload.code], ['waiting', 'SIMULATOR_CONFIG_INVALID'])
+    answer = outputs(1)
+    send({ action: 'stop' })
+    assert.equal((await answer)[0]!.notice, 'stopped')
+    listening = listenerOf(server.endpoint.port)
+    hub.emit({ type: 'health', status: 'ok', at: 1 })
+    const failed = error()
+    send({ action: 'inject', device: 'sim-0001', payload: { kind: 'spike' } })
+    assert.equal((await failed).code, 'SIMULATOR_CONFIG_INVALID')
+    assert.equal(server.connects(), 0)
+  })
+
+  it('says so when it fails after it waited', async () => {
+    listening = nowhere
+    const own = join(userDir, 'own.csv')
+    await writeFile(own, 'time,level\n0,1\n')
+    const { send, outputs, error } = await load({ recording: 'own.csv', recordingType: 'path', autostart: false })
+    const waiting = outputs(1)
+    send({ action: 'start' })
+    await waiting
+    await writeFile(own, 'nothing')
+    listening = listenerOf(server.endpoint.port)
+    const [failed, told] = [error(), outputs(1)]
+    hub.emit({ type: 'health', status: 'ok', at: 1 })
+    assert.equal((await failed).code, 'SIMULATOR_RECORDING')
+    assert.equal((await told)[0]!.notice, 'failed')
+  })
+
+  it('listens to the hub as long as it lives, and not when it is refused', async () => {
+    await load({ autostart: false })
+    await until(() => hub.listening === 2, 30_000) // the hub's own log is the other
+    await unload()
+    assert.equal(hub.listening, 0)
+    hub = withBroker()
+    await writeFile(join(userDir, 'bad.csv'), 'nothing')
+    const { error } = await load({ recording: 'bad.csv', recordingType: 'path' })
+    assert.equal((await error()).code, 'SIMULATOR_RECORDING')
+    assert.equal(hub.listening, 1)
+  })
+
+  it('keeps its keys in the data folder of its hub', async () => {
+    const dataDir = join(userDir, 'elsewhere')
+    setHubStarter(async () => hub)
+    await flow(
+      [hubNode, simulator],
+      { type: 'loom-simulator', hub: 'own', count: 1, intervalMs: 50 },
+      {
+        others: [{ id: 'own', type: 'loom-hub', hubId: 'test', dataDir, store: 'memory', listeners: [] }],
+        settings: { userDir },
+      },
+    )
+    await until(() => server.connected() === 1, 30_000)
+    assert.deepEqual(await readdir(join(dataDir, 'simulator', 'n')), ['sim-0001.pem'])
+  })
+
   it('refuses what it cannot do, with a code', async () => {
     const { send, error } = await load({ autostart: false })
     for (const msg of [
@@ -198,6 +286,10 @@ describe('loom-simulator', function () {
   it('needs an open TLS listener, and reaches one that listens everywhere on this machine', async () => {
     listening = [{ kind: 'mqtt', host: '127.0.0.1', port: 1, state: 'open' }]
     await assert.rejects(endpointOf(hub), { code: 'SIMULATOR_CONFIG_INVALID' })
+    const { get } = hub.health
+    hub.health.get = async o => ({ ...(await get(o)), listeners: [], status: 'starting' })
+    await assert.rejects(endpointOf(hub), { code: 'HUB_DOWN', message: /it is starting/ })
+    hub.health.get = get
     listening = [
       { kind: 'mqtts', host: '127.0.0.1', port: 2, state: 'failed' },
       { kind: 'mqtts', host: '::', port: 3, state: 'open' },
