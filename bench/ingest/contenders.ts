@@ -63,7 +63,7 @@ export async function startHubProcess(folder: string, { storeTelemetry }: { stor
   }
 }
 
-const nothing = (id: string): FlowNode => ({
+const functionNode = (id: string, more: object): FlowNode => ({
   id,
   type: 'function',
   z: 'tab',
@@ -75,15 +75,40 @@ const nothing = (id: string): FlowNode => ({
   finalize: '',
   libs: [],
   wires: [],
+  ...more,
 })
+const end = functionNode('end', {})
 
-export const flows = {
-  'telemetry-in, one message each': [telemetryIn('in', 'tab', hubId, [['end'], []], { start: 'latest' }), nothing('end')],
-  'telemetry-in, batches of 100': [
-    telemetryIn('in', 'tab', hubId, [['end'], []], { start: 'latest', batchMax: 100, batchLingerMs: 20 }),
-    nothing('end'),
-  ],
-}
+export const flows = [
+  {
+    name: 'telemetry-in, one message each',
+    batch: 1,
+    nodes: [telemetryIn('in', 'tab', hubId, [['end'], []], { start: 'latest' }), end],
+  },
+  {
+    name: 'telemetry-in, batches of 100',
+    batch: 100,
+    nodes: [telemetryIn('in', 'tab', hubId, [['end'], []], { start: 'latest', batchMax: 100, batchLingerMs: 20 }), end],
+  },
+] as const
+
+/** The flow behind telemetry-in alone, fed the same messages of ready-made readings by a timer: what the runtime and the flow take for themselves. */
+export const flowAlone = ({ rate, batch }: { rate: number; batch: number }): FlowNode[] => [
+  functionNode('in', {
+    outputs: 1,
+    initialize: `const reading = i => ({ device: 'd' + i, time: 1, arrived: 1, stream: '', jseq: i, idx: 0, properties: {}, topic: 'devices/d' + i + '/telemetry' })
+const values = { t: 21.5, rpm: 900, state: 'on', v: [1, 2, 3] }
+const readings = Array.from({ length: ${batch} }, (_, i) => ({ ...reading(i), values }))
+let sent = 0
+const begun = Date.now()
+setInterval(() => {
+  for (const due = (Date.now() - begun) * ${rate} / 1000; sent < due; sent += ${batch})
+    node.send(${batch} > 1 ? { payload: readings } : { ...reading(sent % 1000), payload: values }, false)
+}, ${Math.max(10, (batch / rate) * 1000)})`,
+    wires: [['end']],
+  }),
+  end,
+]
 
 /** What the main loop's delay was since the last question, ms. */
 export async function loopDelay({ child }: NodeRedProcess): Promise<{ p50: number; p99: number; max: number }> {
