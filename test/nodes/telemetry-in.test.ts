@@ -77,6 +77,11 @@ describe('loom-telemetry-in', () => {
     await until(() => consumer.acked.size === 4)
   })
 
+  it('lets the journal hold its records until a batch is full or has waited', async () => {
+    const { consumer } = await open(hub, { batchMax: 3, batchLingerMs: 5 })
+    assert.deepEqual([consumer.spec.batch, consumer.spec.lingerMs], [3, 5])
+  })
+
   it('sends what is not JSON as a Buffer with its content type', async () => {
     const { outputs } = await open(hub)
     const one = outputs(1)
