@@ -41,4 +41,5 @@ const wrong = disagreements(names)
 if (wrong.length) throw new Error(wrong.join('\n'))
 for (const name of names) await buildNode(name)
 if (existsSync('scripts/recordings.ts')) await import(new URL('recordings.ts', import.meta.url).href)
+await writeFile('dist/.built', '') // its time tells scripts/start.mjs whether there is something to build
 console.log(`${names.length} nodes built`)

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { loadHubKey } from '../src/stores/key-file.ts'
 import { demoHub, withStartSettings } from './start-flow.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -19,14 +20,15 @@ const stop = (message: string): never => {
 }
 const numberOf = (name: string, standard: number, most: number): number => {
   const value = Number(env[name] || standard)
-  if (!Number.isInteger(value) || value < 0 || value > most)
-    stop(`${name} is '${env[name]}': a whole number from 0 to ${most} is expected.`)
+  if (!Number.isInteger(value) || value < 1 || value > most)
+    stop(`${name} is '${env[name]}': a whole number from 1 to ${most} is expected.`)
   return value
 }
 const port = numberOf('PORT', 1880, 65_535)
 const mqttPort = numberOf('THINGLOOM_MQTT_PORT', 1883, 65_535)
 const mqttsPort = numberOf('THINGLOOM_MQTTS_PORT', 8883, 65_535)
-const devices = env.THINGLOOM_DEVICES ? numberOf('THINGLOOM_DEVICES', 0, 10_000) : undefined
+const devices = env.THINGLOOM_DEVICES ? numberOf('THINGLOOM_DEVICES', 50, 10_000) : undefined
+if (env.THINGLOOM_KEY) await loadHubKey({ dataDir }).catch(error => stop((error as Error).message))
 
 async function claim(name: string, wanted: number, address: string): Promise<void> {
   const server = createServer()
@@ -113,7 +115,7 @@ if (![200, 401, 403].includes(status)) {
 
   A device of your own:
 
-    curl -s ${base}/thingloom/${demoHub}/devices -H 'content-type: application/json' \\
+    curl --fail-with-body -sS ${base}/thingloom/${demoHub}/devices -H 'content-type: application/json' \\
       -d '{"id":"my-first","credentials":{"kind":"password","password":"change-me-please"}}'
 
     mosquitto_pub -h ${shown} -p ${mqttsPort} --cafile ${ca} -i my-first -u my-first -P change-me-please -q 1 \\

@@ -28,7 +28,7 @@ const newest = folder =>
 if (changed('node_modules/.package-lock.json') < changed('package-lock.json'))
   run('Installing the packages (once) ..', 'npm', ['ci'])
 const built = changed('dist/.built')
-if (built < Math.max(newest('src'), newest('nodes'), changed('package.json'), changed('scripts/build.ts')))
+if (built < Math.max(newest('src'), newest('nodes'), newest('scripts'), changed('package.json'), changed('tsconfig.json')))
   run('Building ..', 'npm', ['run', 'build'])
 
 const node = at(process.platform === 'win32' ? 'node_modules/node/bin/node.exe' : 'node_modules/node/bin/node')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
 import type { JournalRecord } from '../../src/journal/journal-port.ts'
 import { run, tempFolder } from '../processes.ts'
 import { type AdminHub, startAdminHub } from '../readme/admin-hub.ts'
@@ -20,13 +20,17 @@ describe('README: a device with a device SDK', function () {
   })
   after(() => server.close())
 
-  /** Registers as the first snippet says and runs the second, both as they stand; resolves with the device's message in the journal. */
+  /** Registers, saves the program and runs it, all as the snippets stand; resolves with the device's message in the journal. */
   async function sent(name: string, device: string): Promise<JournalRecord> {
-    const options = { cwd: join(folder, 'device'), env: server.env }
+    const path = [dirname(process.execPath), process.env.PATH].join(delimiter)
+    const options = { cwd: join(folder, 'device'), env: { ...server.env, PATH: path } }
+    const { code } = snippetOf('README.md', name)
+    for (const [, wanted] of code.matchAll(/from '([^':]+)'/g))
+      assert.match(readFileSync('README.md', 'utf8'), new RegExp(`npm install .*\\b${wanted}\\b`))
+    assert.match(readFileSync('README.md', 'utf8'), new RegExp(`^Save as \`${device}\\.mjs\`:$`, 'm'))
     await run('sh', ['-euc', snippetOf('README.md', `${name}-register`).code], options)
-    const file = `${name}.mjs`
-    writeFileSync(join(options.cwd, file), snippetOf('README.md', name).code)
-    await run(process.execPath, [file], options)
+    writeFileSync(join(options.cwd, `${device}.mjs`), code)
+    await run('sh', ['-euc', snippetOf('README.md', `${name}-run`).code], options)
     const records = await server.hub.journal.read({ from: 0, limit: 1000 })
     const [record, ...more] = records.filter(one => one.device === device && one.kind === 1)
     assert.ok(record, `no message of ${device}`)
