@@ -78,6 +78,11 @@ export const codes = {
   PKI_SUBJECT_TOO_LONG: [400, 'a common name has at most 64 characters'],
   PKI_CSR_INVALID: [400, 'the certificate request is not valid'],
   PKI_CA_INVALID: [400, 'the CA certificate is not valid'],
+  PKI_CA_EXISTS: [409, 'that CA is already there'],
+  PKI_CA_KEY_MISSING: [409, 'the private key of that CA is not here'],
+  PKI_PROOF_FAILED: [400, 'possession of the private key of the CA is not proved'],
+  PKI_CHAIN_INVALID: [401, 'the certificate chain is not valid'],
+  PKI_CRL_INVALID: [400, 'the revocation list is not valid'],
 
   PROV_INVALID: [400, 'the enrolment, list or verdict is not valid'],
   PROV_EXISTS: [409, 'an enrolment by that name or for that registration id exists'],
