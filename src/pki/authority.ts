@@ -1,205 +1,141 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { LoomError } from '../errors.ts'
-import type { StateStore, Stored, Write } from '../storage/state-store.ts'
-import { readCertificate } from './certificate.ts'
-import { readCsr } from './csr.ts'
-import { type CertificateAuthority, createIntermediate, createRoot, type Issuer, issuer, type RandomBytes } from './issuer.ts'
-import { generateKey, pkcs8Pem, spkiHashOf, spkiOf } from './keys.ts'
+import type { Write } from '../storage/state-store.ts'
+import { Anchors, type Vouched } from './anchors.ts'
+import { type AuthorityOptions, CaRecords } from './ca-records.ts'
+import { type CaView, caViewOf } from './ca-view.ts'
+import { CrlBook, type CrlState } from './crl-book.ts'
+import { type ImportRequest, importIssuing } from './import-issuing.ts'
+import { openIssuing } from './issuing.ts'
+import {
+  type DeviceCertificate,
+  type DeviceRequest,
+  openLeafCertificates,
+  type ServerCertificate,
+  type UnnamedRequest,
+} from './leaf-certificates.ts'
+import { registerCa, type RegisterCaRequest, type RegisteredCa, removeCa, setCaActive, verifyCa } from './registered-cas.ts'
+import { type Revocation, Revocations, revocationWrite } from './revocations.ts'
+import { eraseRootKey, type ExportedRoot, exportRootKey, restoreRootKey } from './root-key.ts'
 
-/** Encrypts what must be kept but never seen; a sealed text opens only at the place it was sealed for. */
-export interface KeySeal {
-  seal(plain: Uint8Array, place: { owner: string; cid: string; field: string }): string
-  open(sealed: string, place: { owner: string; cid: string; field: string }): Buffer
-}
+export type { Vouched } from './anchors.ts'
+export type { AuthorityOptions, CaRole, CaStatus, CaTrust, KeySeal } from './ca-records.ts'
+export type { CaView } from './ca-view.ts'
+export type { CrlState } from './crl-book.ts'
+export type { ImportRequest } from './import-issuing.ts'
+export type { DeviceCertificate, DeviceRequest, ServerCertificate, UnnamedRequest } from './leaf-certificates.ts'
+export type { RegisterCaRequest, RegisteredCa } from './registered-cas.ts'
+export type { Revocation } from './revocations.ts'
+export type { ExportedRoot } from './root-key.ts'
 
-export interface DeviceCertificate {
-  certificatePem: string
-  /** the certificate, then its issuing authority: what a device presents */
-  chainPem: string
-  /** only if the key was made here; it is not kept */
-  privateKeyPem?: string
-  fingerprint: string
-  serial: string
-  spkiHash: string
-  subject: string
-  /** epoch ms */
-  notBefore: number
-  notAfter: number
-}
-
-export interface ServerCertificate {
-  /** leaf and issuing authority */
-  certPem: string
-  keyPem: string
-  notAfter: number
-  /** ask again from then on: two thirds of its life are over */
-  renewAt: number
-}
-
+/** The hub's certificate authorities, their lists, and the CAs of others that it trusts. */
 export interface Authority {
+  /** What devices shall trust: the root, and the top of an imported authority if that signs for the server. */
   readonly rootPem: string
-  /** the authority that signs now */
+  /** the authority that signs for devices now */
   readonly issuingPem: string
   /** Signs the request, or makes a key as well. PKI_*, REQUEST_INVALID. */
-  issueDevice(o: {
-    id: string
-    csrPem?: string
-    days?: number
-    /** who already has a certificate for this key */
-    ownerOfKey?: (spkiHash: string) => Promise<string | undefined>
-  }): Promise<DeviceCertificate>
+  issueDevice(request: DeviceRequest): Promise<DeviceCertificate>
+  /** For a device whose name is not known yet: the certificate names none. Any common name in the request will do. PKI_*, REQUEST_INVALID. */
+  issueUnnamed(request: UnnamedRequest): Promise<DeviceCertificate>
   /** The kept one while it covers exactly these names and is in the first two thirds of its life, else a new one. */
   serverCertificate(o: { names: readonly string[] }): Promise<ServerCertificate>
+
+  cas(): CaView[]
+  /** NOT_FOUND. */
+  certificatePem(id: string): string
+  /** The newest revocation list; NOT_FOUND for CAs whose key never was here. */
+  crlPem(id: string): Promise<string>
+  crlDer(id: string): Promise<Buffer>
+  /** Makes each list that is a day old anew, and all of them at the first call after a start. Returns the CAs concerned. */
+  renewCrls(): Promise<string[]>
+  /** Lists that end in less than 48 h: verifiers with an ended list refuse everyone. */
+  crlAlarms(): CrlState[]
+  /** For a transaction that has more to write; then tell `revoke` with `written`. What other CAs issued is left out. */
+  revocationWrites(revocations: readonly Revocation[]): Write[]
+  /**
+   * Keeps the revocations (unless `written`) and makes new lists of the CAs concerned, which takes long with many of them: better once for several
+   * revocations. What other CAs issued is left out. PKI_CA_KEY_MISSING, before anything is kept.
+   */
+  revoke(revocations: readonly Revocation[], o?: { written?: boolean }): Promise<string[]>
+
+  /** A CA of someone else, to vouch for devices: pending until its owner has proved the key, or at once by an operator's decision. */
+  registerCa(request: RegisterCaRequest): Promise<RegisteredCa>
+  /** `proofPem`: a certificate with CN = code, signed by the CA. PKI_PROOF_FAILED, NOT_FOUND. */
+  verifyCa(o: { id: string; proofPem: string }): Promise<CaView>
+  setCaActive(o: { id: string; active: boolean }): Promise<CaView>
+  removeCa(o: { id: string }): Promise<void>
+  /** Which active registered CA vouches for a chain (DER, the peer's own certificate first); undefined if none. Codes of `verifyChain`. */
+  anchorsFor(chain: readonly Uint8Array[]): Vouched | undefined
+
+  /** An issuing authority with its key: device certificates, and the server's if it `serves`, come from it from now on. PKI_CA_INVALID, PKI_CA_EXISTS. */
+  importIssuing(request: ImportRequest): Promise<CaView>
+  exportRootKey(o: { passphrase: string }): Promise<ExportedRoot>
+  eraseRootKey(): Promise<void>
+  restoreRootKey(o: { pem: string; passphrase?: string }): Promise<void>
 }
 
-interface CaDoc {
-  role: 'root' | 'issuing'
-  n: number
-  certificatePem: string
-  sealedKey: string
-}
-
-interface ServerDoc {
-  names: string[]
-  certPem: string
-  sealedKey: string
-  notBefore: number
-  notAfter: number
-}
-
-export interface AuthorityOptions {
-  hubId: string
-  store: StateStore
-  sealer: KeySeal
-  now: () => number
-  random: RandomBytes
-}
-
-const cas = 'pki_cas'
-const servers = 'pki_servers'
-const place = (cid: string) => ({ owner: 'pki', cid, field: 'privateKey' })
-
-/** Loads the hub's root and issuing authority, or makes them; private keys are kept sealed. A new issuing authority comes at half life. */
+/** Loads the hub's root and issuing authorities, or makes them; private keys are kept sealed. A new issuing authority comes at half life. */
 export async function openAuthority(o: AuthorityOptions): Promise<Authority> {
-  await o.store.declare(cas, {})
-  await o.store.declare(servers, {})
-  const root = (await loadCa(o, 'root')) ?? (await createFirst(o))
-  let current = await currentIssuing(o, root)
-  let renewing: Promise<Issuing> | undefined
+  const cas = await CaRecords.open(o)
+  const issuing = await openIssuing(o, cas)
+  const leaves = await openLeafCertificates(o, cas, issuing)
+  const revocations = new Revocations(o.store)
+  await revocations.open()
+  const crls = new CrlBook(o, cas, revocations)
+  await crls.open()
+  const anchors = new Anchors(cas)
 
-  async function issuing(): Promise<Issuing> {
-    if (o.now() < current.renewAt) return current
-    renewing ??= currentIssuing(o, root).finally(() => (renewing = undefined))
-    current = await renewing
-    return current
-  }
+  const viewOf = (id: string) => caViewOf(cas.get(id), crls.find(id))
+  /** Those of CAs that make lists here. PKI_CA_KEY_MISSING. */
+  const ours = (list: readonly Revocation[]): Revocation[] =>
+    list.filter(({ issuerId }) => {
+      const record = cas.find(issuerId)
+      if (!record || record.doc.role === 'registered') return false
+      if (!record.privateKey)
+        throw new LoomError('PKI_CA_KEY_MISSING', `"${issuerId}"`, { hint: 'restore the key before you revoke what it signed' })
+      return true
+    })
 
   return {
-    rootPem: root.pem,
+    get rootPem() {
+      return issuing.rootPem
+    },
     get issuingPem() {
-      return current.ca.pem
+      return issuing.issuingPem
     },
-    async issueDevice({ id, csrPem, days, ownerOfKey }) {
-      const { ca, issuer } = await issuing()
-      const own = new Set([root, ca].map(({ privateKey }) => spkiHashOf(spkiOf(createPublicKey(privateKey)))))
-      const ownerOrCa = async (hash: string) => (own.has(hash) ? 'a certificate authority' : ownerOfKey?.(hash))
-      let privateKey: KeyObject | undefined
-      let spki: Buffer
-      if (csrPem === undefined) {
-        const pair = await generateKey()
-        privateKey = pair.privateKey
-        spki = spkiOf(pair.publicKey)
-      } else spki = (await readCsr(csrPem, { id, ownerOfKey: ownerOrCa })).spki
-      const issued = issuer.issue({
-        profile: 'device',
-        hubId: o.hubId,
-        id,
-        spki,
-        ...(days !== undefined && { days }),
-        now: o.now(),
-        random: o.random,
-      })
-      return {
-        certificatePem: issued.pem,
-        chainPem: issued.pem + ca.pem,
-        ...(privateKey && { privateKeyPem: pkcs8Pem(privateKey) }),
-        fingerprint: issued.fingerprint,
-        serial: issued.serial,
-        spkiHash: spkiHashOf(spki),
-        subject: `CN=${id}, O=${o.hubId}`,
-        notBefore: issued.notBefore,
-        notAfter: issued.notAfter,
-      }
+    ...leaves,
+
+    cas: () => cas.all().map(({ id }) => viewOf(id)),
+    certificatePem: id => cas.get(id).link.facts.pem,
+    crlPem: async id => (await crls.list(id)).pem,
+    crlDer: async id => (await crls.list(id)).der,
+    renewCrls: () => crls.renew(),
+    crlAlarms: () => crls.states().filter(({ alarm }) => alarm),
+    revocationWrites: list => ours(list).map(revocationWrite),
+    async revoke(list, { written = false } = {}) {
+      const kept = ours(list)
+      if (!written) await revocations.write(kept)
+      revocations.note(kept)
+      const issuers = [...new Set(kept.map(({ issuerId }) => issuerId))]
+      for (const id of issuers) await crls.issue(cas.get(id))
+      return issuers
     },
-    serverCertificate: async ({ names }) => serverCertificate(o, await issuing(), names),
+
+    registerCa: request => registerCa(o, cas, request),
+    async verifyCa(request) {
+      await verifyCa(o, cas, request)
+      return viewOf(request.id)
+    },
+    async setCaActive(request) {
+      await setCaActive(cas, request)
+      return viewOf(request.id)
+    },
+    removeCa: request => removeCa(cas, request),
+    anchorsFor: chain => anchors.find(chain, o.now()),
+
+    importIssuing: async request => viewOf((await importIssuing(o, cas, request)).id),
+    exportRootKey: ({ passphrase }) => exportRootKey(o, cas, passphrase),
+    eraseRootKey: () => eraseRootKey(cas, crls),
+    restoreRootKey: request => restoreRootKey(cas, request),
   }
 }
-
-interface Issuing {
-  ca: CertificateAuthority
-  issuer: Issuer
-  renewAt: number
-}
-
-async function createFirst(o: AuthorityOptions): Promise<CertificateAuthority> {
-  const root = await createRoot({ hubId: o.hubId, now: o.now(), random: o.random })
-  const first = await createIntermediate({ hubId: o.hubId, n: 1, root, now: o.now(), random: o.random })
-  await o.store.tx([caWrite(o, 'root', 'root', 0, root), caWrite(o, 'issuing-1', 'issuing', 1, first)], { by: 'pki' })
-  return root
-}
-
-async function currentIssuing(o: AuthorityOptions, root: CertificateAuthority): Promise<Issuing> {
-  const { items } = await o.store.query<CaDoc>(cas, { where: [['id', 'prefix', 'issuing-']], limit: 1000 })
-  const n = Math.max(0, ...items.map(({ doc }) => doc.n))
-  const newest = await loadCa(o, `issuing-${n}`)
-  const half = newest ? (newest.notBefore + newest.notAfter) / 2 : 0
-  // the last authority before the root's end has no successor
-  if (newest && (o.now() < half || newest.notAfter >= root.notAfter))
-    return issuingOf(newest, o.now() < half ? half : newest.notAfter)
-  const next = await createIntermediate({ hubId: o.hubId, n: n + 1, root, now: o.now(), random: o.random })
-  await o.store.tx([caWrite(o, `issuing-${n + 1}`, 'issuing', n + 1, next)], { by: 'pki' })
-  return issuingOf(next, (next.notBefore + next.notAfter) / 2)
-}
-
-const issuingOf = (ca: CertificateAuthority, renewAt: number): Issuing => ({ ca, issuer: issuer(ca), renewAt })
-
-const pkcs8 = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'der' })
-
-function caWrite(o: AuthorityOptions, id: string, role: CaDoc['role'], n: number, ca: CertificateAuthority): Write {
-  const doc: CaDoc = { role, n, certificatePem: ca.pem, sealedKey: o.sealer.seal(pkcs8(ca.privateKey), place(id)) }
-  return { op: 'put', coll: cas, id, doc, version: 'new' }
-}
-
-async function loadCa(o: AuthorityOptions, id: string): Promise<CertificateAuthority | undefined> {
-  const stored = await o.store.get<CaDoc>(cas, id)
-  if (!stored) return undefined
-  const { der, pem, serial, fingerprint, notBefore, notAfter } = readCertificate(stored.doc.certificatePem)
-  const privateKey = createPrivateKey({ key: o.sealer.open(stored.doc.sealedKey, place(id)), format: 'der', type: 'pkcs8' })
-  return { der, pem, serial, fingerprint, notBefore, notAfter, privateKey }
-}
-
-async function serverCertificate(o: AuthorityOptions, issuing: Issuing, wanted: readonly string[]): Promise<ServerCertificate> {
-  const names = [...new Set(wanted)]
-  const kept = await o.store.get<ServerDoc>(servers, 'listeners')
-  if (kept && reusable(kept, names, o.now())) {
-    const { certPem, sealedKey, notAfter } = kept.doc
-    const key = createPrivateKey({ key: o.sealer.open(sealedKey, place('listeners')), format: 'der', type: 'pkcs8' })
-    return { certPem, keyPem: pkcs8Pem(key), notAfter, renewAt: renewAt(kept.doc) }
-  }
-  if (names.length === 0) throw new LoomError('HUB_CONFIG_INVALID', 'a server certificate needs a host name')
-  const { publicKey, privateKey } = await generateKey()
-  const issued = issuing.issuer.issue({ profile: 'server', names, spki: spkiOf(publicKey), now: o.now(), random: o.random })
-  const { notBefore, notAfter } = issued
-  const certPem = issued.pem + issuing.ca.pem
-  const doc: ServerDoc = { names, certPem, sealedKey: o.sealer.seal(pkcs8(privateKey), place('listeners')), notBefore, notAfter }
-  await o.store.put(servers, 'listeners', doc, { by: 'pki' })
-  return { certPem, keyPem: pkcs8Pem(privateKey), notAfter, renewAt: renewAt(doc) }
-}
-
-const renewAt = ({ notBefore, notAfter }: ServerDoc) => notBefore + ((notAfter - notBefore) * 2) / 3
-
-const reusable = ({ doc }: Stored<ServerDoc>, names: readonly string[], now: number) =>
-  doc.names[0] === names[0] &&
-  [...doc.names].sort().join() === [...names].sort().join() &&
-  now >= doc.notBefore &&
-  now < renewAt(doc)

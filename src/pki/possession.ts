@@ -10,19 +10,17 @@ const skewMs = 300_000
 export const codeHashOf = (code: string): string => hash('sha256', code, 'hex')
 
 /**
- * That the owner of a CA has its key: `proof` is a certificate with CN = code, signed by it and valid now. `codeHash` is `codeHashOf` the code.
- * PKI_PROOF_FAILED.
+ * That the owner of a CA has its key: `proof` is a certificate with CN = code, signed by it and valid now. Who keeps only the code's hash
+ * (`codeHashOf`) gives that. PKI_PROOF_FAILED.
  */
-export function verifyPossession(o: {
-  ca: string | Uint8Array
-  proof: string | Uint8Array
-  codeHash: string
-  now: number
-}): void {
+export function verifyPossession(
+  o: { ca: string | Uint8Array; proof: string | Uint8Array; now: number } & ({ code: string } | { codeHash: string }),
+): void {
   const ca = linkOf(o.ca)
   const proof = readProof(o.proof)
+  const codeHash = 'code' in o ? codeHashOf(o.code) : o.codeHash
   const names = commonNamesOf(proof.body.subject)
-  if (names.length !== 1 || !timingSafeEqual(Buffer.from(codeHashOf(names[0]!)), Buffer.from(o.codeHash)))
+  if (names.length !== 1 || !timingSafeEqual(Buffer.from(codeHashOf(names[0]!)), Buffer.from(codeHash)))
     throw failed('the certificate has another common name than the code')
   const { notBefore, notAfter } = proof.facts
   if (o.now + skewMs < notBefore || o.now - skewMs > notAfter) throw failed('the certificate is out of date')
