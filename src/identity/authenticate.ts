@@ -2,8 +2,10 @@ import { type ErrorCode, LoomError } from '../errors.ts'
 import { maxClientIdLength, ownsClientId } from './client-id.ts'
 import { createGuessGuard } from './guess-guard.ts'
 import type { Credential, Identity } from './identity.ts'
+import { type CertificateProofs, createCertificateProof, type PeerFacts } from './prove-certificate.ts'
+import { createPasswordProof, type TokenProofs } from './prove-password.ts'
+import { createSasProof, type GroupKeys } from './prove-sas.ts'
 import type { Registry } from './registry.ts'
-import { verifySas } from './sas.ts'
 import type { Sealer } from './seal.ts'
 
 /** A CONNECT, as its dialect and the transport tell it. */
@@ -18,8 +20,9 @@ export interface ConnectAttempt {
   host?: string
   username?: string
   password?: Uint8Array
+  idScope?: string
   /** as TLS delivered it: possession of its key is proved, nothing else */
-  certificate?: { fingerprint: string; subjectCn: string }
+  certificate?: PeerFacts
   query: Record<string, string>
   remoteAddress: string
   loopbackPlaintext: boolean
@@ -28,7 +31,14 @@ export interface ConnectAttempt {
 
 export interface Admitted {
   ok: true
+  /** '' for who is no device yet */
   deviceId: string
+  /** who it is if not a device of its family: a connection that may only ask for an identity */
+  as?: 'claim' | 'dps'
+  /** of `dps`: what it registers, and by which enrolment */
+  registration?: DpsAttestation
+  /** let in, but only to be looked after */
+  quarantined?: true
   module?: string
   /** '' without credential */
   cid: string
@@ -53,6 +63,32 @@ export interface Authenticator {
   authenticate(attempt: ConnectAttempt): Promise<Admitted | Refused>
 }
 
+/** A device that may register itself, as its enrolment proved. */
+export interface DpsAttestation {
+  enrolmentId: string
+  registrationId: string
+  kind: 'sas' | 'x509'
+  fingerprint?: string
+  /** epoch ms */
+  expiresAt?: number
+}
+
+/** Parts of provisioning that take part in a CONNECT; absent ones are not offered. */
+export interface ProvisioningProofs {
+  /** CRED_*, PROV_*: not admitted. */
+  attest?(o: {
+    registrationId: string
+    idScope: string
+    token?: string
+    certificate?: PeerFacts
+    now: number
+  }): Promise<DpsAttestation>
+  /** The claim whose certificate this is; a claim may do nothing but provision. PROV_* if it may not be used. */
+  claimOf?(o: { fingerprint: string; address: string; now: number }): Promise<{ claimId: string } | undefined>
+  /** Just-in-time provisioning of an unknown certificate; true if it is registered now. */
+  admitUnknown?(o: { certificate: PeerFacts; address: string; now: number }): Promise<boolean>
+}
+
 export function createAuthenticator(o: {
   registry: Registry
   sealer: Sealer
@@ -61,81 +97,62 @@ export function createAuthenticator(o: {
   sasClockSkewS: number
   /** if given, Azure devices must name one of these hosts */
   hubNames?: readonly string[]
-  /** `owned`: the device's id, or its own names derived from it */
-  clientIdMode: 'owned'
+  /** `owned`: the device's id, or its own names derived from it; `exact`: its id */
+  clientIdMode: 'owned' | 'exact'
   /** the device that holds a stored session under that client id */
   sessionOwner?: (clientId: string) => string | undefined
+  groupKeys?: GroupKeys
+  tokens?: TokenProofs
+  anchors?: CertificateProofs
+  provisioning?: ProvisioningProofs
 }): Authenticator {
-  const { registry, sealer, now } = o
+  const { registry, now, provisioning = {} } = o
   const hosts = o.hubNames && new Set(o.hubNames.map(name => name.toLowerCase()))
   const guard = createGuessGuard({ now })
+  const bySas = createSasProof(o)
+  const byCertificate = createCertificateProof(o)
+  const byPassword = createPasswordProof(o)
 
   const proved = async (attempt: ConnectAttempt): Promise<Proof> => {
     const { family, certificate, password } = attempt
-    if (family === 'dps') throw new LoomError('COMMAND_UNSUPPORTED', 'provisioning is not offered yet')
     if (family === 'iothub') {
       checkHost(attempt)
       if (password?.length) return bySas(attempt, password)
       if (!certificate)
         throw new LoomError('CRED_MISSING', `device "${shown(attempt.deviceId)}" sent neither token nor certificate`)
-      const proof = await byCertificate(certificate)
+      const proof = await provedOrAdmitted(certificate, attempt.remoteAddress)
       if (proof.identity.id !== attempt.deviceId)
         throw new LoomError('CRED_INVALID', `the certificate of "${proof.identity.id}" was used by "${shown(attempt.deviceId)}"`)
       return proof
     }
     if (certificate && (!password?.length || (await registry.findByFingerprint(certificate.fingerprint))))
-      return byCertificate(certificate)
-    if (password?.length) return byPassword(attempt.username ?? '', password)
+      return provedOrAdmitted(certificate, attempt.remoteAddress)
+    const { username, query } = attempt
+    const proof = await byPassword({
+      query,
+      ...(username !== undefined && { username }),
+      ...(password && { password: Buffer.from(password).toString() }),
+    })
+    if (proof) return proof
     if (!attempt.allowAnonymous || !attempt.loopbackPlaintext)
       throw new LoomError('CRED_MISSING', `client "${shown(attempt.clientId)}"`)
     return withoutCredential(attempt.clientId)
   }
 
+  /** An unknown certificate of a known authority may become a device here and now. */
+  const provedOrAdmitted = async (certificate: PeerFacts, address: string): Promise<Proof> => {
+    try {
+      return await byCertificate(certificate)
+    } catch (error) {
+      if (!(error instanceof LoomError && error.code === 'CRED_UNKNOWN')) throw error
+      if (!(await provisioning.admitUnknown?.({ certificate, address, now: now() }))) throw error
+      return byCertificate(certificate)
+    }
+  }
+
   const checkHost = ({ host = '' }: ConnectAttempt): void => {
     const name = host.toLowerCase().replace(/:\d+$/, '')
     if (hosts && !hosts.has(name)) throw new LoomError('CRED_INVALID', `host "${shown(host)}" is none of this hub's names`)
-  }
-
-  const byCertificate = async (certificate: { fingerprint: string; subjectCn: string }): Promise<Proof> => {
-    const { fingerprint, subjectCn } = certificate
-    const found = await registry.findByFingerprint(fingerprint)
-    if (found?.credential.kind !== 'x509')
-      throw new LoomError('CRED_UNKNOWN', `certificate ${fingerprint.slice(0, 16)}.. with the common name "${shown(subjectCn)}"`)
-    const { identity, credential } = found
-    checkStatus(identity, credential)
-    const { notBefore, notAfter } = credential
-    if (now() < notBefore) throw new LoomError('CRED_NOT_YET_VALID', `certificate of "${identity.id}" from ${isoOf(notBefore)}`)
-    if (now() > notAfter) throw new LoomError('CRED_EXPIRED', `certificate of "${identity.id}" ended ${isoOf(notAfter)}`)
-    return { identity, cid: credential.cid, kind: 'x509', expiresAt: notAfter, anyClientId: subjectCn === identity.id }
-  }
-
-  const bySas = async ({ deviceId, module, host = '' }: ConnectAttempt, password: Uint8Array): Promise<Proof> => {
-    const identity = await registry.find(deviceId)
-    if (!identity) throw new LoomError('IDENTITY_NOT_FOUND', `"${shown(deviceId)}"`)
-    const keys = identity.credentials.flatMap(credential => {
-      if (credential.kind !== 'sas' || credential.status !== 'active') return []
-      const { cid } = credential
-      return (['primaryKey', 'secondaryKey'] as const).map(field => ({
-        slot: cid,
-        key: sealer.open(credential[field], { owner: identity.id, cid, field }).toString(),
-      }))
-    })
-    const audience = `${host}/devices/${deviceId}${module === undefined ? '' : `/modules/${module}`}`
-    const token = Buffer.from(password).toString()
-    const { slot, expiresAt } = verifySas({ token, keys, audience, now: now(), skewS: o.sasClockSkewS })
-    return { identity, cid: slot, kind: 'sas', expiresAt }
-  }
-
-  const byPassword = async (username: string, password: Uint8Array): Promise<Proof> => {
-    const identity = await registry.findByUsername(username)
-    if (!identity) throw new LoomError('IDENTITY_NOT_FOUND', `user name "${shown(username)}"`)
-    for (const credential of identity.credentials) {
-      if (credential.kind !== 'password' || credential.status !== 'active' || credential.username !== username) continue
-      const { cid, hash } = credential
-      if (await registry.verifyPassword({ cid, password: Buffer.from(password).toString(), hash }))
-        return { identity, cid, kind: 'password' }
-    }
-    throw new LoomError('CRED_INVALID', `password of "${identity.id}"`)
   }
 
   const withoutCredential = async (clientId: string): Promise<Proof> => {
@@ -146,23 +163,62 @@ export function createAuthenticator(o: {
     return { identity, cid: '', kind: 'anonymous' }
   }
 
+  /** Who asks for an identity: it may use provisioning's topics, and nothing else. */
+  const seeking = async (attempt: ConnectAttempt): Promise<Admitted | undefined> => {
+    const { family, deviceId, clientId, idScope = '', certificate, password, remoteAddress: address } = attempt
+    if (family === 'dps') {
+      if (!provisioning.attest) throw new LoomError('COMMAND_UNSUPPORTED', 'provisioning is not offered')
+      if (clientId.toLowerCase() !== deviceId.toLowerCase())
+        throw new LoomError('CLIENT_ID_REFUSED', `"${shown(clientId)}" registers "${shown(deviceId)}"`)
+      const registration = await provisioning.attest({
+        registrationId: deviceId,
+        idScope,
+        now: now(),
+        ...(password?.length && { token: Buffer.from(password).toString() }),
+        ...(certificate && { certificate }),
+      })
+      const { kind, expiresAt } = registration
+      return {
+        ok: true,
+        deviceId: '',
+        as: 'dps',
+        cid: registration.enrolmentId,
+        kind,
+        registration,
+        ...(expiresAt !== undefined && { expiresAt }),
+      }
+    }
+    if (family !== 'thing' || !certificate || password?.length || !provisioning.claimOf) return undefined
+    const { fingerprint, notAfter } = certificate
+    if (await registry.findByFingerprint(fingerprint)) return undefined
+    const claim = await provisioning.claimOf({ fingerprint, address, now: now() })
+    return claim && { ok: true, deviceId: '', as: 'claim', cid: claim.claimId, kind: 'x509', expiresAt: notAfter }
+  }
+
   const admitted = async (attempt: ConnectAttempt): Promise<Admitted> => {
-    const { identity, cid, kind, expiresAt, anyClientId = false } = await proved(attempt)
+    const seeker = await seeking(attempt)
+    if (seeker) return seeker
+    const { identity, cid, kind, expiresAt, anyClientId = false, pending = false } = await proved(attempt)
     checkUsable(identity)
     const { clientId, module, family } = attempt
     if (family === 'iothub') {
       const wanted = module === undefined ? identity.id : `${identity.id}/${module}`
       if (clientId !== wanted) throw new LoomError('CLIENT_ID_REFUSED', `"${shown(clientId)}" instead of "${wanted}"`)
     } else if (clientId !== '') {
-      const mayUse = await ownsClientId({ clientId, deviceId: identity.id, anyClientId, registry, sessionOwner: o.sessionOwner })
+      const mayUse =
+        o.clientIdMode === 'exact'
+          ? clientId === identity.id
+          : await ownsClientId({ clientId, deviceId: identity.id, anyClientId, registry, sessionOwner: o.sessionOwner })
       if (!mayUse) throw new LoomError('CLIENT_ID_REFUSED', `"${shown(clientId)}" for device "${identity.id}"`)
     }
+    if (pending) await registry.activate(identity.id, cid)
     if (cid !== '') registry.touch({ id: identity.id, cid, at: now() })
     return {
       ok: true,
       deviceId: identity.id,
       cid,
       kind,
+      ...(identity.state === 'quarantined' && { quarantined: true }),
       ...(module !== undefined && { module }),
       ...(expiresAt !== undefined && { expiresAt }),
     }
@@ -187,28 +243,24 @@ export function createAuthenticator(o: {
   }
 }
 
-interface Proof {
+/** What a credential proved. */
+export interface Proof {
   identity: Identity
   cid: string
   kind: Admitted['kind']
   expiresAt?: number
   /** its certificate is named after it */
   anyClientId?: boolean
+  /** a replacement in its first use */
+  pending?: boolean
 }
 
 /** Failures of the hub, not of the device: it shall try again. */
-const temporary = /^(STORE_|HUB_|NODE_FAULT|BROKER_THROTTLED)/
-
-function checkStatus({ id }: Identity, { cid, status }: Credential): void {
-  if (status === 'revoked') throw new LoomError('CRED_REVOKED', `credential ${cid} of "${id}"`)
-  if (status !== 'active') throw new LoomError('CRED_INVALID', `credential ${cid} of "${id}" is ${status}`)
-}
+const temporary = /^(STORE_|HUB_|NODE_FAULT|BROKER_THROTTLED|CRED_ISSUER_DOWN|PROV_THROTTLED)/
 
 function checkUsable({ id, enabled, state }: Identity): void {
   if (state === 'retired') throw new LoomError('IDENTITY_RETIRED', `"${id}"`)
-  if (state === 'quarantined') throw new LoomError('DEVICE_QUARANTINED', `"${id}"`)
-  if (!enabled || state !== 'active') throw new LoomError('IDENTITY_DISABLED', `"${id}"`)
+  if (!enabled || state === 'pending') throw new LoomError('IDENTITY_DISABLED', `"${id}"`)
 }
 
 const shown = (text: string) => text.slice(0, 80)
-const isoOf = (ms: number) => new Date(ms).toISOString()

@@ -7,7 +7,7 @@ import { Lru } from './lru.ts'
 export const identitiesColl = 'identities'
 const claimsColl = 'identity_claims'
 
-/** A name that belongs to one device: `fp:` certificate fingerprint, `spki:` public key, `user:` alias for passwords. */
+/** A name that belongs to one device: `fp:` certificate fingerprint, `spki:` public key, `user:` alias for passwords, `jwt:` subject at a token issuer. */
 export interface Claim {
   deviceId: string
   /** absent for a key, which several certificates of the device may share */
@@ -24,8 +24,11 @@ export function claimsOf(deviceId: string, credential: Credential): [id: string,
       [`fp:${credential.fingerprint}`, { deviceId, cid }],
       [`spki:${credential.spkiHash}`, { deviceId }],
     ]
+  if (kind === 'jwt') return [[tokenClaim(credential.issuerId, credential.subject), { deviceId, cid }]]
   return kind === 'password' && credential.username !== deviceId ? [[`user:${credential.username}`, { deviceId }]] : []
 }
+
+export const tokenClaim = (issuerId: string, subject: string): string => `jwt:${issuerId}|${subject}`
 
 /**
  * Identities and their claims in the state store, with the ones used last in memory, so that a CONNECT of a known device costs no query.
@@ -45,7 +48,7 @@ export class IdentityStore {
   }
 
   async open(): Promise<void> {
-    await this.#store.declare(identitiesColl, { indexes: ['enabled'], unique: ['idLower'] })
+    await this.#store.declare(identitiesColl, { indexes: ['enabled', 'dueAt'], unique: ['idLower'] })
     await this.#store.declare(claimsColl, {})
   }
 
@@ -119,6 +122,13 @@ export class IdentityStore {
     }
   }
 
+  /** At most 1,000. Past the memory of those used last, which a list would only flush. */
+  async many(ids: readonly string[]): Promise<StoredIdentity[]> {
+    const known = ids.filter(isDeviceId)
+    if (!known.length) return []
+    return (await this.#store.query<Identity>(identitiesColl, { where: [['id', 'in', known]], limit: known.length })).items
+  }
+
   page(o: { prefix?: string; enabled?: boolean; limit?: number; cursor?: string }) {
     const { prefix, enabled, limit = 100, cursor } = o
     return this.#store.query<Identity>(identitiesColl, {
@@ -129,6 +139,12 @@ export class IdentityStore {
       limit,
       ...(cursor !== undefined && { cursor }),
     })
+  }
+
+  /** Devices whose credentials need a look by then, most urgent first. */
+  async due(at: number, limit: number): Promise<string[]> {
+    const where = [['dueAt', '<=', at]] as const
+    return (await this.#store.query<Identity>(identitiesColl, { where, order: { by: 'dueAt' }, limit })).items.map(({ id }) => id)
   }
 
   count(): Promise<number> {

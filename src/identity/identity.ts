@@ -7,6 +7,11 @@ interface CredentialBase {
   status: CredentialStatus
   /** epoch ms, as all times here */
   createdAt: number
+  /** pending until its first use, which starts the overlap with these */
+  replaces?: string[]
+  overlapMs?: number
+  /** superseded: revoked then */
+  retiresAt?: number
 }
 
 export interface SasCredential extends CredentialBase {
@@ -28,6 +33,25 @@ export interface X509Credential extends CredentialBase {
   notBefore: number
   notAfter: number
   pem: string
+  /** the authority of this hub that signed it: its revocation list gets it */
+  issuerId?: string
+}
+
+export interface X509GroupCredential extends CredentialBase {
+  kind: 'x509-group'
+  caId: string
+  match: 'cn' | 'san-uri'
+}
+
+export interface SasDerivedCredential extends CredentialBase {
+  kind: 'sas-derived'
+  groupId: string
+}
+
+export interface JwtCredential extends CredentialBase {
+  kind: 'jwt'
+  issuerId: string
+  subject: string
 }
 
 export interface PasswordCredential extends CredentialBase {
@@ -37,7 +61,13 @@ export interface PasswordCredential extends CredentialBase {
   hash: string
 }
 
-export type Credential = SasCredential | X509Credential | PasswordCredential
+export type Credential =
+  | SasCredential
+  | X509Credential
+  | PasswordCredential
+  | X509GroupCredential
+  | SasDerivedCredential
+  | JwtCredential
 
 /** A device as the identity store keeps it. Tags, attributes and twin live elsewhere. */
 export interface Identity {
@@ -49,9 +79,15 @@ export interface Identity {
   enabled: boolean
   state: 'pending' | 'active' | 'quarantined' | 'retired'
   credentials: Credential[]
+  /** the enrolment that made it */
+  enrolmentId?: string
   reason?: string
   createdAt: number
   updatedAt: number
+  /** next thing to do about its credentials (end of an overlap, an unused replacement, a certificate to renew), indexed; absent: nothing */
+  dueAt?: number
+  /** warnings already given of the end of a certificate, counted: `{cid}` -> number */
+  warned?: Record<string, number>
 }
 
 /** An identity as it may be shown. */
@@ -61,6 +97,7 @@ export interface IdentityView {
   enabled: boolean
   state: Identity['state']
   credentials: CredentialView[]
+  enrolmentId?: string
   reason?: string
   createdAt: number
   updatedAt: number
@@ -69,13 +106,14 @@ export interface IdentityView {
 
 /** Members are picked one by one, so that a new secret field cannot slip into a view. */
 export function viewOf(identity: Identity, version: number, lastUsed: Readonly<Record<string, number>>): IdentityView {
-  const { id, generation, enabled, state, credentials, reason, createdAt, updatedAt } = identity
+  const { id, generation, enabled, state, credentials, enrolmentId, reason, createdAt, updatedAt } = identity
   return {
     id,
     generation,
     enabled,
     state,
     credentials: credentials.map(credential => credentialView(credential, lastUsed[credential.cid])),
+    ...(enrolmentId !== undefined && { enrolmentId }),
     ...(reason !== undefined && { reason }),
     createdAt,
     updatedAt,
@@ -84,17 +122,37 @@ export function viewOf(identity: Identity, version: number, lastUsed: Readonly<R
 }
 
 function credentialView(credential: Credential, lastUsedAt: number | undefined): CredentialView {
-  const { cid, status, createdAt } = credential
-  const kind: CredentialKind = credential.kind
-  const common = { cid, kind, status, createdAt, ...(lastUsedAt !== undefined && { lastUsedAt }) }
-  if (credential.kind === 'sas') return { ...common, hasSecret: credential.primaryKey !== '', hint: credential.hint }
-  if (credential.kind === 'password') return { ...common, username: credential.username, hasSecret: credential.hash !== '' }
-  const { notBefore, notAfter, fingerprint, serial, subject } = credential
-  return { ...common, notBefore, notAfter, fingerprint, serial, subject, hasSecret: false }
+  const { cid, kind, status, createdAt, replaces, retiresAt } = credential
+  const common = {
+    cid,
+    kind: kind satisfies CredentialKind,
+    status,
+    createdAt,
+    hasSecret: false,
+    ...(lastUsedAt !== undefined && { lastUsedAt }),
+    ...(replaces && status === 'pending' && { replaces }),
+    ...(retiresAt !== undefined && { retiresAt }),
+  }
+  switch (credential.kind) {
+    case 'sas':
+      return { ...common, hasSecret: credential.primaryKey !== '', hint: credential.hint }
+    case 'password':
+      return { ...common, username: credential.username, hasSecret: credential.hash !== '' }
+    case 'x509-group':
+      return { ...common, caId: credential.caId }
+    case 'sas-derived':
+      return { ...common, groupId: credential.groupId }
+    case 'jwt':
+      return { ...common, tokenIssuer: credential.issuerId, tokenSubject: credential.subject }
+    case 'x509': {
+      const { notBefore, notAfter, fingerprint, serial, subject } = credential
+      return { ...common, notBefore, notAfter, fingerprint, serial, subject }
+    }
+  }
 }
 
 /** A revoked credential keeps its names, so that it is recognised, and loses its secrets. */
-export function revoked(credential: Credential): Credential {
+export function revoked({ replaces: _, overlapMs: __, retiresAt: ___, ...credential }: Credential): Credential {
   if (credential.kind === 'sas') return { ...credential, status: 'revoked', primaryKey: '', secondaryKey: '' }
   if (credential.kind === 'password') return { ...credential, status: 'revoked', hash: '' }
   return { ...credential, status: 'revoked' }

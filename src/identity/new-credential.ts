@@ -68,9 +68,31 @@ export async function newCredential(parts: CredentialParts, id: string, request:
       const credential = { ...base, kind: 'x509', fingerprint, serial, subject, spkiHash, notBefore, notAfter, pem } as const
       return { credential, secrets: { cid, kind: 'x509', certificatePem: pem, caPem } }
     }
+    case 'x509-group': {
+      const { caId, match = 'cn' } = request
+      if (typeof caId !== 'string' || !caId || caId.length > 128 || !['cn', 'san-uri'].includes(match))
+        throw new LoomError('CRED_INVALID', 'a group of certificates', { hint: 'give caId, and match cn or san-uri' })
+      return { credential: { ...base, kind: 'x509-group', caId, match }, secrets: { cid, kind: 'x509-group', caPem } }
+    }
+    case 'sas-derived': {
+      const { groupId } = request
+      if (typeof groupId !== 'string' || !groupId || groupId.length > 128)
+        throw new LoomError('CRED_INVALID', 'a derived key', { hint: 'give the groupId of an enrolment group' })
+      return { credential: { ...base, kind: 'sas-derived', groupId }, secrets: { cid, kind: 'sas-derived', caPem } }
+    }
+    case 'jwt': {
+      const { tokenIssuer, tokenSubject = id } = request
+      for (const text of [tokenIssuer, tokenSubject])
+        if (typeof text !== 'string' || !/^[^\p{Cc}]{1,256}$/u.test(text))
+          throw new LoomError('CRED_INVALID', 'a token subject', {
+            hint: 'give tokenIssuer and tokenSubject, 1 to 256 characters',
+          })
+      const credential = { ...base, kind: 'jwt', issuerId: tokenIssuer, subject: tokenSubject } as const
+      return { credential, secrets: { cid, kind: 'jwt', caPem } }
+    }
     default:
       throw new LoomError('CRED_INVALID', `kind ${JSON.stringify((request as { kind?: unknown }).kind)?.slice(0, 40)}`, {
-        hint: 'kinds are sas, x509 and password',
+        hint: 'kinds are sas, x509, password, x509-group, sas-derived and jwt',
       })
   }
 }

@@ -3,70 +3,21 @@ import type { Authority } from '../pki/authority.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
 import type { CredentialRequest, DeviceSecrets } from './credential-types.ts'
 import { checkDeviceId } from './device-id.ts'
-import { type Credential, type Identity, type IdentityView, revoked, viewOf } from './identity.ts'
-import { type Claim, claimsOf, IdentityStore, isConflict, type StoredIdentity } from './identity-store.ts'
+import { type Credential, type Identity, revoked, viewOf, type X509Credential } from './identity.ts'
+import { type Claim, claimsOf, IdentityStore, isConflict, type StoredIdentity, tokenClaim } from './identity-store.ts'
 import { LastUsed, usesColl } from './last-used.ts'
 import { isUsername, newCredential } from './new-credential.ts'
 import { createPasswords } from './password.ts'
+import type { By, Registry, RevocationReason, Revocations } from './registry-port.ts'
+import { activated, type CredentialEvent, defaultOverlapMs, settled, withDueAt, withReplacement } from './rotation.ts'
 import type { Sealer } from './seal.ts'
 
 export { identitiesColl } from './identity-store.ts'
 export type { IdentityView } from './identity.ts'
+export type { Registry } from './registry-port.ts'
 
 export const maxCredentials = 10
 const maxTries = 5
-
-interface By {
-  /** who did it, for the change feed */
-  by?: string
-}
-
-export interface RegisterIdentity extends By {
-  id: string
-  credential?: CredentialRequest
-  /** default true */
-  enabled?: boolean
-  /** further documents of the same store, written in the same transaction */
-  also?: readonly Write[]
-}
-
-/** The devices that may connect, and how they prove who they are. It must be the only writer of its collections. */
-export interface Registry {
-  /** IDENTITY_INVALID, IDENTITY_EXISTS if `register` would refuse that id. */
-  check(id: string): Promise<void>
-  /** IDENTITY_EXISTS also for an id that differs only in case; codes of `addCredential`. */
-  register(o: RegisterIdentity): Promise<{ identity: IdentityView; secrets?: DeviceSecrets }>
-  get(id: string): Promise<IdentityView | undefined>
-  /** By id, ascending. */
-  page(o: {
-    prefix?: string
-    enabled?: boolean
-    limit?: number
-    cursor?: string
-  }): Promise<{ items: IdentityView[]; next?: string }>
-  count(): Promise<number>
-  /** IDENTITY_NOT_FOUND; IDENTITY_CONFLICT if `etag` is not the current one. */
-  setEnabled(id: string, o: { enabled: boolean; reason?: string; etag?: string } & By): Promise<IdentityView>
-  /** IDENTITY_NOT_FOUND. */
-  delete(id: string, o?: { also?: readonly Write[] } & By): Promise<void>
-  /** IDENTITY_NOT_FOUND, CRED_LIMIT, CRED_TAKEN, CRED_REVOKED, CRED_INVALID, CRED_EXPIRED, PKI_*, REQUEST_INVALID. */
-  addCredential(id: string, request: CredentialRequest, o?: By): Promise<DeviceSecrets>
-  /** Its secrets are erased; that it was revoked stays known. IDENTITY_NOT_FOUND, CRED_NOT_FOUND. */
-  revokeCredential(id: string, cid: string, o?: By): Promise<void>
-  /** Whether a connection opened with that credential (`''`: none) would still be let in: to be asked once it is live, against a change in between. */
-  accepts(o: { deviceId: string; cid: string }): Promise<boolean>
-  /** Notes a use in memory. */
-  touch(o: { id: string; cid: string; at: number }): void
-  /** Writes the noted uses. */
-  flush(): Promise<void>
-
-  /** With the stored secrets, for authentication only. */
-  find(id: string): Promise<Identity | undefined>
-  findByFingerprint(fingerprint: string): Promise<{ identity: Identity; credential: Credential } | undefined>
-  /** A device id first, then an alias. */
-  findByUsername(username: string): Promise<Identity | undefined>
-  verifyPassword(o: { cid: string; password: string; hash: string }): Promise<boolean>
-}
 
 export async function openRegistry(o: {
   store: StateStore
@@ -76,10 +27,12 @@ export async function openRegistry(o: {
   random: (size: number) => Buffer
   /** the name devices are told to dial */
   hostName: () => string
+  /** default: revocation lists are kept by nobody */
+  revocations?: Revocations
   /** identities kept in memory, default 20,000 */
   cacheEntries?: number
 }): Promise<Registry> {
-  const { now, random } = o
+  const { now, random, revocations = () => [] } = o
   const identities = new IdentityStore(o.store, o.cacheEntries ?? 20_000)
   const lastUsed = new LastUsed(o.store)
   await identities.open()
@@ -92,7 +45,11 @@ export async function openRegistry(o: {
     if (!stored) throw new LoomError('IDENTITY_NOT_FOUND', JSON.stringify(String(id).slice(0, 80)))
     return stored
   }
-  const view = async ({ id, doc, version }: StoredIdentity) => viewOf(doc, version, (await lastUsed.of([id])).get(id) ?? {})
+  const views = async (stored: readonly StoredIdentity[]): Promise<IdentityView[]> => {
+    const uses = await lastUsed.of(stored.map(({ id }) => id))
+    return stored.map(({ id, doc, version }) => viewOf(doc, version, uses.get(id) ?? {}))
+  }
+  const view = async (stored: StoredIdentity): Promise<IdentityView> => (await views([stored]))[0]!
 
   /** The claims that are new, or the code why another device or a revoked certificate has them. */
   const gainsOf = async (id: string, credential: Credential): Promise<[string, Claim][]> => {
@@ -131,12 +88,14 @@ export async function openRegistry(o: {
   const change = async (
     id: string,
     by: string | undefined,
-    edit: (before: StoredIdentity) => Promise<{ doc: Identity; gains?: [string, Claim][]; losses?: string[] }>,
+    edit: (
+      before: StoredIdentity,
+    ) => Promise<{ doc: Identity; gains?: [string, Claim][]; losses?: string[]; also?: readonly Write[] }>,
   ): Promise<StoredIdentity> => {
     for (let tries = 1; ; tries++) {
       const before = await found(id)
-      const { doc, ...claims } = await edit(before)
-      doc.updatedAt = now()
+      const { doc: edited, ...claims } = await edit(before)
+      const doc = withDueAt({ ...edited, updatedAt: now() })
       try {
         const version = await identities.write(id, { doc, version: before.version, ...claims, ...(by !== undefined && { by }) })
         return { id, doc, version }
@@ -149,22 +108,66 @@ export async function openRegistry(o: {
     }
   }
 
+  /** The entries of revocation lists for certificates that this hub signed and that have time left. */
+  const listed = (credentials: readonly Credential[], reason: RevocationReason): readonly Write[] => {
+    const at = now()
+    const own = credentials.filter(
+      (one): one is X509Credential & { issuerId: string } => one.kind === 'x509' && one.issuerId !== undefined,
+    )
+    const ended = own.filter(({ status, notAfter }) => status !== 'revoked' && notAfter > at)
+    return ended.length
+      ? revocations(ended.map(({ serial, issuerId, notAfter }) => ({ serial, issuerId, notAfter, at, reason })))
+      : []
+  }
+  const checkEtag = ({ id, version }: StoredIdentity, etag: string | undefined): void => {
+    if (etag !== undefined && etag !== String(version))
+      throw new LoomError('IDENTITY_CONFLICT', `"${id}" has etag ${version}`, { hint: 'read the device again and repeat' })
+  }
+  const roomFor = ({ id, state, credentials }: Identity): void => {
+    if (state === 'retired') throw new LoomError('IDENTITY_RETIRED', `"${id}"`)
+    if (credentials.filter(({ status }) => status !== 'revoked').length >= maxCredentials)
+      throw new LoomError('CRED_LIMIT', `"${id}" has ${maxCredentials}`, { hint: 'revoke one that is no longer used' })
+  }
+  const add = async (
+    id: string,
+    request: CredentialRequest,
+    { by, also = [] }: By,
+    as: (doc: Identity, credential: Credential) => Credential,
+  ): Promise<DeviceSecrets> => {
+    roomFor((await found(id)).doc)
+    const { credential, secrets } = await newCredential(parts, id, request)
+    await change(id, by, async ({ doc }) => {
+      roomFor(doc)
+      const gains = await gainsOf(id, credential)
+      return { ...withCredential(doc, as(doc, credential)), gains, also }
+    })
+    return secrets
+  }
+  /** By a claim that names one credential. */
+  const holderOf = async (claimId: string): Promise<{ identity: Identity; credential: Credential } | undefined> => {
+    const claim = await identities.claim(claimId)
+    const identity = claim && (await identities.find(claim.deviceId))?.doc
+    const credential = identity?.credentials.find(({ cid }) => cid === claim?.cid)
+    return identity && credential && { identity, credential }
+  }
+
   return {
     check,
-    async register({ id, credential, enabled = true, also = [], by }) {
+    async register({ id, credential, enabled = true, enrolmentId, also = [], by }) {
       await check(id)
       const made = credential && (await newCredential(parts, id, credential))
       const at = now()
-      const doc: Identity = {
+      const doc = withDueAt({
         id,
         idLower: id.toLowerCase(),
         generation: uuidOf(random(16)),
         enabled,
         state: 'active',
         credentials: made ? [made.credential] : [],
+        ...(enrolmentId !== undefined && { enrolmentId }),
         createdAt: at,
         updatedAt: at,
-      }
+      })
       const gains = made ? await gainsOf(id, made.credential) : []
       try {
         const version = await identities.write(id, { doc, version: 'new', gains, also, ...(by !== undefined && { by }) })
@@ -180,31 +183,35 @@ export async function openRegistry(o: {
       const stored = await identities.find(id)
       return stored && view(stored)
     },
+    many: async ids => views(await identities.many(ids)),
     async page(query) {
       const { items, next } = await identities.page(query)
-      const uses = await lastUsed.of(items.map(({ id }) => id))
-      return {
-        items: items.map(({ id, doc, version }) => viewOf(doc, version, uses.get(id) ?? {})),
-        ...(next !== undefined && { next }),
-      }
+      return { items: await views(items), ...(next !== undefined && { next }) }
     },
     count: () => identities.count(),
-    async setEnabled(id, { enabled, reason, etag, by }) {
-      const after = await change(id, by, async ({ doc: { reason: _, ...doc }, version }) => {
-        if (etag !== undefined && etag !== String(version))
-          throw new LoomError('IDENTITY_CONFLICT', `"${id}" has etag ${version}`, { hint: 'read the device again and repeat' })
-        return { doc: { ...doc, enabled, ...(reason !== undefined && { reason }) } }
+    async setEnabled(id, { enabled, reason, etag, by, also = [] }) {
+      const after = await change(id, by, async before => {
+        checkEtag(before, etag)
+        const { reason: _, ...doc } = before.doc
+        return { doc: { ...doc, enabled, ...(reason !== undefined && { reason }) }, also }
       })
       return view(after)
     },
     async delete(id, { also = [], by } = {}) {
       for (let tries = 1; ; tries++) {
         const { doc, version } = await found(id)
+        const crl = listed(doc.credentials, 'cessationOfOperation')
         const losses = [...new Set(doc.credentials.flatMap(credential => claimsOf(id, credential).map(([claimId]) => claimId)))]
         lastUsed.forget(id)
         const uses: Write = { op: 'delete', coll: usesColl, id }
         try {
-          await identities.write(id, { doc: null, version, losses, also: [uses, ...also], ...(by !== undefined && { by }) })
+          await identities.write(id, {
+            doc: null,
+            version,
+            losses,
+            also: [uses, ...crl, ...also],
+            ...(by !== undefined && { by }),
+          })
           return
         } catch (error) {
           if (!(isConflict(error) || isAbsent(error)) || tries === maxTries) throw error
@@ -213,30 +220,79 @@ export async function openRegistry(o: {
         }
       }
     },
-    async addCredential(id, request, { by } = {}) {
-      const roomFor = ({ credentials }: Identity) => {
-        if (credentials.filter(({ status }) => status !== 'revoked').length >= maxCredentials)
-          throw new LoomError('CRED_LIMIT', `"${id}" has ${maxCredentials}`, { hint: 'revoke one that is no longer used' })
-      }
-      roomFor((await found(id)).doc)
-      const { credential, secrets } = await newCredential(parts, id, request)
+    addCredential: (id, request, o = {}) => add(id, request, o, (_doc, credential) => credential),
+    rotate: (id, request, { overlapMs = defaultOverlapMs, ...o } = {}) =>
+      add(id, request, o, (doc, credential) => withReplacement(doc, credential, overlapMs)),
+    async regenerateKey(id, cid, slot, { by, also = [] } = {}) {
+      const field = slot === 'secondary' ? 'secondaryKey' : 'primaryKey'
+      const key = random(32).toString('base64')
       await change(id, by, async ({ doc }) => {
-        roomFor(doc)
-        return { ...withCredential(doc, credential), gains: await gainsOf(id, credential) }
+        const old = doc.credentials.find(credential => credential.cid === cid)
+        if (!old) throw noCredential(id, cid)
+        if (old.kind !== 'sas' || old.status === 'revoked')
+          throw new LoomError('CRED_INVALID', `credential ${cid} of "${id}" has no keys`, {
+            hint: 'name an active one of kind sas',
+          })
+        const sealed = o.sealer.seal(key, { owner: id, cid, field })
+        const renewed = { ...old, [field]: sealed, ...(field === 'primaryKey' && { hint: o.sealer.hint(key) }) }
+        return { doc: { ...doc, credentials: doc.credentials.map(one => (one === old ? renewed : one)) }, also }
       })
-      return secrets
+      return { cid, kind: 'sas', [field]: key, caPem: o.authority.rootPem }
     },
-    async revokeCredential(id, cid, { by } = {}) {
+    async activate(id, cid) {
+      const fresh = (await identities.find(id))?.doc.credentials.find(credential => credential.cid === cid)
+      if (fresh?.status === 'pending') await change(id, 'device', async ({ doc }) => ({ doc: activated(doc, cid, now()) }))
+    },
+    async settle({ limit }) {
+      const told: CredentialEvent[] = []
+      for (const id of await identities.due(now(), limit)) {
+        let events: CredentialEvent[] = []
+        await change(id, 'hub', async ({ doc }) => {
+          const after = settled(doc, now())
+          events = after.events
+          const ended = new Set(events.filter(({ event }) => event === 'superseded' || event === 'dropped').map(({ cid }) => cid))
+          return {
+            doc: after.doc,
+            also: listed(
+              doc.credentials.filter(({ cid }) => ended.has(cid)),
+              'superseded',
+            ),
+          }
+        })
+        told.push(...events)
+      }
+      return told
+    },
+    async revokeCredential(id, cid, { by, reason = 'unspecified', also = [] } = {}) {
       await change(id, by, async ({ doc }) => {
-        if (!doc.credentials.some(credential => credential.cid === cid))
-          throw new LoomError('CRED_NOT_FOUND', `${JSON.stringify(String(cid).slice(0, 40))} of "${id}"`)
-        const credentials = doc.credentials.map(credential => (credential.cid === cid ? revoked(credential) : credential))
-        return { doc: { ...doc, credentials } }
+        const old = doc.credentials.find(credential => credential.cid === cid)
+        if (!old) throw noCredential(id, cid)
+        const credentials = doc.credentials.map(credential => (credential === old ? revoked(credential) : credential))
+        return { doc: { ...doc, credentials }, also: [...listed([old], reason), ...also] }
       })
+    },
+    async setState(id, { state, reason, etag, by, also = [] }) {
+      const after = await change(id, by, async before => {
+        checkEtag(before, etag)
+        const { reason: _, ...doc } = before.doc
+        if (doc.state === 'retired' && state !== 'retired')
+          throw new LoomError('IDENTITY_RETIRED', `"${id}"`, { hint: 'delete it to make its id free again' })
+        const ends = state === 'retired'
+        return {
+          doc: {
+            ...doc,
+            state,
+            ...(reason !== undefined && { reason }),
+            credentials: ends ? doc.credentials.map(revoked) : doc.credentials,
+          },
+          also: [...(ends ? listed(doc.credentials, 'cessationOfOperation') : []), ...also],
+        }
+      })
+      return view(after)
     },
     async accepts({ deviceId, cid }) {
       const identity = (await identities.find(deviceId))?.doc
-      if (!identity?.enabled || identity.state !== 'active') return false
+      if (!identity?.enabled || (identity.state !== 'active' && identity.state !== 'quarantined')) return false
       const active = identity.credentials.filter(({ status }) => status === 'active')
       return cid === '' ? active.length === 0 : active.some(credential => credential.cid === cid)
     },
@@ -248,12 +304,9 @@ export async function openRegistry(o: {
         return identity && Object.fromEntries(Object.entries(uses).filter(([cid]) => known.has(cid)))
       }),
     find: async id => (await identities.find(id))?.doc,
-    async findByFingerprint(fingerprint) {
-      const claim = await identities.claim(`fp:${fingerprint}`)
-      const identity = claim && (await identities.find(claim.deviceId))?.doc
-      const credential = identity?.credentials.find(({ cid }) => cid === claim?.cid)
-      return identity && credential && { identity, credential }
-    },
+    findByFingerprint: fingerprint => holderOf(`fp:${fingerprint}`),
+    findByToken: (issuerId, subject) => holderOf(tokenClaim(issuerId, subject)),
+    ownerOfKey: parts.ownerOfKey,
     async findByUsername(username) {
       const own = (await identities.find(username))?.doc
       if (own || !isUsername(username)) return own
@@ -264,6 +317,8 @@ export async function openRegistry(o: {
   }
 }
 
+const noCredential = (id: string, cid: string) =>
+  new LoomError('CRED_NOT_FOUND', `${JSON.stringify(String(cid).slice(0, 40))} of "${id}"`)
 const isAbsent = (error: unknown) => error instanceof LoomError && error.code === 'STORE_NOT_FOUND'
 
 /** Adds one and forgets the oldest revoked ones beyond the limit, with the claims that only they had. */

@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
-import type { CredentialKind, CredentialRequest, DeviceSecrets, DeviceView, Hub, RegisterDevice } from '../hub/hub.ts'
+import type { CredentialRequest, DeviceSecrets, DeviceView, Hub, RegisterDevice } from '../hub/hub.ts'
+import { type MadeKind, madeKinds } from '../identity/credential-types.ts'
 
 /** One device to act on: an id, or what is to be known of it. */
 export type DeviceItem = Partial<Omit<RegisterDevice, 'id'>> & {
@@ -14,7 +15,7 @@ export type DeviceItem = Partial<Omit<RegisterDevice, 'id'>> & {
 
 export interface ActionDefaults {
   /** kind of credential to make where the item names none; undefined: none, rotate keeps the kind in use */
-  credential: CredentialKind | undefined
+  credential: MadeKind | undefined
   revokeOld: boolean
   /** who did it, for the audit trail */
   by: string
@@ -53,10 +54,12 @@ const addCredential: Action = async ({ identity, devices }, { id, credential }, 
 const rotate: Action = async (hub, item, { revokeOld, ...defaults }) => {
   const { id } = item
   const old = (await hub.devices.get({ id })).credentials.filter(({ status }) => status === 'active')
-  const kind = item.credential?.kind ?? defaults.credential ?? old.at(-1)?.kind
-  const answer = await addCredential(hub, item, { ...defaults, revokeOld, credential: kind })
+  const inUse = madeKinds.findLast(made => old.some(credential => credential.kind === made))
+  const made = defaults.credential ?? inUse
+  const request = item.credential ?? (made && { kind: made })
+  const answer = await addCredential(hub, { ...item, ...(request && { credential: request }) }, { ...defaults, revokeOld })
   if (!revokeOld) return answer
-  for (const { cid } of old.filter(credential => credential.kind === kind))
+  for (const { cid } of old.filter(({ kind }) => kind === request?.kind))
     await hub.identity.revokeCredential({ id, cid, by: defaults.by })
   return { ...answer, record: await hub.devices.get({ id }) }
 }

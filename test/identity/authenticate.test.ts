@@ -186,9 +186,15 @@ describe('authentication with certificates', () => {
     await refusedBy(house, thing(peerOf(pem)), 'CRED_REVOKED')
   })
 
-  it('devices that are quarantined, retired or pending stay outside', async () => {
+  it('a device in quarantine comes in and is marked', async () => {
+    await house.registry.setState('pump', { state: 'quarantined', reason: 'odd traffic' })
+    assert.equal((await admittedBy(house, thing(peerOf(pem)))).quarantined, true)
+    await house.registry.setState('pump', { state: 'active' })
+    assert.equal((await admittedBy(house, thing(peerOf(pem)))).quarantined, undefined)
+  })
+
+  it('devices that are retired or pending stay outside', async () => {
     for (const [state, code] of [
-      ['quarantined', 'DEVICE_QUARANTINED'],
       ['retired', 'IDENTITY_RETIRED'],
       ['pending', 'IDENTITY_DISABLED'],
     ] as const) {
@@ -267,7 +273,7 @@ describe('authentication with passwords and without anything', () => {
       login('x/registrations/r/api-version=1', password, { family: 'dps' }),
       'COMMAND_UNSUPPORTED',
     )
-    assert.match(answer.reason, /provisioning is not offered yet/)
+    assert.match(answer.reason, /provisioning is not offered/)
   })
 
   it('beyond ten refusals a minute, answers to that name from that address wait', async () => {

@@ -1,5 +1,6 @@
 import type { StateStore } from '../../src/storage/state-store.ts'
 import { createAuthenticator, type ConnectAttempt } from '../../src/identity/authenticate.ts'
+import type { Revocations } from '../../src/identity/registry-port.ts'
 import { openRegistry } from '../../src/identity/registry.ts'
 import { readCertificate } from '../../src/pki/certificate.ts'
 import { authorityOf, random, sealerOf } from '../pki/make.ts'
@@ -13,6 +14,8 @@ export async function houseOf(
     cacheEntries?: number
     hubNames?: string[]
     sessionOwner?: (clientId: string) => string | undefined
+    revocations?: Revocations
+    parts?: Partial<Parameters<typeof createAuthenticator>[0]>
   } = {},
 ) {
   const { authority, store, clock } = await authorityOf(o.store ? { store: o.store } : {})
@@ -26,6 +29,7 @@ export async function houseOf(
     now,
     random,
     hostName: () => host,
+    ...(o.revocations && { revocations: o.revocations }),
     ...(cacheEntries && { cacheEntries }),
   })
   const authenticator = createAuthenticator({
@@ -36,6 +40,7 @@ export async function houseOf(
     clientIdMode: 'owned',
     ...(hubNames && { hubNames }),
     ...(sessionOwner && { sessionOwner }),
+    ...o.parts,
   })
   return { authority, store, clock, sealer, registry, authenticator, authenticate: authenticator.authenticate }
 }
