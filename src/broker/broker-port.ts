@@ -56,7 +56,7 @@ export interface Principal {
   family: 'iothub' | 'dps' | 'thing' | 'claim' | 'service'
   /** credential id and kind that proved it */
   cid: string
-  kind: 'sas' | 'x509' | 'password' | 'anonymous'
+  kind: 'sas' | 'x509' | 'password' | 'x509-group' | 'sas-derived' | 'jwt' | 'anonymous'
   fingerprint?: string
 }
 

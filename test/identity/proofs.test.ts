@@ -169,9 +169,10 @@ describe('who asks for an identity', () => {
     const house = await houseOf({
       parts: {
         provisioning: {
-          claimOf: async ({ fingerprint, address }) => (
-            asked.push(address), fingerprint === certificate.fingerprint ? { claimId: 'batch-1' } : undefined
-          ),
+          claimOf: async ({ fingerprint, address }) => {
+            asked.push(address)
+            return fingerprint === certificate.fingerprint ? { claimId: 'batch-1' } : undefined
+          },
         },
       },
     })
@@ -198,7 +199,11 @@ describe('who asks for an identity', () => {
   it('registers under his own name with what his enrolment says', async () => {
     const seen: object[] = []
     const registration: DpsAttestation = { enrolmentId: 'plant', registrationId: 'Pump-1', kind: 'sas', expiresAt: start + 9 }
-    const house = await houseOf({ parts: { provisioning: { attest: async o => (seen.push(o), registration) } } })
+    const attest = async (o: object) => {
+      seen.push(o)
+      return registration
+    }
+    const house = await houseOf({ parts: { provisioning: { attest } } })
     const attempt = attemptOf({
       family: 'dps',
       deviceId: 'Pump-1',
