@@ -31,13 +31,13 @@ export interface HubCredentials {
   key: string
 }
 
-/** Numbers that the dialog offers, with what applies while the input is empty. */
+/** Numbers that the dialog offers, with what it shows while the input is empty; an empty text: `hub.limitDefault` says it in words. */
 export const offeredLimits = {
-  payloadBytes: 262_144,
-  journalBytes: '2 GiB, 20 %',
-  journalKeepMs: 86_400_000,
-  connectsPerSecond: 200,
-  connectsPerSecondPerAddress: 20,
+  payloadBytes: '262144 (256 KiB)',
+  journalBytes: '',
+  journalKeepMs: '86400000 (24 h)',
+  connectsPerSecond: '200',
+  connectsPerSecondPerAddress: '20',
 } as const
 
 /** The limits after the dialog: what it shows as it shows it, without what is the default; all others as they were. */

@@ -85,7 +85,10 @@ function limitRow(dialog: Dialog, name: string, input: JQuery): void {
 function limitRows(dialog: Dialog): void {
   const { journalFull = 'block', storeTelemetry = true, ...limits } = dialog.limits ?? {}
   for (const [name, standard] of Object.entries(offeredLimits)) {
-    const number = $('<input type="number" min="0" step="1">').attr('placeholder', standard)
+    const number = $('<input type="number" min="0" step="1">').attr(
+      'placeholder',
+      standard || dialog._(`hub.limitDefault.${name}`),
+    )
     limitRow(dialog, name, number.val((limits[name] as number | undefined) ?? ''))
   }
   const full = $('<select>')

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import helper from 'node-red-node-test-helper'
-import { limitsAfter } from '../../nodes/hub/config.ts'
+import { limitsAfter, offeredLimits } from '../../nodes/hub/config.ts'
 import hubNode from '../../nodes/hub/hub.ts'
 import { LoomError } from '../../src/errors.ts'
 import type { HubOptions } from '../../src/hub/hub.ts'
+import { defaultLimits } from '../../src/hub/options.ts'
 import { hubOptionsOf } from '../../src/nodered/hub-options.ts'
 import { hubs, setHubStarter } from '../../src/nodered/hubs.ts'
 import { fakeHub } from '../fake-hub.ts'
@@ -110,5 +111,10 @@ describe('loom-hub', () => {
     })
     const other = { payloadBytes: '', journalFull: 'drop', storeTelemetry: false }
     assert.deepEqual(limitsAfter(undefined, other), { journalFull: 'drop', storeTelemetry: false })
+  })
+
+  it('shows in its dialog what applies while a limit is empty', () => {
+    for (const [name, shown] of Object.entries(offeredLimits))
+      assert.equal(defaultLimits[name as keyof typeof offeredLimits], Number.parseInt(shown || '0', 10), name)
   })
 })
