@@ -19,9 +19,21 @@ export interface FleetSettings {
   window: number
 }
 
+/** Told on stdout ten times a second, a line of JSON each. */
+export interface FleetCounts {
+  /** time connected, the mean of all devices */
+  upMs: number
+  /** messages offered: repeats aside */
+  sent: number
+  acked: number
+  repeated: number
+  connects: number
+  refused: number
+}
+
 const settings = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as FleetSettings
 const ackLog = openSync(settings.ackLog, 'a')
-const counts = { sent: 0, acked: 0, repeated: 0, connects: 0, refused: 0 }
+const counts: FleetCounts = { upMs: 0, sent: 0, acked: 0, repeated: 0, connects: 0, refused: 0 }
 let stopping = false
 
 class Device {
@@ -35,6 +47,10 @@ class Device {
   constructor(spec: FleetSettings['devices'][number]) {
     this.#spec = spec
     this.#connect()
+  }
+
+  get ready(): boolean {
+    return this.#ready
   }
 
   get idle(): boolean {
@@ -102,6 +118,7 @@ class Device {
 
 const devices = settings.devices.map(spec => new Device(spec))
 const started = performance.now()
+let looked = started
 let offered = 0
 let turn = 0
 const offering = setInterval(() => {
@@ -109,11 +126,14 @@ const offering = setInterval(() => {
   // After a pause of this process itself there is no burst to catch up.
   if (due - offered > settings.rate / 4) offered = due - settings.rate / 4
   for (; offered < due; offered++) devices[turn++ % devices.length]!.offer()
+  const now = performance.now()
+  counts.upMs += ((now - looked) * devices.filter(device => device.ready).length) / devices.length
+  looked = now
 }, 5)
 const pinging = setInterval(() => {
   for (const device of devices) device.ping()
 }, 20_000)
-const telling = setInterval(() => console.log(JSON.stringify(counts)), 500)
+const telling = setInterval(() => console.log(JSON.stringify(counts)), 100)
 
 process.stdin.setEncoding('utf8').on('data', text => {
   if (!String(text).includes('stop')) return

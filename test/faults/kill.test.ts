@@ -7,15 +7,19 @@ import { journalOf } from '../journal-of.ts'
 import { type NodeRedProcess, startNodeRed, userFolder } from '../node-red-process.ts'
 import { freePorts, start, stopAll, tempFolder, until } from '../processes.ts'
 import { sasLogin } from '../sas-token.ts'
-import type { FleetSettings } from './device-fleet.ts'
+import type { FleetCounts, FleetSettings } from './device-fleet.ts'
 
 const rounds = Number(process.env.KILL_ROUNDS ?? (process.env.CI ? 3 : 20))
 const hubId = 'kill'
 const deviceCount = 50
 const rate = 2000
+/** A round is not over before so many new messages were offered in it. */
+const leastOffered = 500
 
 interface Outcome {
   kills: number
+  /** new messages offered between two kills, the smallest count; messages a second while connected, of the `rate` that was asked for */
+  offered: { least: number; perSecond: number }
   acked: number
   /** acknowledged and not in the journal */
   missing: number
@@ -76,19 +80,25 @@ async function killRun(
 
   const random = seeded(seed)
   const ackedBytes = () => statSync(ackLog).size
+  const counts = () => JSON.parse(fleet.output().trimEnd().split('\n').at(-1)!.replace('DONE ', '')) as FleetCounts
+  const offered: number[] = []
+  let before = 0
   for (let kill = 0; kill < kills; kill++) {
     // By acknowledged messages, not by time: about 500 to 5,000 of them after this start.
     const goal = ackedBytes() + Math.round((500 + random() * 4500) * 9)
-    await until('messages are acknowledged', () => {
+    await until('messages are offered and acknowledged', () => {
       if (!fleet.running()) throw new Error(`the fleet ended: ${fleet.output()}`)
-      return ackedBytes() >= goal
+      return ackedBytes() >= goal && counts().sent - before >= leastOffered
     })
+    offered.push(counts().sent - before)
+    before += offered.at(-1)!
     await nodeRed.child.stop('SIGKILL')
     nodeRed = await launch()
   }
   fleet.write('stop\n')
   await fleet.says(/DONE/, 60_000)
   await fleet.stop()
+  const { sent, upMs } = counts()
 
   const acked = linesOf(ackLog)
   const unseenIn = (file: string) => {
@@ -122,7 +132,15 @@ async function killRun(
       return !firsts.get(device)?.has(Number(n))
     }),
   ).size
-  return { kills, acked: new Set(acked).size, missing, reordered, unseen, repeats }
+  return {
+    kills,
+    offered: { least: Math.min(...offered), perSecond: Math.round((sent / upMs) * 1000) },
+    acked: new Set(acked).size,
+    missing,
+    reordered,
+    unseen,
+    repeats,
+  }
 }
 
 describe('kill -9 of the whole Node-RED process under load', function () {
@@ -132,6 +150,8 @@ describe('kill -9 of the whole Node-RED process under load', function () {
   it(`loses and reorders nothing acknowledged over ${rounds} kills, and each consumer sees all of it`, async () => {
     const outcome = await killRun(rounds, { seed: 1 })
     console.log(`      ${JSON.stringify(outcome)}`)
+    console.log(`      offered ${outcome.offered.perSecond} of ${rate} messages a second while connected`)
+    assert(outcome.offered.least >= leastOffered, 'a round was hardly offered anything')
     assert(outcome.acked > rounds * 500, 'the fleet was hardly heard')
     assert.deepEqual(
       { missing: outcome.missing, reordered: outcome.reordered, unseen: outcome.unseen },
