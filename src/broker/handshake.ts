@@ -137,8 +137,7 @@ function writeRefusal(link: Link, connack: number): void {
   const { conn } = link
   conn.end(Buffer.from([0x20, 2, 0, connack]))
   // Destroyed at once, unread bytes would make the system send a reset that can overtake the CONNACK.
-  conn.removeAllListeners('readable')
-  conn.on('data', () => {})
+  link.reader.discard()
   const linger = setTimeout(() => conn.destroy(), refusalLingerMs).unref()
   conn.once('close', () => clearTimeout(linger))
 }

@@ -14,10 +14,12 @@ import {
   ruleSubscribe,
   setLink,
   sinkTopic,
+  takeLanePublish,
 } from './library-hooks.ts'
 import { libraryPersistence } from './library-persistence.ts'
 import { Link, type Origin } from './link.ts'
 import { guardParser } from './packet-guard.ts'
+import { PublishLane } from './publish-lane.ts'
 import { Reader } from './reader.ts'
 
 const openInboundQos2 = 20
@@ -106,8 +108,10 @@ export function accept(core: Core, library: Aedes, conn: Duplex, origin: Origin)
     limitBytes: () => link.limitBytes,
     mayStart: isPublish => mayStart(core, link, isPublish),
   })
+  const lane = new PublishLane()
   link.reader = new Reader({
     client,
+    takeSome: chunk => publishesOf(core, link, lane, chunk),
     ownEnd,
     stopped: () => link.blocked || link.ending || client.closed,
     failed: error => fail(core, link, error),
@@ -117,6 +121,21 @@ export function accept(core: Core, library: Aedes, conn: Duplex, origin: Origin)
   })
   client.once('connected', () => opened(core, link))
   return link
+}
+
+/** Takes the publishes at the start of a chunk, as far as they need nothing of the library; returns where the rest begins. */
+function publishesOf(core: Core, link: Link, lane: PublishLane, chunk: Buffer): number {
+  if (link.phase !== 'open') return 0
+  const { payloadBytes } = core.limits
+  let at = 0
+  while (at < chunk.length) {
+    const packet = lane.read(chunk, at, payloadBytes)
+    if (!packet || !mayStart(core, link, true)) break
+    at = packet.end
+    takeLanePublish(core, link, packet)
+  }
+  if (at) link.client._keepaliveTimer?.refresh()
+  return at
 }
 
 /** After the CONNECT nothing is read until its CONNACK was written: the library would act on it undecided. */

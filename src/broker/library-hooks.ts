@@ -1,8 +1,10 @@
 import type { InboundPublish, PublishOutcome } from './broker-port.ts'
 import type { Core } from './core.ts'
 import type { LibraryClient, LibraryPacket } from './library.ts'
+import { isRouted, takePublish } from './inbound.ts'
 import { noFilter } from './library-persistence.ts'
 import type { Link } from './link.ts'
+import type { LanePublish } from './publish-lane.ts'
 import { LoomError } from '../errors.ts'
 
 /** Where a publish ends that is not routed: the library acknowledges it as usual, and nobody may subscribe below `$SYS`. */
@@ -19,7 +21,7 @@ type Done = (error?: Error | null) => void
 
 /** A publish of a connection. The library writes the PUBACK when `done` is called, so that is done from the head of the connection's slots. */
 export function authorizePublish(core: Core, link: Link, packet: LibraryPacket, done: Done): void {
-  const { gate, limits, backpressure, counts } = core
+  const { limits, counts } = core
   const { connection, slots } = link
   if (!connection || link.ending) return
   counts.received++
@@ -42,74 +44,38 @@ export function authorizePublish(core: Core, link: Link, packet: LibraryPacket, 
     link.inbound.set(packet.messageId!, 'new')
   }
 
-  // One wait is the gate's acknowledgement, the other that its outcome was applied to the packet.
-  const slot = slots.open(2, () => (packet.topic === sinkTopic && packet.qos === 1 ? finish(link, packet, done) : done()))
-  backpressure.opened(bytes)
-  let open = true
-  const close = (): boolean => {
-    if (!open) return false
-    open = false
-    return true
-  }
-  let outcome: PublishOutcome
-  try {
-    outcome = gate.publish(connection, inboundOf(packet, false), error => {
-      if (!close()) return
-      if (error) link.abort('SERVER_ERROR')
-      else slots.settle(slot)
-      backpressure.settled(link, bytes)
-    })
-  } catch (error) {
-    core.log('error', `a publish could not be decided: ${(error as Error).message}`)
-    if (close()) backpressure.settled(link, bytes)
-    link.abort('SERVER_ERROR')
-    return
-  }
-  if (outcome === 'close') {
-    if (close()) backpressure.settled(link, bytes)
-    link.abort('CLIENT_ERROR')
-    return
-  }
-  if (outcome === 'refuse') {
-    counts.refusedPublishes++
-    if (link.refused(core.now())) {
-      gate.refused({
-        remoteAddress: link.origin.remoteAddress,
-        clientId: connection.clientId,
-        reason: 'over 100 publishes a minute were refused',
-        code: 'BROKER_THROTTLED',
-      })
-      if (close()) backpressure.settled(link, bytes)
-      link.abort('FORBIDDEN_ACCESS')
-      return
-    }
-  }
-  if (isRouted(outcome, packet.topic)) {
-    counts.routed++
-    packet.retain = packet.retain && outcome === 'retain'
-    if (!packet.retain && !anyoneWants(core, packet.topic)) sink(packet)
-  } else sink(packet)
-  slots.settle(slot)
+  takePublish(core, link, inboundOf(packet, false), fate => {
+    link.pubacks.flush()
+    if (fate === 'sunk') sink(packet)
+    else packet.retain = fate === 'retained'
+    if (fate === 'sunk' && packet.qos === 1) acknowledge(link, packet, done)
+    else done()
+  })
 }
 
-const anyoneWants = ({ subscribed, sessions }: Core, topic: string): boolean =>
-  subscribed.match(topic) !== undefined || sessions.wants(topic)
-
-/** The PUBACK of a publish that ends here, as one write of ready bytes: the library's way costs three, and its routing to nobody on top. */
-function finish({ client, conn }: Link, packet: LibraryPacket, done: Done): void {
+/** The PUBACK of a publish that ends here: the library's way costs three writes, and its routing to nobody on top. */
+function acknowledge({ client, conn, pubacks }: Link, packet: LibraryPacket, done: Done): void {
   if (!client.connected || conn.destroyed) {
     done(new Error('connection closed'))
     return
   }
-  const id = packet.messageId!
+  pubacks.add(packet.messageId!)
   packet.qos = 0
-  if (conn.write(Buffer.from([0x40, 2, id >> 8, id & 0xff]))) done()
-  else client.waitForDrain(done)
+  done()
 }
 
-/** Reserved topics are answered to connections, never routed: the library would hand them to offline and retained wildcards. */
-const isRouted = (outcome: PublishOutcome, topic: string): boolean =>
-  (outcome === 'route' || outcome === 'retain') && !topic.startsWith('$')
+/** A publish that was read without the library. */
+export function takeLanePublish(core: Core, link: Link, packet: LanePublish): void {
+  const { topic, payload, qos, id } = packet
+  core.counts.received++
+  takePublish(core, link, packet, fate => {
+    if (qos) link.pubacks.add(id)
+    if (fate === 'sunk') return
+    // As the library does: first the PUBACK, then the subscribers.
+    link.pubacks.flush()
+    core.route({ topic, payload, qos, retain: false }, error => void (error && link.client.emit('error', error)))
+  })
+}
 
 /** The will of a connection that ended, or that a crash left behind. */
 export function publishWill(core: Core, connection: NonNullable<Link['connection']>, will: NonNullable<Link['will']>): void {

@@ -28,6 +28,8 @@ export interface LibraryParser {
   packet: { cmd: string; length: number }
   error: Error | null
   readonly _list: { length: number; readUInt8(at: number): number; slice(from: number, to: number): Buffer }
+  /** 0: between two packets, if nothing waits in the list either */
+  readonly _stateCounter: number
   _pos: number
   _parseHeader(): boolean | undefined
   _parseLength(): boolean

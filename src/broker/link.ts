@@ -3,6 +3,7 @@ import type { Connection, DisconnectReason, ListenerKind, PeerCertificate } from
 import type { LibraryClient } from './library.ts'
 import { MessageQueue } from './message-queue.ts'
 import { Outbound, type OutboundParts } from './outbound.ts'
+import { Pubacks } from './pubacks.ts'
 import { PublishSlots } from './publish-slots.ts'
 import type { Reader } from './reader.ts'
 import type { Session } from './sessions.ts'
@@ -24,6 +25,7 @@ export class Link {
   readonly client: LibraryClient
   readonly conn: Duplex
   readonly slots = new PublishSlots()
+  readonly pubacks: Pubacks
   /** resolved when the socket is closed and the gate knows */
   readonly closed: Promise<void>
   /** granted filter -> QoS */
@@ -61,6 +63,7 @@ export class Link {
   constructor({ client, origin, limitBytes }: { client: LibraryClient; origin: Origin; limitBytes: number }) {
     this.client = client
     this.conn = client.conn
+    this.pubacks = new Pubacks(client)
     this.origin = origin
     this.limitBytes = limitBytes
     this.closed = new Promise(resolve => {
@@ -83,6 +86,7 @@ export class Link {
   finish(reason: DisconnectReason): void {
     this.reason ??= reason
     this.ending = true
+    this.pubacks.flush()
     this.conn.end(() => this.conn.destroy())
   }
 
