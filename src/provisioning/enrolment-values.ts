@@ -3,6 +3,7 @@ import { LoomError } from '../errors.ts'
 const mostTexts = 10
 const mostAttributes = 50
 const objectBytes = 32_768
+const deepest = 50
 
 /** PROV_INVALID, saying which member and what is allowed. */
 export const invalidValue = (member: string, hint: string): LoomError => new LoomError('PROV_INVALID', member, { hint })
@@ -35,16 +36,17 @@ export function jsonObject(value: unknown, member: string): Record<string, unkno
 
 /** What JSON keeps of a value. */
 export function jsonCopy(value: unknown, member: string, mostBytes: number): unknown {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(value)
-  } catch {
-    throw invalidValue(member, 'it is no JSON')
-  }
+  if (deeperThan(value, deepest)) throw invalidValue(member, `it nests at most ${deepest} deep`)
+  const text: string | undefined = JSON.stringify(value)
   if (text === undefined) throw invalidValue(member, 'it is no JSON')
   if (Buffer.byteLength(text) > mostBytes) throw invalidValue(member, `it has at most ${mostBytes} bytes`)
   return JSON.parse(text)
 }
+
+const deeperThan = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some(member => deeperThan(member, levels - 1)))
 
 /** `host[:port]` as devices dial it: a name, an IPv4 address, or an IPv6 address in brackets. */
 export function hubAddress(value: unknown, member: string): string {

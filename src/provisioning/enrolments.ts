@@ -45,6 +45,8 @@ export interface Enrolments {
   groups(): Promise<readonly Enrolment[]>
   /** Base64; none for an enrolment without keys. */
   keysOf(enrolment: Enrolment): { slot: KeySlot; key: string }[]
+  /** The keys that a group's devices derive theirs from; a disabled group's devices go on, only its registrations do not. */
+  groupKeys(id: string): Promise<EnrolmentSecrets | undefined>
 }
 
 const coll = 'enrolments'
@@ -73,6 +75,15 @@ export async function openEnrolments(o: AttestationParts & { store: StateStore }
   const readGroups = async (): Promise<readonly Enrolment[]> =>
     (await store.query<Enrolment>(coll, { where: [['kind', '=', 'group']], limit: 1000 })).items.map(({ doc }) => doc)
 
+  const allGroups = (): Promise<readonly Enrolment[]> => {
+    const reading = (groups ??= readGroups())
+    // a failure is not remembered
+    reading.catch(() => {
+      if (groups === reading) groups = undefined
+    })
+    return reading
+  }
+
   const change = async (
     id: string,
     { etag, by, also = [] }: Changing,
@@ -99,8 +110,7 @@ export async function openEnrolments(o: AttestationParts & { store: StateStore }
       const kind = oneOf(request.kind, 'kind', ['individual', 'group'])
       const names = kind === 'individual' ? individualNames(request) : groupNames(request, random)
       const settings = changedSettings(defaultSettings, request)
-      if (kind === 'group' && (await (groups ??= readGroups())).length >= mostGroups)
-        throw new LoomError('PROV_LIMIT', `${mostGroups} groups`)
+      if (kind === 'group' && (await allGroups()).length >= mostGroups) throw new LoomError('PROV_LIMIT', `${mostGroups} groups`)
       const { attestation, secrets } = await newAttestation(o, { id: names.id, kind, request: request.attestation })
       const at = now()
       const doc: Enrolment = { ...names, kind, ...settings, attestation, createdAt: at, updatedAt: at }
@@ -159,15 +169,13 @@ export async function openEnrolments(o: AttestationParts & { store: StateStore }
       const where = [['registrationKey', '=', registrationId.toLowerCase()]] as const
       return (await store.query<Enrolment>(coll, { where, limit: 1 })).items[0]?.doc
     },
-    groups() {
-      const reading = (groups ??= readGroups())
-      // a failure is not remembered
-      reading.catch(() => {
-        if (groups === reading) groups = undefined
-      })
-      return reading
-    },
+    groups: allGroups,
     keysOf: enrolment => keysOf(sealer, enrolment),
+    async groupKeys(id) {
+      const group = (await allGroups()).find(one => one.id === id)
+      const [primary, secondary] = group ? keysOf(sealer, group) : []
+      return primary && secondary && { primaryKey: primary.key, secondaryKey: secondary.key }
+    },
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Write } from '../storage/state-store.ts'
+
 /** How a device proves, before it has an identity, that it may get one. */
 export type ProvisioningKind = 'dps' | 'claim' | 'trusted-user' | 'jitp' | 'pairing'
 
@@ -44,6 +46,8 @@ export interface Verdict {
   payload?: unknown
   /** AWS: added to deviceConfiguration */
   deviceConfiguration?: Record<string, string>
+  /** AWS: values of template parameters; they win over those of the device, and the template is filled in again */
+  parameterOverrides?: Record<string, string>
 }
 
 /** Asks the flow. Rejects with PROV_HOOK_TIMEOUT when nobody answered in time: the enrolment's default verdict then counts. */
@@ -52,12 +56,12 @@ export interface ProvisioningHook {
 }
 
 export type PlannedCredential =
-  /** the certificate is registered, active, by its fingerprint */
-  | { kind: 'x509'; certificatePem: string }
+  /** the certificate is registered by its fingerprint; `inactive` (default active): it cannot connect until an operator says so */
+  | { kind: 'x509'; certificatePem: string; status?: 'active' | 'inactive' }
   /** base64 keys of an individual enrolment */
   | { kind: 'sas'; primaryKey: string; secondaryKey: string }
-  /** keys derived from an enrolment group's at each check; nothing stored per device */
-  | { kind: 'sas-derived'; groupId: string }
+  /** keys derived from an enrolment group's at each check; nothing stored per device. `registrationId`: what they are derived from, spelled as the device did */
+  | { kind: 'sas-derived'; groupId: string; registrationId: string }
 
 /** What provisioning makes of a device, applied in one go: nothing of it exists if any part is refused. */
 export interface DevicePlan {
@@ -70,9 +74,15 @@ export interface DevicePlan {
   desired: Record<string, unknown>
   model?: string
   policies: readonly string[]
+  /** policy documents of this device alone, JSON texts */
+  policyDocuments?: readonly string[]
   groups: readonly string[]
   /** A device of that id exists: `migrate` keeps its twin, `reset` starts a new one, `keep` changes nothing but the credential, `refuse` is PROV_DENIED. */
   existing: 'migrate' | 'reset' | 'keep' | 'refuse'
+  /** With `migrate`: what becomes of these parts of an existing device. Absent: replaced. */
+  overrides?: Readonly<Record<'attributes' | 'groups' | 'type', 'keep' | 'replace' | 'merge' | 'fail'>>
+  /** further documents of the same store, in the transaction that writes the device */
+  also?: readonly Write[]
   /** for the audit log */
   by: string
 }

@@ -144,7 +144,7 @@ export const filters: Row[] = [
   ['iothub', '$iothub/twin/PATCH/properties/desired/#', 'unsupported'],
   ['iothub', '$iothub/#', 'denied'],
   ['iothub', '$dps/registrations/res/#', 'denied'],
-  ['dps', '$dps/registrations/res/#', 'unsupported'],
+  ['dps', '$dps/registrations/res/#', 'granted'],
   ['dps', '$dps/#', 'denied'],
   ['dps', 'dt/d1/#', 'denied'],
   ['thing', '$aws/things/d1/shadow/update/accepted', 'unsupported'],

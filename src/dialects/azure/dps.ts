@@ -1,7 +1,7 @@
 import { rawValue } from '../bag.ts'
 import type { Classified, Dialect } from '../dialect.ts'
 import { longerThan, topicLimits } from '../limits.ts'
-import { dpsForm, errorBody } from './errors.ts'
+import { dpsRefusal } from './dps-wire.ts'
 
 const TREE = '$dps/'
 const REGISTER = '$dps/registrations/PUT/iotdps-register/?'
@@ -22,16 +22,13 @@ export const dps: Dialect = {
   },
 
   filter(filter) {
-    if (filter === ANSWERS) return { kind: 'unsupported' }
+    if (filter === ANSWERS) return { kind: 'granted', feature: 'provisioning' }
     return filter.startsWith(TREE) || filter.startsWith('devices/') || filter.startsWith('$iothub/')
       ? denied('no filter of a provisioning connection')
       : undefined
   },
 
-  refuse({ rid = '' }, _payload, { code, message }, now) {
-    const [status, errorCode] = dpsForm(code)
-    return { topic: `$dps/registrations/res/${status}/?$rid=${rid}`, payload: errorBody(errorCode, message, rid, now), qos: 1 }
-  },
+  refuse: ({ rid = '' }, _payload, error, now) => dpsRefusal(rid, error, now),
 }
 
 function request(operation: string, topic: string, bagAt: number): Classified {
