@@ -104,16 +104,28 @@ async function issued(
   base: { cid: string; status: 'active'; createdAt: number },
   caPem: string,
 ): Promise<NewCredential> {
-  const { csrPem, days } = request
+  const { csrPem, keyType, days } = request
   const made = await parts.authority.issueDevice({
     id,
     ...(csrPem !== undefined && { csrPem }),
+    ...(keyType !== undefined && { keyType }),
     ...(days !== undefined && { days }),
     ownerOfKey: parts.ownerOfKey,
   })
-  const { certificatePem, chainPem, privateKeyPem, fingerprint, serial, spkiHash, subject, notBefore, notAfter } = made
+  const { certificatePem, chainPem, privateKeyPem, fingerprint, serial, issuerId, spkiHash, subject, notBefore, notAfter } = made
   return {
-    credential: { ...base, kind: 'x509', fingerprint, serial, subject, spkiHash, notBefore, notAfter, pem: certificatePem },
+    credential: {
+      ...base,
+      kind: 'x509',
+      fingerprint,
+      serial,
+      issuerId,
+      subject,
+      spkiHash,
+      notBefore,
+      notAfter,
+      pem: certificatePem,
+    },
     secrets: { cid: base.cid, kind: 'x509', certificatePem, chainPem, ...(privateKeyPem && { privateKeyPem }), caPem },
   }
 }

@@ -1,3 +1,4 @@
+import type { RevocationReason } from '../pki/crl.ts'
 import type { Write } from '../storage/state-store.ts'
 import type { CredentialRequest, DeviceSecrets } from './credential-types.ts'
 import type { Credential, Identity, IdentityView } from './identity.ts'
@@ -9,12 +10,6 @@ export interface By {
   /** further documents of the same store, written in the same transaction */
   also?: readonly Write[]
 }
-
-/** Writes that put certificates of this hub on the revocation list of their authority. */
-export type Revocations = (
-  list: readonly { serial: string; issuerId: string; notAfter: number; at: number; reason: RevocationReason }[],
-) => readonly Write[]
-export type RevocationReason = 'unspecified' | 'keyCompromise' | 'superseded' | 'cessationOfOperation'
 
 export interface RegisterIdentity extends By {
   id: string

@@ -1,14 +1,15 @@
 import { LoomError } from '../errors.ts'
-import type { Authority } from '../pki/authority.ts'
+import type { Authority, Revocation } from '../pki/authority.ts'
+import type { RevocationReason } from '../pki/crl.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
 import type { CredentialRequest, DeviceSecrets } from './credential-types.ts'
 import { checkDeviceId } from './device-id.ts'
-import { type Credential, type Identity, revoked, viewOf, type X509Credential } from './identity.ts'
+import { type Credential, type Identity, type IdentityView, revoked, viewOf } from './identity.ts'
 import { type Claim, claimsOf, IdentityStore, isConflict, type StoredIdentity, tokenClaim } from './identity-store.ts'
 import { LastUsed, usesColl } from './last-used.ts'
 import { isUsername, newCredential } from './new-credential.ts'
 import { createPasswords } from './password.ts'
-import type { By, Registry, RevocationReason, Revocations } from './registry-port.ts'
+import type { By, Registry } from './registry-port.ts'
 import { activated, type CredentialEvent, defaultOverlapMs, settled, withDueAt, withReplacement } from './rotation.ts'
 import type { Sealer } from './seal.ts'
 
@@ -19,6 +20,15 @@ export type { Registry } from './registry-port.ts'
 export const maxCredentials = 10
 const maxTries = 5
 
+interface Edit {
+  doc: Identity
+  gains?: [string, Claim][]
+  losses?: string[]
+  /** certificates that end by it */
+  ended?: Revocation[]
+  also?: readonly Write[]
+}
+
 export async function openRegistry(o: {
   store: StateStore
   sealer: Sealer
@@ -27,12 +37,12 @@ export async function openRegistry(o: {
   random: (size: number) => Buffer
   /** the name devices are told to dial */
   hostName: () => string
-  /** default: revocation lists are kept by nobody */
-  revocations?: Revocations
+  /** Certificates of this hub ended before their time and are kept as such: new revocation lists are due. */
+  revoked?: (list: readonly Revocation[]) => void
   /** identities kept in memory, default 20,000 */
   cacheEntries?: number
 }): Promise<Registry> {
-  const { now, random, revocations = () => [] } = o
+  const { now, random, authority, revoked: tellRevoked = () => {} } = o
   const identities = new IdentityStore(o.store, o.cacheEntries ?? 20_000)
   const lastUsed = new LastUsed(o.store)
   await identities.open()
@@ -88,16 +98,21 @@ export async function openRegistry(o: {
   const change = async (
     id: string,
     by: string | undefined,
-    edit: (
-      before: StoredIdentity,
-    ) => Promise<{ doc: Identity; gains?: [string, Claim][]; losses?: string[]; also?: readonly Write[] }>,
+    edit: (before: StoredIdentity) => Promise<Edit>,
   ): Promise<StoredIdentity> => {
     for (let tries = 1; ; tries++) {
       const before = await found(id)
-      const { doc: edited, ...claims } = await edit(before)
+      const { doc: edited, ended = [], also = [], ...claims } = await edit(before)
       const doc = withDueAt({ ...edited, updatedAt: now() })
       try {
-        const version = await identities.write(id, { doc, version: before.version, ...claims, ...(by !== undefined && { by }) })
+        const version = await identities.write(id, {
+          doc,
+          version: before.version,
+          ...claims,
+          also: [...listing(ended), ...also],
+          ...(by !== undefined && { by }),
+        })
+        if (ended.length) tellRevoked(ended)
         return { id, doc, version }
       } catch (error) {
         if (!isConflict(error)) throw error
@@ -108,16 +123,22 @@ export async function openRegistry(o: {
     }
   }
 
-  /** The entries of revocation lists for certificates that this hub signed and that have time left. */
-  const listed = (credentials: readonly Credential[], reason: RevocationReason): readonly Write[] => {
+  /** Certificates of this hub that end before their time. */
+  const endedOf = (credentials: readonly Credential[], reason: RevocationReason): Revocation[] => {
     const at = now()
-    const own = credentials.filter(
-      (one): one is X509Credential & { issuerId: string } => one.kind === 'x509' && one.issuerId !== undefined,
-    )
-    const ended = own.filter(({ status, notAfter }) => status !== 'revoked' && notAfter > at)
-    return ended.length
-      ? revocations(ended.map(({ serial, issuerId, notAfter }) => ({ serial, issuerId, notAfter, at, reason })))
-      : []
+    return credentials.flatMap(one => {
+      if (one.kind !== 'x509' || one.issuerId === undefined || one.status === 'revoked' || one.notAfter <= at) return []
+      return [{ serial: one.serial, issuerId: one.issuerId, notAfter: one.notAfter, at, reason }]
+    })
+  }
+  /** The registry decides who comes in; that an authority cannot sign a list now is no reason to let anyone stay. */
+  const listing = (ended: readonly Revocation[]): readonly Write[] => {
+    try {
+      return ended.length ? authority.revocationWrites(ended) : []
+    } catch (error) {
+      if (error instanceof LoomError && error.code === 'PKI_CA_KEY_MISSING') return []
+      throw error
+    }
   }
   const checkEtag = ({ id, version }: StoredIdentity, etag: string | undefined): void => {
     if (etag !== undefined && etag !== String(version))
@@ -200,7 +221,7 @@ export async function openRegistry(o: {
     async delete(id, { also = [], by } = {}) {
       for (let tries = 1; ; tries++) {
         const { doc, version } = await found(id)
-        const crl = listed(doc.credentials, 'cessationOfOperation')
+        const ended = endedOf(doc.credentials, 'cessationOfOperation')
         const losses = [...new Set(doc.credentials.flatMap(credential => claimsOf(id, credential).map(([claimId]) => claimId)))]
         lastUsed.forget(id)
         const uses: Write = { op: 'delete', coll: usesColl, id }
@@ -209,9 +230,10 @@ export async function openRegistry(o: {
             doc: null,
             version,
             losses,
-            also: [uses, ...crl, ...also],
+            also: [uses, ...listing(ended), ...also],
             ...(by !== undefined && { by }),
           })
+          if (ended.length) tellRevoked(ended)
           return
         } catch (error) {
           if (!(isConflict(error) || isAbsent(error)) || tries === maxTries) throw error
@@ -237,7 +259,7 @@ export async function openRegistry(o: {
         const renewed = { ...old, [field]: sealed, ...(field === 'primaryKey' && { hint: o.sealer.hint(key) }) }
         return { doc: { ...doc, credentials: doc.credentials.map(one => (one === old ? renewed : one)) }, also }
       })
-      return { cid, kind: 'sas', [field]: key, caPem: o.authority.rootPem }
+      return { cid, kind: 'sas', [field]: key, caPem: authority.rootPem }
     },
     async activate(id, cid) {
       const fresh = (await identities.find(id))?.doc.credentials.find(credential => credential.cid === cid)
@@ -250,11 +272,11 @@ export async function openRegistry(o: {
         await change(id, 'hub', async ({ doc }) => {
           const after = settled(doc, now())
           events = after.events
-          const ended = new Set(events.filter(({ event }) => event === 'superseded' || event === 'dropped').map(({ cid }) => cid))
+          const over = new Set(events.filter(({ event }) => event === 'superseded' || event === 'dropped').map(({ cid }) => cid))
           return {
             doc: after.doc,
-            also: listed(
-              doc.credentials.filter(({ cid }) => ended.has(cid)),
+            ended: endedOf(
+              doc.credentials.filter(({ cid }) => over.has(cid)),
               'superseded',
             ),
           }
@@ -268,7 +290,7 @@ export async function openRegistry(o: {
         const old = doc.credentials.find(credential => credential.cid === cid)
         if (!old) throw noCredential(id, cid)
         const credentials = doc.credentials.map(credential => (credential === old ? revoked(credential) : credential))
-        return { doc: { ...doc, credentials }, also: [...listed([old], reason), ...also] }
+        return { doc: { ...doc, credentials }, ended: endedOf([old], reason), also }
       })
     },
     async setState(id, { state, reason, etag, by, also = [] }) {
@@ -285,7 +307,8 @@ export async function openRegistry(o: {
             ...(reason !== undefined && { reason }),
             credentials: ends ? doc.credentials.map(revoked) : doc.credentials,
           },
-          also: [...(ends ? listed(doc.credentials, 'cessationOfOperation') : []), ...also],
+          ended: ends ? endedOf(doc.credentials, 'cessationOfOperation') : [],
+          also,
         }
       })
       return view(after)

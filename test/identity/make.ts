@@ -1,6 +1,6 @@
 import type { StateStore } from '../../src/storage/state-store.ts'
 import { createAuthenticator, type ConnectAttempt } from '../../src/identity/authenticate.ts'
-import type { Revocations } from '../../src/identity/registry-port.ts'
+import type { Revocation } from '../../src/pki/authority.ts'
 import { openRegistry } from '../../src/identity/registry.ts'
 import { readCertificate } from '../../src/pki/certificate.ts'
 import { authorityOf, random, sealerOf } from '../pki/make.ts'
@@ -14,7 +14,7 @@ export async function houseOf(
     cacheEntries?: number
     hubNames?: string[]
     sessionOwner?: (clientId: string) => string | undefined
-    revocations?: Revocations
+    revoked?: (list: readonly Revocation[]) => void
     parts?: Partial<Parameters<typeof createAuthenticator>[0]>
   } = {},
 ) {
@@ -29,7 +29,7 @@ export async function houseOf(
     now,
     random,
     hostName: () => host,
-    ...(o.revocations && { revocations: o.revocations }),
+    ...(o.revoked && { revoked: o.revoked }),
     ...(cacheEntries && { cacheEntries }),
   })
   const authenticator = createAuthenticator({

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Registry } from '../../src/identity/registry.ts'
+import { readCrl } from '../../src/pki/crl-reader.ts'
 import { signSas } from '../../src/identity/sas.ts'
-import { start } from '../pki/make.ts'
+import { authorityOf, start } from '../pki/make.ts'
 import { attemptOf, azureAttempt, host, houseOf, peerOf } from './make.ts'
 
 type House = Awaited<ReturnType<typeof houseOf>>
@@ -138,6 +139,34 @@ describe('rotation of credentials', () => {
     house.clock.now = start + 10 * day
     assert.equal((await registry.settle({ limit: 2 })).length, 2)
     assert.equal((await settle()).length, 1)
+  })
+
+  it('puts certificates of this hub that end early on the revocation list, and no others', async () => {
+    const listed: { serial: string; reason?: string }[] = []
+    const other = await houseOf({ revoked: list => void listed.push(...list) })
+    const { secrets } = await other.registry.register({ id: 'pump', credential: { kind: 'x509' } })
+    await other.registry.addCredential('pump', { kind: 'x509', certificatePem: old.pem })
+    const [own, foreign] = (await other.registry.get('pump'))!.credentials
+    await other.registry.revokeCredential('pump', foreign!.cid, { reason: 'keyCompromise' })
+    await other.registry.revokeCredential('pump', secrets!.cid, { reason: 'keyCompromise' })
+    await other.registry.revokeCredential('pump', secrets!.cid)
+    assert.deepEqual(
+      listed.map(({ serial, reason }) => [serial, reason]),
+      [[own!.serial, 'keyCompromise']],
+    )
+    await other.registry.register({ id: 'valve', credential: { kind: 'x509' } })
+    await other.registry.setState('valve', { state: 'retired' })
+    await other.registry.register({ id: 'gone', credential: { kind: 'x509' } })
+    await other.registry.delete('gone')
+    assert.deepEqual(
+      listed.slice(1).map(({ reason }) => reason),
+      ['cessationOfOperation', 'cessationOfOperation'],
+    )
+    const issuer = other.authority.cas().find(({ role }) => role === 'issuing')!
+    const reopened = await authorityOf({ store: other.store })
+    await reopened.authority.renewCrls()
+    const kept = readCrl(await reopened.authority.crlPem(issuer.id))
+    assert.deepEqual(kept.entries.map(({ serial }) => serial).sort(), listed.map(({ serial }) => serial).sort())
   })
 })
 
