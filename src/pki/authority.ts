@@ -1,7 +1,7 @@
 import { LoomError } from '../errors.ts'
 import type { Write } from '../storage/state-store.ts'
 import { Anchors, type Vouched } from './anchors.ts'
-import { type AuthorityOptions, CaRecords } from './ca-records.ts'
+import { type AuthorityOptions, CaRecords, isActive } from './ca-records.ts'
 import { type CaView, caViewOf } from './ca-view.ts'
 import { CrlBook, type CrlState } from './crl-book.ts'
 import { type ImportRequest, importIssuing } from './import-issuing.ts'
@@ -66,6 +66,13 @@ export interface Authority {
   removeCa(o: { id: string }): Promise<void>
   /** Which active registered CA vouches for a chain (DER, the peer's own certificate first); undefined if none. Codes of `verifyChain`. */
   anchorsFor(chain: readonly Uint8Array[]): Vouched | undefined
+  /** The same as the identity domain asks for it. */
+  anchorOf(
+    certificate: { der: Uint8Array; issuers?: readonly Uint8Array[] },
+    now: number,
+  ): Promise<{ caId: string; cn?: string; sanUris: readonly string[] } | undefined>
+  /** Certificate of an active registered CA, else undefined: an anchor for `verifyChain`. */
+  anchorPem(id: string): string | undefined
 
   /** An issuing authority with its key: device certificates, and the server's if it `serves`, come from it from now on. PKI_CA_INVALID, PKI_CA_EXISTS. */
   importIssuing(request: ImportRequest): Promise<CaView>
@@ -132,6 +139,15 @@ export async function openAuthority(o: AuthorityOptions): Promise<Authority> {
     },
     removeCa: request => removeCa(cas, request),
     anchorsFor: chain => anchors.find(chain, o.now()),
+    async anchorOf({ der, issuers = [] }, now) {
+      const vouched = anchors.find([der, ...issuers], now)
+      const cn = vouched?.leaf.subjectCn
+      return vouched && { caId: vouched.caId, ...(cn !== undefined && { cn }), sanUris: vouched.uris }
+    },
+    anchorPem(id) {
+      const record = cas.find(id)
+      return record?.doc.role === 'registered' && isActive(record) ? record.link.facts.pem : undefined
+    },
 
     importIssuing: async request => viewOf((await importIssuing(o, cas, request)).id),
     exportRootKey: ({ passphrase }) => exportRootKey(o, cas, passphrase),
