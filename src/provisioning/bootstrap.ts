@@ -44,7 +44,7 @@ export function bootstrapDocument(source: BootstrapSource, previous?: BootstrapD
   const endpoints = [...source.endpoints, ...(previous?.endpoints ?? [])].map(({ kind, address }) => ({ kind, address }))
   const document: BootstrapDocument = {
     v: 1,
-    endpoints: [...new Map(endpoints.toReversed().map(one => [`${one.kind} ${one.address}`, one])).values()].reverse(),
+    endpoints: [...new Map(endpoints.map(one => [`${one.kind} ${one.address}`, one])).values()],
     cas: [...new Set([...source.cas, ...(previous?.cas ?? [])])],
     time: source.now,
     timeUtc: new Date(source.now).toISOString(),

@@ -92,7 +92,7 @@ export type AttestationRequest =
   /** SHA-256 fingerprints, or the certificates as PEM */
   | { kind: 'x509'; primary: string; secondary?: string }
   /** one or two CAs: the old and the new one */
-  | { kind: 'x509-ca'; cas: ({ caId: string } | { pem: string })[] }
+  | { kind: 'x509-ca'; cas: readonly ({ caId: string } | { pem: string })[] }
 
 type Nullable<T> = { [K in keyof T]: T[K] | null }
 
