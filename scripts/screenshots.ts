@@ -28,7 +28,7 @@ async function editor(name: string, dark: boolean): Promise<void> {
   await page.locator('#red-ui-sidebar-separator').waitFor({ state: 'attached' })
   await page.evaluate(dark => document.documentElement.classList.toggle('nr-theme-dark', dark), dark)
   await page.keyboard.press('Escape')
-  await page.evaluate('RED.actions.invoke("core:toggle-sidebar")')
+  await page.evaluate('RED.actions.invoke("core:toggle-sidebar", false)') // the editor remembers it, a toggle would open it the second time
   await page.locator('#red-ui-palette-search input').pressSequentially('loom')
   await page.locator('#red-ui-palette-container-storage').waitFor({ state: 'hidden' })
   await page.locator('.red-ui-flow-node-status-label:not(:empty)').first().waitFor({ timeout: 60_000 })
