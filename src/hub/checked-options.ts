@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path'
 import { LoomError } from '../errors.ts'
+import { checkNodeVersion } from '../storage/least-node.ts'
 import { defaultLimits, type HubLimits, type HubOptions } from './options.ts'
 
-const atLeast = [22, 13] as const
 /** Below these a hub could not work at all; 0 stands for none or automatic where a limit is not listed. */
 const least: Partial<Record<keyof HubLimits, number>> = {
   payloadBytes: 1024,
@@ -14,10 +14,7 @@ const least: Partial<Record<keyof HubLimits, number>> = {
 
 /** The options, or HUB_CONFIG_INVALID with every fault at once; HUB_NODE_VERSION where the default store cannot work. */
 export function checkedOptions(options: HubOptions, nodeVersion: string = process.versions.node): HubOptions {
-  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number)
-  if (major < atLeast[0] || (major === atLeast[0] && minor < atLeast[1])) {
-    throw new LoomError('HUB_NODE_VERSION', nodeVersion, { hint: `use Node.js ${atLeast.join('.')} or newer` })
-  }
+  checkNodeVersion(nodeVersion)
   const faults: string[] = []
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(options.hubId))
     faults.push(`hubId '${options.hubId}' is not of the form [a-z0-9][a-z0-9-]*, at most 63 characters`)

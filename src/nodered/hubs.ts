@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import type { Hub, HubOptions } from '../hub/hub.ts'
+import { checkNodeVersion } from '../storage/least-node.ts'
 
 export type HubStarter = (options: HubOptions) => Promise<Hub>
 
@@ -174,15 +175,6 @@ function overlap(a: HubOptions, b: HubOptions): boolean {
   if (a.dataDir === b.dataDir) return true
   const ports = new Set(a.listeners.map(listener => listener.port))
   return b.listeners.some(({ port }) => port !== 0 && ports.has(port))
-}
-
-const [minMajor, minMinor] = [22, 13]
-
-/** node:sqlite works without a flag from Node 22.13 on. Throws HUB_NODE_VERSION. */
-export function checkNodeVersion(version: string): void {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (major > minMajor || (major === minMajor && minor >= minMinor)) return
-  throw new LoomError('HUB_NODE_VERSION', version, { hint: `install Node.js ${minMajor}.${minMinor} or newer` })
 }
 
 const startInThread: HubStarter = async options => {
