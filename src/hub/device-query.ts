@@ -1,18 +1,22 @@
 import { LoomError } from '../errors.ts'
 import type { Condition } from '../storage/state-store.ts'
 
-interface Live {
-  enabled: boolean
-  connected: boolean
+/** What must hold beside the conditions; absent: either. */
+export interface WantedState {
+  enabled?: boolean
+  connected?: boolean
 }
+
+const terms = 'id:, enabled:, connected:, tags.{name}: and attributes.{name}:'
 
 /**
  * The device filter of lists: terms joined by blanks, all of which must hold. `enabled:true`, `connected:false`, `tags.site:berlin`, `attributes.model:x`;
- * a word without colon, or `id:pump*`, is a prefix of the id. Throws STORE_QUERY_INVALID.
+ * `id:pump*`, or a word without a colon, is a prefix of the id. Any other word with a colon is refused: a prefix with a colon is written with `id:`.
+ * Throws STORE_QUERY_INVALID.
  */
-export function parseDeviceQuery(query: string): { where: Condition[]; wanted: Partial<Live>; matches(live: Live): boolean } {
+export function parseDeviceQuery(query: string): { where: Condition[]; wanted: WantedState } {
   const where: Condition[] = []
-  const wanted: Partial<Live> = {}
+  const wanted: WantedState = {}
   for (const term of query.split(/\s+/).filter(Boolean)) {
     const colon = term.indexOf(':')
     const [field, value] = colon < 0 ? ['id', term] : [term.slice(0, colon), term.slice(colon + 1)]
@@ -22,17 +26,12 @@ export function parseDeviceQuery(query: string): { where: Condition[]; wanted: P
       wanted[field] = value === 'true'
     } else if (field === 'id') where.push(['id', 'prefix', value.replace(/\*$/, '')])
     else if (/^(tags|attributes)\.[^.\s]/.test(field)) where.push([field, '=', scalar(value)])
-    else if (!/^(tags|attributes)(\.|$)/.test(field)) where.push(['id', 'prefix', term.replace(/\*$/, '')])
     else
-      throw new LoomError('STORE_QUERY_INVALID', term.slice(0, 100), {
-        hint: 'use id:, enabled:, connected:, tags.x: or attributes.x:',
+      throw new LoomError('STORE_QUERY_INVALID', `unknown term ${term.slice(0, 100)}`, {
+        hint: `terms are ${terms}; an id that has a colon is written id:${term.slice(0, 60)}`,
       })
   }
-  return {
-    where,
-    wanted,
-    matches: live => (wanted.enabled ?? live.enabled) === live.enabled && (wanted.connected ?? live.connected) === live.connected,
-  }
+  return { where, wanted }
 }
 
 const scalar = (text: string): string | number | boolean =>

@@ -115,9 +115,24 @@ export class Presence {
     await this.#parts.state.delete(coll, deviceId)
   }
 
-  /** `remembered` is what the store knows of a device that was not connected since the hub started. */
+  /** The store knows devices that were not connected since the hub started. */
   async view(deviceId: string): Promise<DeviceView['connection']> {
-    const known = this.#known.get(deviceId) ?? (await this.#parts.state.get<Connectivity>(coll, deviceId))?.doc
+    return this.#viewOf(deviceId, this.#known.get(deviceId) ?? (await this.#parts.state.get<Connectivity>(coll, deviceId))?.doc)
+  }
+
+  /** Of at most 1,000 devices, in their order. */
+  async views(deviceIds: readonly string[]): Promise<DeviceView['connection'][]> {
+    const known = new Map(deviceIds.map(id => [id, this.#known.get(id)]))
+    const away = deviceIds.filter(id => !known.get(id))
+    const where = [['id', 'in', away]] as const
+    const { items } = away.length
+      ? await this.#parts.state.query<Connectivity>(coll, { where, limit: away.length })
+      : { items: [] }
+    const stored = new Map(items.map(({ id, doc }) => [id, doc]))
+    return deviceIds.map(id => this.#viewOf(id, this.#known.get(id) ?? known.get(id) ?? stored.get(id)))
+  }
+
+  #viewOf(deviceId: string, known: Connectivity | undefined): DeviceView['connection'] {
     if (!known) return { connected: false }
     const { since, clientId, address, dialect, lastSeen, disconnectReason } = known
     const connected = this.#live.has(deviceId)

@@ -199,15 +199,21 @@ function ownersOf(docs: Map<string, Entry>, coll: string, path: string): Map<Key
   return owners
 }
 
-/** All documents, or the one that an equality on `id` or a unique path leaves. */
+/** All documents, or those that a condition on `id` or an equality on a unique path leaves. */
 function candidates({ docs, unique }: Collection, { where }: Plan): Iterable<readonly [string, Entry]> {
-  for (const { path, op, value } of where) {
+  for (const { path, op, value, among } of where) {
+    if (path === 'id' && among) return entriesOf(docs, among)
     if (op !== '=' || (path !== 'id' && !unique.has(path))) continue
-    const id = path === 'id' ? value : unique.get(path)!.get(value as Key)
-    const entry = typeof id === 'string' ? docs.get(id) : undefined
-    return entry ? [[id as string, entry]] : []
+    return entriesOf(docs, [path === 'id' ? (value as Key) : unique.get(path)!.get(value as Key)])
   }
   return docs
+}
+
+function* entriesOf(docs: Collection['docs'], ids: Iterable<Key | undefined>): Iterable<readonly [string, Entry]> {
+  for (const id of ids) {
+    const entry = typeof id === 'string' ? docs.get(id) : undefined
+    if (entry) yield [id as string, entry]
+  }
 }
 
 const storedOf = <T extends Doc>(id: string, { version, text }: Entry): Stored<T> => ({ id, doc: JSON.parse(text) as T, version })

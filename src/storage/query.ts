@@ -11,11 +11,12 @@ export interface Plan {
   after: { key: Key; id: string } | undefined
 }
 
-/** `value` as it is compared; an array for `in`. `end`: exclusive upper bound of a prefix. */
+/** `value` as it is compared; an array for `in`, `among` its members. `end`: exclusive upper bound of a prefix. */
 export interface PlannedCondition {
   path: string
   op: Comparison
   value: string | number | readonly (string | number)[]
+  among?: ReadonlySet<Key>
   end?: string
 }
 
@@ -60,9 +61,9 @@ export function comparePlaces({ desc }: Plan, a: { key: Key; id: string }, b: { 
   return desc ? -ascending : ascending
 }
 
-function holds({ op, value }: PlannedCondition, key: Key): boolean {
+function holds({ op, value, among }: PlannedCondition, key: Key): boolean {
   if (key === null) return false
-  if (op === 'in') return (value as readonly Key[]).includes(key)
+  if (among) return among.has(key)
   if (op === 'prefix') return typeof key === 'string' && key.startsWith(value as string)
   if (typeof key !== typeof value) return false
   const order = compareKeys(key, value as Key)
@@ -78,7 +79,7 @@ function plannedCondition(condition: Condition): PlannedCondition {
   if (op === 'in') {
     if (!Array.isArray(value) || value.length > mostAlternatives || !value.every(isOperand))
       throw invalid(`the value of ${path} in`, `give an array of at most ${mostAlternatives} strings or numbers`)
-    return { path, op, value: [...value] as (string | number)[] }
+    return { path, op, value: [...value] as (string | number)[], among: new Set(value as Key[]) }
   }
   if (op === 'prefix') {
     if (typeof value !== 'string') throw invalid(`the value of ${path} prefix`, 'give a string')

@@ -4,21 +4,29 @@ import { mergePatch } from '../../src/hub/merge-patch.ts'
 
 describe('the device query', () => {
   it('reads prefixes, tags and live states', () => {
-    const { where, matches } = parseDeviceQuery('pump* tags.site:berlin attributes.rev:7 enabled:true connected:false')
+    const { where, wanted } = parseDeviceQuery('pump* tags.site:berlin attributes.rev:7 enabled:true connected:false')
     assert.deepEqual(where, [
       ['id', 'prefix', 'pump'],
       ['tags.site', '=', 'berlin'],
       ['attributes.rev', '=', 7],
     ])
-    assert.ok(matches({ enabled: true, connected: false }))
-    assert.ok(!matches({ enabled: false, connected: false }))
-    assert.ok(!matches({ enabled: true, connected: true }))
+    assert.deepEqual(wanted, { enabled: true, connected: false })
   })
   it('takes a colon inside an id', () =>
     assert.deepEqual(parseDeviceQuery('id:urn:dev:1*').where, [['id', 'prefix', 'urn:dev:1']]))
   it('refuses what it does not know', () => {
     assert.throws(() => parseDeviceQuery('enabled:maybe'), { code: 'STORE_QUERY_INVALID' })
     assert.throws(() => parseDeviceQuery('tags.:x'), { code: 'STORE_QUERY_INVALID' })
+  })
+  it('refuses a word with a colon that is no term, and names the terms', () => {
+    for (const query of ['foo:bar', 'enable:true', 'urn:dev:1', 'Enabled:true', 'tags:x', ':x'])
+      assert.throws(
+        () => parseDeviceQuery(`pump ${query}`),
+        ({ code, message }: { code: string; message: string }) =>
+          code === 'STORE_QUERY_INVALID' &&
+          [query, 'id:', 'enabled:', 'connected:', 'tags.{name}:', 'attributes.{name}:'].every(part => message.includes(part)),
+        query,
+      )
   })
 })
 
