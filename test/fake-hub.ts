@@ -179,6 +179,7 @@ export function fakeHub(): FakeHub {
   const letters: DeadLetter[] = []
   const asked: [string, any][] = []
   const records: JournalRecord[] = []
+  const idle = new Set<string>()
   const find = (id: string): DeviceView => {
     const device = devices.get(id)
     if (!device) throw new LoomError('IDENTITY_NOT_FOUND', id)
@@ -278,7 +279,16 @@ export function fakeHub(): FakeHub {
     journal: {
       metrics: async () => ({}) as never,
       read: async ({ from, limit }) => records.filter(({ seq }) => seq >= from).slice(0, limit),
-      forget: async () => {},
+      consumers: async () => ({
+        items: [...consumers.values()].map(consumer => {
+          const { name, cursor, lag, inFlight, live } = consumer.state()
+          return { name, position: cursor, lag, inFlight, inUse: live }
+        }),
+      }),
+      async forget({ name, existing }) {
+        if (consumers.has(name)) throw new LoomError('JOURNAL_CONSUMER_EXISTS', name)
+        if (existing && !idle.delete(name)) throw new LoomError('NOT_FOUND', name)
+      },
       pin: async () => {},
       deadLetters: async ({ limit, state }) => ({ items: letters.filter(one => !state || one.state === state).slice(0, limit) }),
       async replayDeadLetter({ id }) {
@@ -325,7 +335,10 @@ export function fakeHub(): FakeHub {
     },
     async consume(spec, events) {
       if (consumers.has(spec.name)) throw new LoomError('JOURNAL_CONSUMER_EXISTS', spec.name)
-      const consumer = fakeConsumer(spec, events, letters, () => consumers.delete(spec.name))
+      const consumer = fakeConsumer(spec, events, letters, () => {
+        consumers.delete(spec.name)
+        idle.add(spec.name)
+      })
       consumers.set(spec.name, consumer)
       if (spec.start === 'earliest') for (const record of records) consumer.offer(record)
       return consumer

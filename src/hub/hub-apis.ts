@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
 import type { BrokerPort } from '../broker/broker-port.ts'
+import { listConsumers } from './consumer-list.ts'
 import type { Registry } from '../identity/registry.ts'
 import { kinds } from '../journal/journal-port.ts'
 import type { Authority } from '../pki/authority.ts'
@@ -75,7 +76,12 @@ export function createApis(
     journal: {
       metrics: async () => journal.metrics(),
       read: o => journal.read(o),
-      forget: o => journal.forget(o.name),
+      consumers: async o => listConsumers(journal.metrics().consumers, o),
+      forget: async ({ name, existing }) => {
+        if (existing && !journal.metrics().consumers.some(consumer => consumer.name === name))
+          throw new LoomError('NOT_FOUND', `consumer ${name.slice(0, 100)}`)
+        return journal.forget(name)
+      },
       pin: o => journal.pin(o.name, o.seq),
       deadLetters: o => journal.deadLetters(o),
       replayDeadLetter: o => journal.replayDeadLetter(o.id),

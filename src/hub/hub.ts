@@ -62,7 +62,10 @@ export interface DevicesApi {
   register(o: RegisterDevice): Promise<{ device: DeviceView; secrets?: DeviceSecrets }>
   /** IDENTITY_NOT_FOUND. */
   get(o: { id: string }): Promise<DeviceView>
-  /** `query`: `id prefix`, or `enabled:true|false`, `connected:true|false`, `tags.x:value`, joined by blanks (and). */
+  /**
+   * `query`: an id prefix, `id:prefix`, `enabled:true|false`, `connected:true|false`, `tags.x:value`, `attributes.x:value`, joined by blanks (and). `limit`: 1 to 1,000,
+   * default 100; a page may have fewer and still a next one. STORE_QUERY_INVALID.
+   */
   list(o: { query?: string; limit?: number; cursor?: string }): Promise<{ items: DeviceView[]; next?: string }>
   /** `enabled: false` drops the live connection before it resolves. `tags`, `attributes` are merge patches (RFC 7396). */
   update(o: {
@@ -90,10 +93,26 @@ export interface PkiApi {
   caCertificates(o: Record<string, never>): Promise<{ rootPem: string; issuingPem: string }>
 }
 
+export interface ConsumerView {
+  name: string
+  /** Highest seq below which (inclusive) all is acknowledged. */
+  position: number
+  /** records behind the head, counted by seq */
+  lag: number
+  inFlight: number
+  /** epoch ms; absent for one that only keeps a part of the journal */
+  lastSeen?: number
+  /** whether a node reads under that name now */
+  inUse: boolean
+}
+
 export interface JournalApi {
   metrics(o: Record<string, never>): Promise<JournalMetrics>
   read(o: { from: number; limit: number }): Promise<JournalRecord[]>
-  forget(o: { name: string }): Promise<void>
+  /** By name: nodes that read now, those that did and may go on, and owners of pins. */
+  consumers(o: { limit?: number; cursor?: string }): Promise<{ items: ConsumerView[]; next?: string }>
+  /** Its place is gone: the journal need keep nothing for it. JOURNAL_CONSUMER_EXISTS while it is in use; with `existing` NOT_FOUND for an unknown name. */
+  forget(o: { name: string; existing?: boolean }): Promise<void>
   pin(o: { name: string; seq?: number }): Promise<void>
   deadLetters(o: { limit: number; cursor?: string; state?: DeadLetter['state'] }): Promise<{ items: DeadLetter[]; next?: string }>
   replayDeadLetter(o: { id: number }): Promise<{ seq: number }>

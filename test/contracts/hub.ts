@@ -63,6 +63,41 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       await assert.rejects(hub.devices.update({ id: 'one', enabled: true, etag: device.etag }), { code: 'IDENTITY_CONFLICT' })
     })
 
+    it('lets one of several changes under one etag pass', async () => {
+      const { device } = await hub.devices.register({ id: 'one' })
+      const { etag } = device
+      const settled = await Promise.allSettled([
+        hub.devices.update({ id: 'one', enabled: false, reason: 'first', etag }),
+        hub.devices.update({ id: 'one', enabled: false, reason: 'second', etag }),
+        hub.devices.update({ id: 'one', tags: { a: 1 }, etag }),
+        hub.devices.update({ id: 'one', enabled: true, reason: 'third', tags: { a: 2 }, etag }),
+      ])
+      assert.deepEqual(
+        settled.map(one => (one.status === 'rejected' ? one.reason.code : 'done')),
+        ['done', 'IDENTITY_CONFLICT', 'IDENTITY_CONFLICT', 'IDENTITY_CONFLICT'],
+      )
+      const { enabled, reason, tags } = await hub.devices.get({ id: 'one' })
+      assert.deepEqual([enabled, reason, tags], [false, 'first', {}])
+    })
+
+    it('keeps every change of several at once without an etag', async () => {
+      await hub.devices.register({ id: 'one' })
+      await Promise.all(
+        Array.from({ length: 20 }, (_, i) => hub.devices.update({ id: 'one', tags: { [`t${i}`]: i }, enabled: i % 2 === 0 })),
+      )
+      assert.equal(Object.keys((await hub.devices.get({ id: 'one' })).tags).length, 20)
+    })
+
+    it('changes nothing of a device when a part of the change is refused', async () => {
+      const { device } = await hub.devices.register({ id: 'one' })
+      for (const [part, code] of [
+        [{ attributes: { a: 7 as never } }, 'IDENTITY_INVALID'],
+        [{ tags: { a: 'x'.repeat(300_000) } }, 'STORE_LIMIT'],
+      ] as const)
+        await assert.rejects(hub.devices.update({ id: 'one', enabled: false, ...part }), { code })
+      assert.equal((await hub.devices.get({ id: 'one' })).etag, device.etag)
+    })
+
     it('lists by page and by query', async () => {
       for (let i = 0; i < 25; i++)
         await hub.devices.register({ id: `d-${String(i).padStart(2, '0')}`, tags: { even: i % 2 === 0 } })
@@ -81,6 +116,22 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
         (await hub.devices.list({ query: 'd-2*' })).items.map(d => d.id),
         ['d-20', 'd-21', 'd-22', 'd-23', 'd-24'],
       )
+      await hub.devices.update({ id: 'd-03', enabled: false })
+      await hub.devices.update({ id: 'd-04', enabled: false })
+      for (const [query, found] of [
+        ['enabled:false', ['d-03', 'd-04']],
+        ['enabled:false tags.even:true', ['d-04']],
+        ['enabled:true id:d-0 tags.even:false', ['d-01', 'd-05', 'd-07', 'd-09']],
+        ['connected:true', []],
+        ['connected:false enabled:false', ['d-03', 'd-04']],
+      ] as const)
+        assert.deepEqual(
+          (await hub.devices.list({ query })).items.map(d => d.id),
+          found,
+          query,
+        )
+      for (const o of [{ query: 'enable:true' }, { limit: 0 }, { limit: 1001 }, { cursor: 'nonsense' }])
+        await assert.rejects(hub.devices.list(o), { code: 'STORE_QUERY_INVALID' }, JSON.stringify(o))
       assert.deepEqual(await hub.devices.count({}), { devices: 25, connected: 0 })
     })
 
@@ -148,6 +199,37 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       await assert.rejects(hub.consume({ name: 'c' }, { deliver: () => {} }), { code: 'JOURNAL_CONSUMER_EXISTS' })
       await consumer.close()
       await (await hub.consume({ name: 'c' }, { deliver: () => {} })).close()
+    })
+
+    it('lists consumers with their places, and forgets those that are not in use', async () => {
+      const mine = async (): Promise<string[]> =>
+        (await hub.journal.consumers({})).items.map(({ name }) => name).filter(name => /^[ab]$/.test(name))
+      const got: Delivered[] = []
+      const a = await hub.consume({ name: 'a', ack: 'flow', start: 'earliest' }, { deliver: records => got.push(...records) })
+      const b = await hub.consume({ name: 'b' }, { deliver: () => {} })
+      for (let i = 0; i < 3; i++) await hub.telemetry.inject({ device: 'd', payload: bytes({ i }) })
+      await until(() => got.length === 3)
+      a.ack([got[0]!.seq])
+      const seen = await until(async () => {
+        const found = (await hub.journal.consumers({})).items.find(({ name }) => name === 'a')!
+        return found.inFlight === 2 ? found : undefined
+      })
+      assert.deepEqual([seen.position >= got[0]!.seq, seen.lag >= 2, seen.inUse], [true, true, true])
+      assert.ok(seen.lastSeen! > 0)
+      await assert.rejects(hub.journal.forget({ name: 'a', existing: true }), { code: 'JOURNAL_CONSUMER_EXISTS' })
+      await a.close()
+      await b.close()
+      const idle = (await hub.journal.consumers({})).items.find(({ name }) => name === 'a')!
+      assert.deepEqual([idle.inUse, idle.inFlight, idle.position], [false, 0, seen.position])
+      assert.deepEqual(await mine(), ['a', 'b'])
+      const first = await hub.journal.consumers({ limit: 1 })
+      assert.deepEqual([first.items.length, first.next], [1, first.items[0]!.name])
+      assert.ok((await hub.journal.consumers({ cursor: first.next! })).items.every(({ name }) => name > first.next!))
+      await hub.journal.forget({ name: 'a', existing: true })
+      assert.deepEqual(await mine(), ['b'])
+      await assert.rejects(hub.journal.forget({ name: 'a', existing: true }), { code: 'NOT_FOUND' })
+      await hub.journal.forget({ name: 'a' })
+      await assert.rejects(hub.journal.consumers({ limit: 0 }), { code: 'STORE_QUERY_INVALID' })
     })
 
     it('moves a record to the dead letters and back to its consumer', async () => {

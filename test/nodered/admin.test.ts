@@ -27,7 +27,7 @@ describe('admin API', () => {
     ({
       settings,
       httpAdmin,
-      log: { info: (text: string) => log.push(text) },
+      log: { info: (text: string) => log.push(text), error: (text: string) => log.push(text) },
       auth: {
         needsPermission:
           (permission: string) => (request: { headers: Record<string, string> }, response: any, next: () => void) => {
@@ -46,6 +46,7 @@ describe('admin API', () => {
     await hubs.attach('n', () => ({ hubId: 'demo', name: 'Demo', dataDir: '/x', store: 'memory', broker: 'none', listeners: [] }))
       .hub
     const app = express()
+    app.set('env', 'test') // quiet
     app.use(express.json({ limit: '5mb' }))
     serveAdmin(redOf({}, app), hubs)
     server = createServer(app).listen(0, '127.0.0.1')
@@ -118,6 +119,7 @@ describe('admin API', () => {
   })
 
   it('answers telemetry as range, aggregate or thinned curve, and the last values', async () => {
+    await hub.devices.register({ id: 'd1' })
     await call('GET', at('/devices/d1/telemetry?from=1&to=9&points=a,b&limit=5&order=desc'))
     await call('GET', at('/devices/d1/telemetry?from=1&to=9&every=3&fn=max'))
     await call('GET', at('/devices/d1/telemetry?from=1&to=9&maxPoints=50'))
@@ -129,6 +131,33 @@ describe('admin API', () => {
       ['downsample', { devices: ['d1'], from: 1, to: 9, maxPoints: 50, fn: 'minmax' }],
       ['last', { devices: ['d1'], points: ['a'] }],
     ])
+  })
+
+  it('knows a device that is not registered by its readings alone', async () => {
+    for (const path of ['/devices/d9/latest', '/devices/d9/telemetry', '/devices/d9/telemetry?every=60000']) {
+      const { status, body } = await call('GET', at(path))
+      assert.deepEqual([status, body.error.code], [404, 'IDENTITY_NOT_FOUND'], path)
+    }
+    const page = { items: [{ device: 'd9', time: 5, values: { a: 1 } }], stats: { rows: 1, tookMs: 0 } }
+    hub.pages.push(page)
+    assert.deepEqual((await call('GET', at('/devices/d9/telemetry'))).body.items, page.items)
+    hub.pages.push({ ...page, items: [] }, page)
+    assert.equal((await call('GET', at('/devices/d9/telemetry?from=1&to=2'))).status, 200)
+    assert.deepEqual(hub.asked.at(-1), [
+      'range',
+      { devices: ['d9'], from: -Number.MAX_SAFE_INTEGER, to: Number.MAX_SAFE_INTEGER, order: 'desc', limit: 1 },
+    ])
+  })
+
+  it('lists consumers and forgets those that no node uses', async () => {
+    const consumer = await hub.consume({ name: 'my flow' }, { deliver() {} })
+    const { body } = await call('GET', at('/consumers?limit=10'))
+    assert.deepEqual(body.items, [{ name: 'my flow', position: 0, lag: 0, inFlight: 0, inUse: true }])
+    const busy = await call('DELETE', at('/consumers/my%20flow'))
+    assert.deepEqual([busy.status, busy.body.error.code], [409, 'JOURNAL_CONSUMER_EXISTS'])
+    await consumer.close()
+    assert.equal((await call('DELETE', at('/consumers/my%20flow'))).status, 204)
+    assert.equal((await call('DELETE', at('/consumers/my%20flow'))).status, 404)
   })
 
   it('lists, replays and discards dead letters', async () => {
@@ -203,7 +232,8 @@ describe('admin API', () => {
 
   it('needs the right to administer for keys, and to write for changes', () => {
     for (const { method, secret, permission, path } of routes) {
-      if (secret || path.includes('/credentials')) assert.equal(permission, 'thingloom.admin.write', path)
+      if (secret || path.includes('/credentials') || (path.includes('/consumers') && method !== 'get'))
+        assert.equal(permission, 'thingloom.admin.write', path)
       else assert.equal(permission, method === 'get' ? 'thingloom.read' : 'thingloom.write', path)
     }
   })
@@ -229,8 +259,92 @@ describe('admin API', () => {
 
   it('refuses a body that is too large', async () => {
     const { status } = await call('POST', at('/devices'), { body: { id: 'a', tags: { x: 'y'.repeat(300_000) } } })
-    assert.equal(status, 400)
+    assert.equal(status, 413)
     assert.equal((await hub.devices.list({})).items.length, 0)
+  })
+
+  const send = async (method: string, path: string, o: RequestInit = {}): Promise<Reply> => {
+    const response = await fetch(url(path), { method, ...o })
+    const text = await response.text()
+    assert.match(response.headers.get('content-type') ?? '', /^application\/json/, text)
+    assert.doesNotMatch(text, /<html|\bat [^ ]+ \(|node_modules|[/\\]src[/\\]/)
+    return { status: response.status, headers: response.headers, body: JSON.parse(text) }
+  }
+
+  it('answers broken JSON as an error of its own, without a word of the body', async () => {
+    for (const path of [at('/devices'), '/thingloom/nowhere']) {
+      const { status, body } = await send('POST', path, {
+        headers: { 'content-type': 'application/json' },
+        body: '{"id": "a", "password": secret}',
+      })
+      assert.deepEqual([status, body.error.code], [400, 'REQUEST_INVALID'])
+      assert.match(body.error.message, /not valid JSON/)
+      assert.doesNotMatch(JSON.stringify(body), /secret|password/)
+    }
+    const huge = await send('POST', at('/devices'), {
+      headers: { 'content-type': 'application/json' },
+      body: `"${'x'.repeat(6_000_000)}"`,
+    })
+    assert.deepEqual([huge.status, huge.body.error.code], [413, 'REQUEST_TOO_LARGE'])
+    const path = await send('GET', at('/devices/%ff'))
+    assert.deepEqual([path.status, path.body.error.code], [400, 'REQUEST_INVALID'])
+  })
+
+  it('answers an unknown route with 404 and another method with 405 and what is allowed', async () => {
+    for (const path of ['/thingloom/demo/nothing', '/thingloom/demo', '/thingloom/a/b/c/d/e/f']) {
+      const { status, body } = await send('GET', path)
+      assert.deepEqual([status, body.error.code], [404, 'NOT_FOUND'], path)
+    }
+    for (const [method, path, allow] of [
+      ['PUT', '/thingloom', 'GET, HEAD, OPTIONS'],
+      ['DELETE', '/thingloom/openapi.json', 'GET, HEAD, OPTIONS'],
+      ['PUT', at('/devices/d1'), 'DELETE, GET, HEAD, OPTIONS, PATCH'],
+      ['PATCH', at('/devices/'), 'GET, HEAD, OPTIONS, POST'],
+      ['GET', at('/deadletters/1/replay'), 'OPTIONS, POST'],
+    ] as const) {
+      const { status, headers, body } = await send(method, path)
+      assert.deepEqual([status, body.error.code, headers.get('allow')], [405, 'METHOD_NOT_ALLOWED', allow], path)
+    }
+    const options = await fetch(url(at('/devices')), { method: 'OPTIONS' })
+    assert.deepEqual([options.status, options.headers.get('allow')], [204, 'GET, HEAD, OPTIONS, POST'])
+    assert.equal((await fetch(url(at('/health')), { method: 'HEAD' })).status, 200)
+  })
+
+  it('leaves the routes of others as they are', async () => {
+    for (const [path, method] of [
+      ['/thingloomy', 'GET'],
+      ['/flows', 'POST'],
+    ] as const) {
+      const broken = method === 'POST' && { headers: { 'content-type': 'application/json' }, body: '{' }
+      const response = await fetch(url(path), { method, ...broken })
+      assert.match(response.headers.get('content-type')!, /html/, path)
+    }
+  })
+
+  it('says what content type a body needs', async () => {
+    for (const headers of [{ 'content-type': 'text/plain' }, { 'content-type': 'application/x-www-form-urlencoded' }, {}]) {
+      const { status, body } = await send('POST', at('/devices'), { headers, body: new TextEncoder().encode('{"id": "a"}') })
+      assert.deepEqual([status, body.error.code], [415, 'REQUEST_TYPE'])
+      assert.match(body.error.hint, /application\/json/)
+    }
+    const none = await send('POST', at('/devices'))
+    assert.deepEqual([none.status, none.body.error.code], [400, 'REQUEST_INVALID'])
+    assert.match(none.body.error.message, /missing/)
+    const made = await send('POST', at('/devices'), {
+      headers: { 'content-type': 'Application/JSON; charset=utf-8' },
+      body: '{"id": "a"}',
+    })
+    assert.equal(made.status, 201)
+  })
+
+  it('shows a hint beside the message, not in it too', async () => {
+    hub.failing = new LoomError('IDENTITY_INVALID', '"-x"', { hint: 'begin with a letter' })
+    const { body } = await call('GET', at('/health'))
+    assert.deepEqual(body.error, {
+      code: 'IDENTITY_INVALID',
+      message: 'the device id or record is not valid: "-x"',
+      hint: 'begin with a letter',
+    })
   })
 
   it('answers 404 for a hub that is not there and 503 for one that is down', async () => {

@@ -12,7 +12,7 @@ export const deviceRoutes: HubRoute[] = [
     method: 'get',
     path: '/thingloom/{hub}/devices',
     id: 'listDevices',
-    summary: 'Devices, by a query of `enabled:`, `connected:`, `tags.x:` and an id prefix',
+    summary: 'Devices by id, by a query of `id:`, `enabled:`, `connected:`, `tags.x:`, `attributes.x:` and an id prefix',
     permission: 'thingloom.read',
     query: { query: { type: 'string', maxLength: 1024 }, ...paging },
     answers: { 200: { description: 'a page', schema: pageOf(refTo('Device')) } },

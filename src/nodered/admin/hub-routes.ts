@@ -65,6 +65,28 @@ export const hubRoutes: HubRoute[] = [
   },
   {
     method: 'get',
+    path: '/thingloom/{hub}/consumers',
+    id: 'listConsumers',
+    summary: 'Named readers of the journal, also those that no node uses now',
+    permission: 'thingloom.read',
+    query: paging,
+    answers: { 200: { description: 'a page, by name', schema: pageOf(refTo('Consumer')) } },
+    run: async ({ on: hub, args }) => ({ body: await hub.journal.consumers(args) }),
+  },
+  {
+    method: 'delete',
+    path: '/thingloom/{hub}/consumers/{name}',
+    id: 'forgetConsumer',
+    summary: 'Forgets the place of a reader that no node uses: the journal keeps nothing for it any more',
+    permission: 'thingloom.admin.write',
+    answers: { 204: { description: 'forgotten' } },
+    run: async ({ on: hub, args }) => {
+      await hub.journal.forget({ name: args.name as string, existing: true })
+      return { status: 204 }
+    },
+  },
+  {
+    method: 'get',
     path: '/thingloom/{hub}/deadletters',
     id: 'listDeadLetters',
     summary: 'Messages that could not be processed, newest first',

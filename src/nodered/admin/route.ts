@@ -56,6 +56,7 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   hub: { type: 'string', maxLength: 64, description: 'hub id' },
   id: { type: 'string', maxLength: 128, description: 'device id' },
   cid: { type: 'string', maxLength: 128, description: 'credential id' },
+  name: { type: 'string', maxLength: 200, description: 'name of the consumer' },
   letter: { type: 'integer', minimum: 1, description: 'number of the dead letter' },
 }
 

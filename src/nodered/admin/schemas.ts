@@ -103,6 +103,17 @@ export const components: Readonly<Record<string, Schema>> = {
   Created: object({ device: refTo('Device'), secrets: refTo('Secrets') }, ['device']),
   Reading: object({ device: text, time, values: free }, ['device', 'time', 'values'], { additionalProperties: true }),
   LastValue: object({ device: text, stream: text, point: text, time, arrived: time, value: {} }, ['device', 'point', 'time']),
+  Consumer: object(
+    {
+      name: text,
+      position: { ...count, description: 'journal sequence up to which all is acknowledged' },
+      lag: { ...count, description: 'records behind the newest one' },
+      inFlight: { ...count, description: 'records delivered and not acknowledged' },
+      lastSeen: time,
+      inUse: { type: 'boolean', description: 'a node reads under that name now' },
+    },
+    ['name', 'position', 'lag', 'inFlight', 'inUse'],
+  ),
   DeadLetter: object(
     {
       id: count,

@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module'
 import type { Request, RequestHandler, Response, Router } from 'express'
 import type { NodeAPI } from 'node-red'
-import { errorData, LoomError } from '../../errors.ts'
+import { LoomError } from '../../errors.ts'
 import type { Hubs } from '../hubs.ts'
+import { fail, parserFailure } from './failure.ts'
+import { noRoute } from './no-route.ts'
 import { openapiOf } from './openapi.ts'
 import { type Answer, isHubRoute, pathParameters, pathSchemas, type Route } from './route.ts'
 import { routes } from './routes.ts'
@@ -21,13 +23,20 @@ export function serveAdmin(RED: NodeAPI, hubs: Hubs): void {
   if (served.has(RED.httpAdmin)) return
   served.add(RED.httpAdmin)
   const app = RED.httpAdmin as unknown as Router
-  app.get('/thingloom/openapi.json', RED.auth.needsPermission('thingloom.read'), (request, response) => {
+  const openapi = '/thingloom/openapi.json'
+  app.get(openapi, RED.auth.needsPermission('thingloom.read'), (request, response) => {
     response.json(openapiOf(routes, { version, server: request.baseUrl || '/' }))
   })
   for (const route of routes) {
     const path = route.path.replace(/\{(\w+)\}/g, ':$1')
     app[route.method](path, RED.auth.needsPermission(route.permission), handlerOf(route, hubs))
   }
+  // Without these the server answers with a page that shows a stack trace.
+  app.use('/thingloom', noRoute([...routes, { method: 'get', path: openapi }]))
+  app.use(
+    '/thingloom',
+    parserFailure(error => RED.log.error(`[thingloom] ${error instanceof Error ? error.stack : String(error)}`)),
+  )
 }
 
 const handlerOf =
@@ -36,8 +45,7 @@ const handlerOf =
     try {
       reply(response, route, await answerOf(route, hubs, request))
     } catch (thrown) {
-      const status = thrown instanceof LoomError ? thrown.status : 500
-      response.status(status).json({ error: errorData(thrown) })
+      fail(response, thrown)
     }
   }
 
@@ -50,12 +58,26 @@ async function answerOf(route: Route, hubs: Hubs, request: Request): Promise<Ans
     args[name] = parameterOf(Array.isArray(value) ? value.join(',') : String(value), schema, name)
   }
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
-    throw new LoomError('REQUEST_INVALID', `a body of more than ${maxBodyBytes} bytes`)
-  if (route.body) check(request.body, route.body)
+    throw new LoomError('REQUEST_TOO_LARGE', `at most ${maxBodyBytes} bytes`)
+  if (route.body) check(jsonOf(request), route.body)
   const etag = request.headers['if-match']?.replace(/^(W\/)?"(.*)"$/, '$2')
   const call = { args, body: request.body as unknown, ...(etag && etag !== '*' && { etag }) }
   if (!isHubRoute(route)) return route.run({ ...call, on: hubs })
   return route.run({ ...call, on: await hubs.byId(args.hub as string) })
+}
+
+/** The server parses what says that it is JSON and makes an empty object of everything else. */
+function jsonOf({ headers, body }: Request): unknown {
+  const hint = 'send JSON with the header content-type: application/json'
+  if (!Number(headers['content-length'] ?? 0) && headers['transfer-encoding'] === undefined)
+    throw new LoomError('REQUEST_INVALID', 'the body is missing', { hint })
+  const type = /^[^;]*/
+    .exec(headers['content-type'] ?? '')![0]
+    .trim()
+    .toLowerCase()
+  if (type !== 'application/json')
+    throw new LoomError('REQUEST_TYPE', type ? `${type.slice(0, 60)} instead of application/json` : 'none is given', { hint })
+  return body
 }
 
 function reply(response: Response, route: Route, { status = 200, body, text, stream, etag }: Answer): void {

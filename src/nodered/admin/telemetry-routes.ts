@@ -1,4 +1,6 @@
-import type { AggregateQuery, DownsampleQuery, RangeQuery } from '../../storage/warm-store.ts'
+import { LoomError } from '../../errors.ts'
+import type { Hub } from '../../hub/hub.ts'
+import type { AggregateQuery, DownsampleQuery, RangeQuery, WarmPage } from '../../storage/warm-store.ts'
 import type { HubRoute } from './route.ts'
 import { pageOf, refTo } from './schemas.ts'
 
@@ -31,14 +33,9 @@ export const telemetryRoutes: HubRoute[] = [
     },
     answers: { 200: { description: 'a page of readings', schema: pageOf(refTo('Reading')) } },
     run: async ({ on: hub, args }) => {
-      const { id, every, maxPoints, fn, hub: _, order, limit, cursor, to = Date.now(), ...rest } = args
-      const query = { from: (to as number) - 3_600_000, to, ...rest, devices: [id] }
-      if (every !== undefined)
-        return { body: await hub.query.aggregate({ ...query, everyMs: every, fn: fn ?? 'avg' } as AggregateQuery) }
-      if (maxPoints !== undefined)
-        return { body: await hub.query.downsample({ ...query, maxPoints, fn: fn ?? 'minmax' } as DownsampleQuery) }
-      const paged = Object.entries({ order, limit, cursor }).filter(([, value]) => value !== undefined)
-      return { body: await hub.query.range({ ...query, ...Object.fromEntries(paged) } as RangeQuery) }
+      const page = await pageOfReadings(hub, args)
+      if (!page.items.length) await known(hub, args.id as string)
+      return { body: page }
     },
   },
   {
@@ -51,7 +48,35 @@ export const telemetryRoutes: HubRoute[] = [
     answers: { 200: { description: 'one item per stream and name', schema: pageOf(refTo('LastValue')) } },
     run: async ({ on: hub, args }) => {
       const { id, hub: _, ...rest } = args
-      return { body: { items: await hub.query.last({ ...rest, devices: [id as string] }) } }
+      const items = await hub.query.last({ ...rest, devices: [id as string] })
+      if (!items.length) await known(hub, id as string)
+      return { body: { items } }
     },
   },
 ]
+
+async function pageOfReadings(hub: Hub, args: Record<string, unknown>): Promise<WarmPage> {
+  const { id, every, maxPoints, fn, hub: _, order, limit, cursor, to = Date.now(), ...rest } = args
+  const query = { from: (to as number) - 3_600_000, to, ...rest, devices: [id] }
+  if (every !== undefined) return hub.query.aggregate({ ...query, everyMs: every, fn: fn ?? 'avg' } as AggregateQuery)
+  if (maxPoints !== undefined) return hub.query.downsample({ ...query, maxPoints, fn: fn ?? 'minmax' } as DownsampleQuery)
+  const paged = Object.entries({ order, limit, cursor }).filter(([, value]) => value !== undefined)
+  return hub.query.range({ ...query, ...Object.fromEntries(paged) } as RangeQuery)
+}
+
+/** IDENTITY_NOT_FOUND for a device that is not registered and has no reading: telemetry outlives a device, and need not be of one. */
+async function known(hub: Hub, id: string): Promise<void> {
+  try {
+    await hub.devices.get({ id })
+  } catch (error) {
+    if (!(error instanceof LoomError && error.code === 'IDENTITY_NOT_FOUND')) throw error
+    const { items } = await hub.query.range({
+      devices: [id],
+      from: -Number.MAX_SAFE_INTEGER,
+      to: Number.MAX_SAFE_INTEGER,
+      order: 'desc',
+      limit: 1,
+    })
+    if (!items.length) throw error
+  }
+}
