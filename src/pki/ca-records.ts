@@ -73,6 +73,7 @@ const place = (cid: string) => ({ owner: 'pki', cid, field: 'privateKey' })
 export class CaRecords {
   readonly #o: AuthorityOptions
   readonly #records = new Map<string, CaRecord>()
+  #sorted: readonly CaRecord[] | undefined
   readonly #watchers: (() => void)[] = []
 
   private constructor(o: AuthorityOptions) {
@@ -88,8 +89,10 @@ export class CaRecords {
     return records
   }
 
-  all(): CaRecord[] {
-    return [...this.#records.values()]
+  /** The root, issuing ones from the oldest, registered ones. */
+  all(): readonly CaRecord[] {
+    this.#sorted ??= [...this.#records.values()].sort(inOrder)
+    return this.#sorted
   }
 
   find(id: string): CaRecord | undefined {
@@ -142,6 +145,7 @@ export class CaRecords {
   async remove({ id, version }: CaRecord): Promise<void> {
     await this.#o.store.delete(caCollection, id, { version, by: 'pki' })
     this.#records.delete(id)
+    this.#sorted = undefined
     this.#changed()
   }
 
@@ -153,6 +157,7 @@ export class CaRecords {
     const privateKey = doc.sealedKey === undefined ? undefined : this.#keyOf(doc.sealedKey, id)
     const record = { id, doc, version, link: linkOf(doc.certificatePem), ...(privateKey && { privateKey }) }
     this.#records.set(id, record)
+    this.#sorted = undefined
     return record
   }
 
@@ -164,6 +169,10 @@ export class CaRecords {
     for (const changed of this.#watchers) changed()
   }
 }
+
+const ranks: Record<CaRole, number> = { root: 0, issuing: 1, registered: 2 }
+const inOrder = (a: CaRecord, b: CaRecord): number =>
+  ranks[a.doc.role] - ranks[b.doc.role] || a.doc.n - b.doc.n || (a.id < b.id ? -1 : 1)
 
 /** The record as something that signs. PKI_CA_KEY_MISSING. */
 export function signing({ id, link, privateKey }: CaRecord): CertificateAuthority {

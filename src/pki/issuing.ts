@@ -66,8 +66,10 @@ export async function openIssuing(o: AuthorityOptions, cas: CaRecords): Promise<
       hint: 'restore the key of the root, or import an issuing authority',
     })
   }
-  // at start, so that what follows finds it
-  await own().catch(() => undefined)
+  // a hub whose last authority has ended must still start, to be given a key
+  await own().catch(error => {
+    if (!(error instanceof LoomError) || error.code !== 'PKI_CA_KEY_MISSING') throw error
+  })
 
   return {
     get rootPem() {

@@ -26,6 +26,10 @@ export class OpensslFolder {
     this.#path = await mkdtemp(join(tmpdir(), 'openssl-'))
   }
 
+  path(name: string): string {
+    return join(this.#path, name)
+  }
+
   write(files: Record<string, string | Uint8Array>): Promise<unknown> {
     return Promise.all(Object.entries(files).map(([name, content]) => writeFile(join(this.#path, name), content)))
   }
