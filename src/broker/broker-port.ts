@@ -1,6 +1,10 @@
 import type { LoomError } from '../errors.ts'
+import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 
-export type ListenerKind = 'mqtt' | 'mqtts' | 'ws' | 'wss'
+/**
+ * `https`: device requests and secure WebSockets; `shared`: those and MQTT over TLS on one port, told apart by ALPN or the first byte.
+ */
+export type ListenerKind = 'mqtt' | 'mqtts' | 'ws' | 'wss' | 'https' | 'shared'
 
 export interface ListenerOptions {
   kind: ListenerKind
@@ -31,6 +35,8 @@ export interface PeerCertificate {
   /** epoch ms */
   notBefore: number
   notAfter: number
+  /** DER of what the peer sent above its own, in order; absent on a resumed session */
+  issuers?: readonly Uint8Array[]
 }
 
 /** A CONNECT before anything was decided. */
@@ -135,6 +141,8 @@ export interface BrokerGate {
   unsubscribed?(connection: Connection, filter: string): void
   /** May this connection receive this routed message? `filters` not known to the library: decide by topic. */
   forward(connection: Connection, topic: string): boolean
+  /** A device request over HTTPS; never rejects. Absent: there is no device API, and https listeners answer 404. */
+  request?(request: HttpRequest, peer: { remoteAddress: string; certificate?: PeerCertificate }): Promise<HttpAnswer>
   connected(connection: Connection): void
   disconnected(connection: Connection, reason: DisconnectReason): void
   /** A CONNECT or packet that never became a connection: broken, too large, too slow, over the rate. */

@@ -156,6 +156,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
         maxFrameBytes: limits.payloadBytes + headerBytes + connectBytes,
         accept: (conn: Duplex, origin: Parameters<typeof accept>[3]) => void accept(core, library, conn, origin),
         refused,
+        request: options.gate.request?.bind(options.gate),
       }
       for (const listener of options.listeners)
         open.push(

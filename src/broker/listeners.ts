@@ -3,14 +3,19 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
 import { LoomError } from '../errors.ts'
-import type { ListenerOptions, Listening, TlsMaterial } from './broker-port.ts'
+import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
+import type { ListenerOptions, Listening, PeerCertificate, TlsMaterial } from './broker-port.ts'
 import type { ConnectRate } from './connect-rate.ts'
+import { firstByteOf } from './first-byte.ts'
+import { serveRequest } from './http-front.ts'
 import type { Origin } from './link.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 import { secureContextOf, tlsOptionsOf } from './tls-context.ts'
 import { webSocketFront } from './websocket-front.ts'
 
 const backlog = 4096
+const firstByteMs = 10_000
+const mqttProtocols = new Set(['x-amzn-mqtt-ca', 'mqtt'])
 
 export interface ListenerParts {
   tls?: TlsMaterial | undefined
@@ -18,6 +23,10 @@ export interface ListenerParts {
   maxFrameBytes: number
   /** A byte stream of MQTT. */
   accept(conn: Duplex, origin: Origin): void
+  /** A device request over HTTPS; absent: such listeners take WebSockets only. */
+  request?:
+    | ((request: HttpRequest, peer: { remoteAddress: string; certificate?: PeerCertificate }) => Promise<HttpAnswer>)
+    | undefined
   /** A socket that never got as far. */
   refused(remoteAddress: string, reason: string): void
 }
@@ -37,7 +46,7 @@ export interface OpenListener {
 export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<OpenListener> {
   const sockets = new Set<Socket>()
   const { kind, host, port } = options
-  const secure = kind === 'mqtts' || kind === 'wss'
+  const secure = kind !== 'mqtt' && kind !== 'ws'
   let server: Server | undefined
   let tls: TlsServer | undefined
 
@@ -46,17 +55,40 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
     remoteAddress: socket.remoteAddress ?? '',
     certificate: secure ? peerCertificateOf(socket as TLSSocket) : undefined,
   })
+  const { request } = parts
+  const serves = request && (kind === 'https' || kind === 'shared')
   const web =
-    kind === 'ws' || kind === 'wss'
-      ? webSocketFront({ maxFrameBytes: parts.maxFrameBytes, accept: (conn, socket) => parts.accept(conn, originOf(socket)) })
-      : undefined
+    kind === 'mqtt' || kind === 'mqtts'
+      ? undefined
+      : webSocketFront({
+          maxFrameBytes: parts.maxFrameBytes,
+          accept: (conn, socket) => parts.accept(conn, originOf(socket)),
+          ...(serves && {
+            request: (incoming, response) => {
+              const { remoteAddress, certificate } = originOf(incoming.socket)
+              const peer = { remoteAddress, ...(certificate && { certificate }) }
+              return serveRequest(incoming, response, asked => request(asked, peer))
+            },
+          }),
+        })
   const take = (socket: Socket): void => (web ? web.open(socket) : parts.accept(socket, originOf(socket)))
+  const tell = async (socket: Socket): Promise<void> => {
+    const protocol = (socket as TLSSocket).alpnProtocol
+    const named = protocol && (mqttProtocols.has(protocol) ? 'mqtt' : 'http')
+    const spoken = named || (await firstByteOf(socket, firstByteMs))
+    if (spoken === 'mqtt') parts.accept(socket, originOf(socket))
+    else if (spoken) take(socket)
+    else {
+      parts.refused(socket.remoteAddress ?? '', 'neither MQTT nor HTTP')
+      socket.destroy()
+    }
+  }
 
   try {
     refusePlaintext(options)
     if (secure) {
       if (!parts.tls) throw new LoomError('HUB_CONFIG_INVALID', `the ${kind} listener has no server certificate`)
-      tls = createTlsServer(tlsOptionsOf(parts.tls), take)
+      tls = createTlsServer(tlsOptionsOf(parts.tls), kind === 'shared' ? socket => void tell(socket) : take)
       tls.on('tlsClientError', (error, socket) => parts.refused(socket.remoteAddress ?? '', `TLS handshake: ${error.message}`))
     }
     server = createServer({ pauseOnConnect: secure, allowHalfOpen: !tls, noDelay: true, keepAlive: true }, socket => {

@@ -1,21 +1,25 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 
 const paths = new Set(['/mqtt', '/$iothub/websocket', '/'])
 const upgradeMs = 10_000
+const bodyMs = 30_000
+const idleMs = 60_000
 
 /**
  * MQTT over WebSocket [MQTT-6.0.0]: subprotocol `mqtt`, binary frames. `open` feeds it a socket, TLS already ended; `accept` gets the stream and
- * the socket it came over.
+ * the socket it came over. `request` answers what is no upgrade.
  */
 export function webSocketFront({
   maxFrameBytes,
   accept,
+  request: serve,
 }: {
   maxFrameBytes: number
   accept(conn: Duplex, socket: Socket): void
+  request?: (request: IncomingMessage, response: ServerResponse) => Promise<void>
 }): {
   open(socket: Socket): void
   close(): void
@@ -27,8 +31,19 @@ export function webSocketFront({
     handleProtocols: () => 'mqtt',
   })
   const waiting = new Map<Duplex, NodeJS.Timeout>()
-  const http = createServer((_request, response) => {
-    response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end('MQTT over WebSocket only\n')
+  const begun = (socket: Duplex): void => {
+    clearTimeout(waiting.get(socket))
+    waiting.delete(socket)
+  }
+  const http = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
+    begun(request.socket)
+    if (!serve)
+      return void response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end('MQTT over WebSocket only\n')
+    // This server never listens itself, so its own limits of time do not run.
+    const slow = setTimeout(() => request.destroy(), bodyMs).unref()
+    request.once('close', () => clearTimeout(slow))
+    request.socket.setTimeout(idleMs, () => request.socket.destroy())
+    serve(request, response).catch(() => response.destroy())
   })
   http.on('clientError', (_error, socket) => socket.destroy())
   http.on('upgrade', (request, socket, head) => {
@@ -37,8 +52,8 @@ export function webSocketFront({
     if (!paths.has(path)) return answer(socket, '404 Not Found')
     if (!protocols.includes('mqtt')) return answer(socket, '400 Bad Request')
     upgrades.handleUpgrade(request, socket, head, webSocket => {
-      clearTimeout(waiting.get(socket))
-      waiting.delete(socket)
+      begun(socket)
+      ;(socket as Socket).setTimeout(0)
       webSocket.on('message', (_data, isBinary) => {
         if (!isBinary) webSocket.close(1003)
       })
@@ -49,10 +64,7 @@ export function webSocketFront({
     open(socket) {
       const timer = setTimeout(() => socket.destroy(), upgradeMs).unref()
       waiting.set(socket, timer)
-      socket.once('close', () => {
-        clearTimeout(timer)
-        waiting.delete(socket)
-      })
+      socket.once('close', () => begun(socket))
       http.emit('connection', socket)
     },
     close() {

@@ -83,6 +83,7 @@ export function openGate(over: Partial<BrokerGate> = {}): BrokerGate & { log: Ga
       log.refused.push(o)
       gate.refused(o)
     },
+    ...(gate.request && { request: gate.request }),
   }
 }
 

@@ -1,0 +1,51 @@
+import type { ErrorCode } from '../errors.ts'
+import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
+
+export type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
+
+/** One message: what the device would have published. */
+export interface HttpMessage {
+  topic: string
+  payload: Uint8Array
+  qos: 0 | 1
+  /** where the topic does not tell it */
+  contentType?: string
+}
+
+/** What a device asks over HTTP; `deviceId` as the path names it, absent where only the credential tells. */
+export type HttpOperation = {
+  /** the family whose topics the messages use, and whose form of SAS audience counts */
+  family: 'iothub' | 'thing'
+  deviceId?: string
+} & (
+  | { kind: 'publish'; messages: HttpMessage[] }
+  /** an operation by its domain name, of the dialect that reads and answers it */
+  | { kind: 'request'; operation: string; name?: string }
+)
+
+/** One dialect over HTTP. Pure. */
+export interface HttpDialect {
+  /** undefined: no path of this dialect. REQUEST_INVALID, BROKER_PACKET_TOO_LARGE: its path, and wrong. */
+  read(request: HttpRequest): HttpOperation | undefined
+  /** when all messages are on disk */
+  accepted(traceId: string): HttpAnswer
+  refused(error: { code: ErrorCode; message: string; hint?: string }, at: { traceId: string; now: number }): HttpAnswer
+}
+
+export const json = (status: number, body: unknown, headers: Record<string, string> = {}): HttpAnswer => ({
+  status,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify(body),
+})
+
+export const empty = (status: number): HttpAnswer => ({ status, headers: {}, body: '' })
+
+/** Decoded path segments, without the empty one before the first `/`; undefined for a broken escape or a control character. */
+export function segmentsOf(path: string): string[] | undefined {
+  try {
+    const segments = path.slice(1).split('/').map(decodeURIComponent)
+    return segments.some(segment => /\p{Cc}/u.test(segment)) ? undefined : segments
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,176 @@
+import type { HttpAnswer, HttpMessage, HttpOperation, HttpRequest } from '../dialects/http.ts'
+import { readHttp } from '../dialects/http-table.ts'
+import { classifyTopic } from '../dialects/topic-table.ts'
+import { errorData, LoomError } from '../errors.ts'
+import type { Admitted, Authenticator, ConnectAttempt } from '../identity/authenticate.ts'
+import type { PeerFacts } from '../identity/prove-certificate.ts'
+import { parseSas } from '../identity/sas.ts'
+import type { Envelope } from '../telemetry/envelope.ts'
+import type { Ingest } from './ingest.ts'
+
+/** Where a request came from. */
+export interface HttpPeer {
+  address: string
+  /** TLS, or this machine itself: credentials do not travel in the open */
+  secure: boolean
+  certificate?: PeerFacts
+}
+
+export interface DeviceHttpParts {
+  authenticator: Authenticator
+  ingest: Ingest
+  limits: { payloadBytes: number }
+  now: () => number
+  delay(ms: number): Promise<void>
+  /** what a session of this device may do with ordinary topics */
+  mayPublish(o: { admitted: Admitted; topic: string; peer: HttpPeer }): boolean
+  active(deviceId: string, at: number): void
+  refused(o: { code: string; message: string; device?: string; address: string }): void
+  traceId(): string
+}
+
+/** Requests that are in work at once; more are asked to come again. */
+const maxInWork = 256
+
+/** The device API over HTTPS: the paths of AWS, of Azure and our own, under the same credentials, table and policies as MQTT. */
+export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest, peer: HttpPeer) => Promise<HttpAnswer> {
+  const { authenticator, now } = parts
+  let inWork = 0
+
+  const admitted = async (request: HttpRequest, operation: HttpOperation, peer: HttpPeer): Promise<Admitted> => {
+    if (!peer.secure)
+      throw new LoomError('BROKER_PLAINTEXT', 'device requests need TLS', {
+        hint: 'use https, also between a proxy and this hub',
+      })
+    const result = await authenticator.authenticate(attemptOf(request, operation, peer))
+    if (!result.ok) {
+      if (result.delayMs) await parts.delay(result.delayMs)
+      parts.refused({
+        code: result.code,
+        message: result.reason,
+        address: peer.address,
+        ...(operation.deviceId && { device: operation.deviceId }),
+      })
+      throw result.connack === 3
+        ? new LoomError('HUB_DOWN', 'try again', {})
+        : new LoomError('CRED_UNKNOWN', 'the request was not let in')
+    }
+    if (operation.deviceId !== undefined && operation.deviceId !== result.deviceId)
+      throw new LoomError('POLICY_DENIED', 'the path names another device')
+    return result
+  }
+
+  const publish = async (operation: HttpOperation & { kind: 'publish' }, who: Admitted, peer: HttpPeer): Promise<void> => {
+    if (who.quarantined) throw new LoomError('DEVICE_QUARANTINED', `"${who.deviceId}"`)
+    if (!who.deviceId) throw new LoomError('POLICY_DENIED', 'a claim may only provision')
+    const envelopes = operation.messages.map(message => envelopeOf(operation, message, who, peer))
+    const context = { clientId: who.deviceId, principal: who.cid, sourceIp: peer.address, connectionId: '' }
+    const written = envelopes.map(
+      envelope =>
+        new Promise<void>((resolve, reject) => parts.ingest({ envelope, context }, error => (error ? reject(error) : resolve()))),
+    )
+    const results = await Promise.allSettled(written)
+    const failed = results.find(result => result.status === 'rejected')
+    if (failed) throw failed.reason
+    parts.active(who.deviceId, now())
+  }
+
+  const envelopeOf = (
+    operation: HttpOperation,
+    { topic, payload, qos, contentType }: HttpMessage,
+    who: Admitted,
+    peer: HttpPeer,
+  ): Envelope => {
+    if (payload.length > parts.limits.payloadBytes)
+      throw new LoomError('BROKER_PACKET_TOO_LARGE', `${payload.length} bytes, at most ${parts.limits.payloadBytes}`)
+    const { deviceId } = who
+    const found = classifyTopic(operation.family, topic, { deviceId })
+    if (found.kind === 'telemetry') return found.envelope({ topic, payload, qos, retain: false, will: false, deviceId })
+    if (found.kind === 'request') throw new LoomError('COMMAND_UNSUPPORTED', `${found.operation} by a topic over HTTP`)
+    const allowed = found.kind === 'ordinary' && operation.family === 'thing' && parts.mayPublish({ admitted: who, topic, peer })
+    if (!allowed)
+      throw new LoomError(
+        'POLICY_DENIED',
+        `publish to ${topic.slice(0, 100)}${found.kind === 'denied' ? `: ${found.reason}` : ''}`,
+      )
+    return {
+      deviceId,
+      stream: '',
+      body: payload,
+      properties: {},
+      system: {},
+      topic,
+      qos,
+      will: false,
+      dialect: 'plain',
+      ...(contentType && { contentType }),
+    }
+  }
+
+  return async (request, peer) => {
+    const traceId = parts.traceId()
+    const { dialect, operation, fault } = readHttp(request)
+    const refuse = (thrown: unknown): HttpAnswer => {
+      const error = errorData(thrown)
+      const answer = dialect.refused(error, { traceId, now: now() })
+      if (answer.status === 429 || answer.status === 503) answer.headers['retry-after'] = '2'
+      return answer
+    }
+    if (fault) return refuse(fault)
+    if (!operation) return refuse(new LoomError('NOT_FOUND', `${request.method} ${request.path.slice(0, 100)}`))
+    if (inWork >= maxInWork) return refuse(new LoomError('BROKER_THROTTLED', `${maxInWork} requests are in work`))
+    inWork++
+    try {
+      const who = await admitted(request, operation, peer)
+      if (operation.kind === 'request') throw new LoomError('COMMAND_UNSUPPORTED', operation.operation)
+      await publish(operation, who, peer)
+      return dialect.accepted(traceId)
+    } catch (thrown) {
+      return refuse(thrown)
+    } finally {
+      inWork--
+    }
+  }
+}
+
+/** The CONNECT that the same credentials would make: a SAS token, a bearer token, user and password, or the certificate of the connection. */
+function attemptOf({ headers }: HttpRequest, operation: HttpOperation, peer: HttpPeer): ConnectAttempt {
+  const [, scheme = '', rest = ''] = /^(\w+) +(.+)$/s.exec(headers.authorization ?? '') ?? []
+  const base = {
+    query: {},
+    clean: true,
+    remoteAddress: peer.address,
+    loopbackPlaintext: false,
+    allowAnonymous: false,
+    clientId: '',
+    deviceId: operation.deviceId ?? '',
+  }
+  switch (scheme.toLowerCase()) {
+    case 'sharedaccesssignature': {
+      const [host = '', named = ''] = audienceOf(headers.authorization!)
+      const deviceId = operation.deviceId ?? named
+      return { ...base, family: 'iothub', clientId: deviceId, deviceId, host, password: Buffer.from(headers.authorization!) }
+    }
+    case 'bearer':
+      return { ...base, family: 'thing', password: Buffer.from(rest) }
+    case 'basic': {
+      const text = Buffer.from(rest, 'base64').toString()
+      const cut = text.indexOf(':')
+      const username = cut < 0 ? text : text.slice(0, cut)
+      return { ...base, family: 'thing', username, password: Buffer.from(cut < 0 ? '' : text.slice(cut + 1)) }
+    }
+    default:
+      return { ...base, family: 'thing', ...(peer.certificate && { certificate: peer.certificate }) }
+  }
+}
+
+/** Host and device that the token itself names; what it says is proved by its signature. */
+function audienceOf(token: string): [host: string, deviceId: string] {
+  try {
+    const resource = decodeURIComponent(parseSas(token).sr)
+    const [, host = '', id = ''] = /^([^/]+)\/devices\/([^/]+)/i.exec(resource) ?? []
+    return [host, id]
+  } catch {
+    return ['', '']
+  }
+}
