@@ -1,11 +1,11 @@
 import type { ErrorCode } from '../errors.ts'
 import type { DialectName, Envelope } from '../telemetry/envelope.ts'
 
-/** Family of a CONNECT: decided once, before authentication. */
-export type Family = 'iothub' | 'dps' | 'thing'
+/** Family of a CONNECT: decided once, before authentication; only `claim` is what the certificate makes of a `thing`. */
+export type Family = 'iothub' | 'dps' | 'thing' | 'claim'
 
 export interface ConnectForm {
-  family: Family
+  family: Exclude<Family, 'claim'>
   /** As the dialect names the device; for `thing` the client id stands for it until a credential says more. */
   deviceId: string
   module?: string

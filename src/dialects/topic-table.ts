@@ -1,5 +1,6 @@
 import { validTopicFilter, validTopicName } from '../telemetry/topic.ts'
 import { aws } from './aws/aws.ts'
+import { awsClaim } from './aws/claim.ts'
 import { azure } from './azure/azure.ts'
 import { dps } from './azure/dps.ts'
 import type { Classified, Dialect, Family, FilterRuling } from './dialect.ts'
@@ -8,7 +9,10 @@ import { plain } from './plain/plain.ts'
 
 type Me = Parameters<Dialect['classify']>[1]
 
-const families = { iothub: [azure], dps: [dps], thing: [aws, plain] } as const satisfies Record<Family, readonly Dialect[]>
+const families = { iothub: [azure], dps: [dps], thing: [aws, plain], claim: [awsClaim] } as const satisfies Record<
+  Family,
+  readonly Dialect[]
+>
 
 /** The dialects a connection of the family may speak, in the order they are asked. */
 export const dialectsOf = (family: Family): readonly Dialect[] => families[family]
@@ -43,7 +47,7 @@ export function refuseRequest(family: Family, ...[request, payload, error, now]:
 
 function beyond(family: Family, topic: string) {
   if (topic.startsWith('$')) return denied('reserved')
-  if (family === 'dps') return denied('a provisioning connection only provisions')
+  if (family === 'dps' || family === 'claim') return denied('a provisioning connection only provisions')
   const fault = topicFault(topic)
   return fault === undefined ? undefined : denied(fault)
 }

@@ -1,7 +1,7 @@
 import type { Write } from '../storage/state-store.ts'
 
-/** How a device proves, before it has an identity, that it may get one. */
-export type ProvisioningKind = 'dps' | 'claim' | 'trusted-user' | 'jitp' | 'pairing'
+/** How a device proves, before it has an identity, that it may get one; `rotation`: by the certificate it has, for its next. */
+export type ProvisioningKind = 'dps' | 'claim' | 'trusted-user' | 'jitp' | 'pairing' | 'rotation'
 
 /** Who or what may decide about a device that asks for an identity: shown to people and to the hook, never with a secret in it. */
 export interface ProvisioningRequest {
@@ -81,6 +81,8 @@ export interface DevicePlan {
   existing: 'migrate' | 'reset' | 'keep' | 'refuse'
   /** With `migrate`: what becomes of these parts of an existing device. Absent: replaced. */
   overrides?: Readonly<Record<'attributes' | 'groups' | 'type', 'keep' | 'replace' | 'merge' | 'fail'>>
+  /** Fingerprint of the certificate that asks for its successor: it stays good until the new one was used. */
+  rotates?: string
   /** further documents of the same store, in the transaction that writes the device */
   also?: readonly Write[]
   /** for the audit log */

@@ -113,6 +113,35 @@ describe('an aws refusal', () => {
     const denied = refuse('thing', '$aws/provisioning-templates/t/provision/json', '{}', 'POLICY_DENIED')
     assert.deepEqual(denied?.payload, { statusCode: 403, errorCode: 'AccessDenied', errorMessage: 'not offered' })
   })
+
+  const provisioning: [code: ErrorCode, statusCode: number, errorCode: string][] = [
+    ['REQUEST_INVALID', 400, 'InvalidPayload'],
+    ['PROV_TOKEN_INVALID', 400, 'InvalidCertificateOwnershipToken'],
+    ['PKI_CSR_INVALID', 400, 'InvalidCertificateSigningRequest'],
+    ['PKI_KEY_REFUSED', 400, 'InvalidCertificateSigningRequest'],
+    ['PROV_PARAMETER_MISSING', 400, 'InvalidParameters'],
+    ['PROV_PARAMETER_INVALID', 400, 'InvalidParameters'],
+    ['IDENTITY_INVALID', 400, 'InvalidParameters'],
+    ['PROV_DENIED', 403, 'AccessDenied'],
+    ['PROV_PENDING', 403, 'AccessDenied'],
+    ['PROV_HOOK_TIMEOUT', 403, 'AccessDenied'],
+    ['PROV_QUOTA', 403, 'AccessDenied'],
+    ['CRED_EXPIRED', 403, 'AccessDenied'],
+    ['IDENTITY_RETIRED', 403, 'AccessDenied'],
+    ['PROV_NO_TEMPLATE', 404, 'ResourceNotFound'],
+    ['IDENTITY_EXISTS', 409, 'ResourceConflict'],
+    ['PKI_KEY_REUSED', 409, 'ResourceConflict'],
+    ['PROV_THROTTLED', 429, 'Throttled'],
+    ['STORE_CLOSED', 500, 'InternalError'],
+    ['CODEC_UNAVAILABLE', 500, 'InternalError'],
+  ]
+  for (const [code, statusCode, errorCode] of provisioning)
+    it(`of provisioning gives ${code} as ${statusCode} ${errorCode}, to a claim too`, () => {
+      for (const family of ['thing', 'claim'] as const) {
+        const answer = refuse(family, '$aws/provisioning-templates/t/provision/json', '{}', code)
+        assert.deepEqual(answer?.payload, { statusCode, errorCode, errorMessage: 'not offered' })
+      }
+    })
 })
 
 describe('a plain refusal', () => {

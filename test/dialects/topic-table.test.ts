@@ -83,7 +83,7 @@ describe('the topic table', () => {
     let telemetry = 0
     for (let round = 0; round < 20_000; round++) {
       const topic = next() < 0.3 ? `devices/d1/${next() < 0.5 ? 'telemetry' : 'messages/events'}/${text()}` : text()
-      const family = (['iothub', 'dps', 'thing'] as const)[round % 3]!
+      const family = (['iothub', 'dps', 'thing', 'claim'] as const)[round % 4]!
       const found = classifyTopic(family, topic, me)
       ruleFilter(family, topic, me)
       for (const dialect of dialectsOf(family)) dialect.filter(topic, me)

@@ -1,14 +1,12 @@
 import type { Classified, Dialect } from '../dialect.ts'
 import { topicFault } from '../limits.ts'
+import { provisioningRequest, rulingOfAnswers } from './claim.ts'
 import { refusalOf } from './refusal.ts'
-import { type AwsRequest, certificateRequest, templateRequest, thingRequest } from './requests.ts'
+import { type AwsRequest, thingRequest } from './requests.ts'
 
 const TREE = '$aws/'
 const THINGS = '$aws/things/'
-const CERTIFICATES = '$aws/certificates/'
-const TEMPLATES = '$aws/provisioning-templates/'
 const RULES = '$aws/rules/'
-const answers: ReadonlySet<string> = new Set(['accepted', 'rejected', '+'])
 
 /** AWS IoT Core: reserved topics of things; all other topics are ordinary ones that policy decides. */
 export const aws: Dialect = {
@@ -26,9 +24,7 @@ export const aws: Dialect = {
   filter(filter, { deviceId }) {
     if (!filter.startsWith(TREE)) return undefined
     if (filter.startsWith(`${THINGS}${deviceId}/`)) return { kind: 'unsupported' }
-    const cut = filter.lastIndexOf('/')
-    const asked = answers.has(filter.slice(cut + 1)) ? provisioningRequest(filter.slice(0, cut)) : undefined
-    return asked ? { kind: 'unsupported' } : denied('no filter of this device')
+    return rulingOfAnswers(filter) ?? denied('no filter of this device')
   },
 
   refuse: refusalOf,
@@ -39,11 +35,6 @@ function requestOf(topic: string, deviceId: string): AwsRequest | undefined {
   const at = THINGS.length + deviceId.length
   if (!deviceId || !topic.startsWith(deviceId, THINGS.length) || topic[at] !== '/') return undefined
   return thingRequest(topic.slice(at + 1).split('/'))
-}
-
-function provisioningRequest(topic: string): AwsRequest | undefined {
-  if (topic.startsWith(CERTIFICATES)) return certificateRequest(topic.slice(CERTIFICATES.length).split('/'))
-  return topic.startsWith(TEMPLATES) ? templateRequest(topic.slice(TEMPLATES.length).split('/')) : undefined
 }
 
 const denied = (reason: string) => ({ kind: 'denied', reason }) as const

@@ -1,6 +1,7 @@
 import { codes, type ErrorCode } from '../../errors.ts'
 import type { Classified, WireAnswer } from '../dialect.ts'
 import { clientTokenOf } from './client-token.ts'
+import { rejectionOf } from './rejection.ts'
 
 type Request = Extract<Classified, { kind: 'request' }>
 interface Failure {
@@ -26,16 +27,6 @@ const streamCodes: Readonly<Record<number, string>> = {
   409: 'VersionMismatch',
   413: 'InvalidRequest',
 }
-const provisioningCodes: Readonly<Record<number, string>> = {
-  400: 'InvalidPayload',
-  401: 'AccessDenied',
-  403: 'AccessDenied',
-  404: 'ResourceNotFound',
-  409: 'ResourceConflict',
-  413: 'InvalidPayload',
-  429: 'Throttled',
-}
-
 /**
  * The refusal in the form of the request's service. None for CBOR requests: an answer's payload is text, and the
  * vendor's SDKs ask in JSON.
@@ -52,7 +43,7 @@ export function refusalOf(
     ? tokenBody(shadowStatus(failure.code), payload, failure, now)
     : operation.startsWith('jobs.')
       ? tokenBody(jobCodes[statusOf(failure.code)] ?? 'InternalError', payload, failure, now)
-      : provisioningBody(failure)
+      : rejectionOf(failure)
   return { topic: `${topic}/rejected`, payload: JSON.stringify(body), qos: 1 }
 }
 
@@ -62,12 +53,6 @@ const shadowStatus = (code: ErrorCode): number => (shadowStatuses.has(statusOf(c
 function tokenBody(code: number | string, payload: Uint8Array, { message }: Failure, now: number) {
   const clientToken = clientTokenOf(payload)
   return { code, message, timestamp: Math.floor(now / 1000), ...(clientToken !== undefined && { clientToken }) }
-}
-
-function provisioningBody({ code, message }: Failure) {
-  const status = statusOf(code)
-  const errorCode = provisioningCodes[status]
-  return { statusCode: errorCode ? status : 500, errorCode: errorCode ?? 'InternalError', errorMessage: message }
 }
 
 /** `../streams/{s}/{verb}/json` is answered on `../streams/{s}/rejected/json`. */
