@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto'
 import { LoomError } from '../errors.ts'
+import { deriveKey } from '../identity/prove-sas.ts'
 import { verifySas } from '../identity/sas.ts'
 import { maxCertificateBytes, type CertificateFacts, readForeignCertificate } from '../pki/certificate.ts'
 import type { Enrolment, EnrolmentKind } from './enrolment.ts'
@@ -73,7 +73,7 @@ export function createAttestor(o: {
     const admitting = (own ? [own] : await enrolments.groups()).filter(({ attestation }) => attestation.kind === 'sas')
     if (admitting.length === 0) throw none(registrationId)
     const keys = admitting.flatMap(enrolment =>
-      enrolments.keysOf(enrolment).map(({ key }) => ({ slot: enrolment.id, key: own ? key : derivedKey(key, registrationId) })),
+      enrolments.keysOf(enrolment).map(({ key }) => ({ slot: enrolment.id, key: own ? key : deriveKey(key, registrationId) })),
     )
     const audience = `${idScope}/registrations/${registrationId}`
     const { slot, expiresAt } = verifySas({ token, keys, audience, now, skewS: o.sasClockSkewS })
@@ -147,10 +147,6 @@ interface Proof {
   enrolment: Enrolment
   notAfter?: number
 }
-
-/** The key of one device of a group, base64: HMAC-SHA256 of the registration id as the device spells it. */
-export const derivedKey = (groupKey: string, registrationId: string): string =>
-  createHmac('sha256', Buffer.from(groupKey, 'base64')).update(registrationId).digest('base64')
 
 const none = (registrationId: string) => new LoomError('PROV_NO_ENROLMENT', `"${shown(registrationId)}"`)
 const shown = (text: string) => text.slice(0, 80)

@@ -46,7 +46,7 @@ export const keyOfRegistration = (registrationId: string): string => registratio
 /** Operations and registrations in the state store, by the lower-case registration id. */
 export class DpsBook {
   readonly #store: StateStore
-  /** registrations per enrolment, counted when first asked for and kept right by `commit` */
+  /** registrations per enrolment, counted when first asked for and kept right by `counted` */
   readonly #counts = new Map<string, Promise<number>>()
 
   constructor(store: StateStore) {
@@ -96,19 +96,19 @@ export class DpsBook {
     return { id: key, doc, version: written! }
   }
 
-  /** The operation's end together with what became of the device; `before`: what was registered under that id. */
-  async commit(
-    key: string,
-    o: { doc: Operation; version: number; registration: Registration; before: Registration | undefined; also: readonly Write[] },
-  ): Promise<StoredOperation> {
-    const { doc, version, registration, before, also } = o
-    const put: Write = { op: 'put', coll: registrations, id: key, doc: registration }
-    const stored = await this.put(key, doc, version, [put, ...also], 'provisioning')
-    if (before?.enrolmentId !== registration.enrolmentId) {
-      this.#add(registration.enrolmentId, 1)
-      if (before) this.#add(before.enrolmentId, -1)
-    }
-    return stored
+  /** The writes of an operation's end and of what became of the device: to be made in one transaction, then `counted`. */
+  endWrites(key: string, o: { doc: Operation; version: number; registration: Registration }): Write[] {
+    return [
+      { op: 'put', coll: operations, id: key, doc: o.doc, version: o.version },
+      { op: 'put', coll: registrations, id: key, doc: o.registration },
+    ]
+  }
+
+  /** `before`: what was registered under that id. */
+  counted(registration: Registration, before: Registration | undefined): void {
+    if (before?.enrolmentId === registration.enrolmentId) return
+    this.#add(registration.enrolmentId, 1)
+    if (before) this.#add(before.enrolmentId, -1)
   }
 
   async forget(key: string, o: { by?: string; also?: readonly Write[] }): Promise<void> {

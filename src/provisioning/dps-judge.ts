@@ -1,7 +1,7 @@
 import type { KeptEntry } from './allow-list.ts'
 import type { Operation } from './dps-book.ts'
 import type { Registration, Substatus } from './dps-port.ts'
-import { type Enrolment, thisHubName } from './enrolment.ts'
+import type { Enrolment } from './enrolment.ts'
 import type { DevicePlan, PlannedCredential, Verdict } from './provisioning-port.ts'
 
 /** Why a person must look before a device gets what it asks for. */
@@ -57,10 +57,41 @@ export const deviceIdOf = (
 ): string => verdict.deviceId ?? enrolment.deviceId ?? before?.deviceId ?? operation.registrationId
 
 /** What kind of assignment it is, seen from the one before. */
-export function substatusOf(enrolment: Enrolment, hub: string, before: Registration | undefined): Substatus {
+function substatusOf(enrolment: Enrolment, hub: string, before: Registration | undefined): Substatus {
   if (!before) return 'initialAssignment'
   if (enrolment.reprovision === 'reset') return 'deviceDataReset'
   return before.hub === hub ? 'reprovisionedToInitialAssignment' : 'deviceDataMigrated'
+}
+
+export function registrationOf(o: {
+  enrolment: Enrolment
+  operation: Operation
+  deviceId: string
+  before: Registration | undefined
+  verdict: Verdict
+  hub: string
+  assignedHub: string
+  at: number
+  etag: string
+}): Registration {
+  const { enrolment, operation, deviceId, before, verdict, hub, assignedHub, at, etag } = o
+  const { proof, registrationId } = operation
+  return {
+    registrationId: before?.registrationId ?? registrationId,
+    enrolmentId: enrolment.id,
+    enrolmentKind: enrolment.kind,
+    deviceId,
+    hub,
+    assignedHub,
+    substatus: substatusOf(enrolment, hub, before),
+    kind: proof.kind,
+    ...(proof.fingerprint !== undefined && { fingerprint: proof.fingerprint }),
+    ...(proof.spkiHash !== undefined && { spkiHash: proof.spkiHash }),
+    ...(verdict.payload !== undefined && { payload: verdict.payload }),
+    createdAt: before?.createdAt ?? at,
+    updatedAt: at,
+    etag,
+  }
 }
 
 /** What the registry shall make of it. The verdict wins over the allow list, the list over the enrolment. */
@@ -117,5 +148,3 @@ function credentialOf(
 /** The hub of a device that stays where it is. */
 export const keptHub = (enrolment: Enrolment, before: Registration | undefined): string | undefined =>
   enrolment.reprovision === 'never' ? before?.hub : undefined
-
-export const isThisHub = (hub: string): boolean => hub === thisHubName

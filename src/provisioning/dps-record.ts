@@ -1,4 +1,5 @@
 import { codes, type ErrorCode } from '../errors.ts'
+import type { Write } from '../storage/state-store.ts'
 import { type DpsBook, hourMs, type Operation, type StoredOperation } from './dps-book.ts'
 import type { DpsPorts, ProvisioningEvent, Registration } from './dps-port.ts'
 import { advanced } from './dps-state.ts'
@@ -19,17 +20,14 @@ export interface Recorder {
   pending(stored: StoredOperation, suspicion: Suspicion | undefined): Promise<StoredOperation>
   approved(stored: StoredOperation, approval: NonNullable<Operation['approval']>): Promise<StoredOperation>
   failed(stored: StoredOperation, refusal: Refusal, by?: string): Promise<StoredOperation>
+  /** `make` makes the device and these writes, in one transaction where it can. */
   assigned(
     stored: StoredOperation,
-    registration: Registration,
-    before: Registration | undefined,
-    also: Also,
-  ): Promise<StoredOperation>
+    o: { registration: Registration; before: Registration | undefined; make(writes: readonly Write[]): Promise<void> },
+  ): Promise<void>
   /** Tells only: nothing is written. */
   tell(doc: Operation, event: Pick<ProvisioningEvent, 'type'> & Partial<ProvisioningEvent>): void
 }
-
-type Also = NonNullable<Parameters<DpsBook['put']>[3]>
 
 const shortText = 100
 
@@ -50,7 +48,7 @@ export function createRecorder({ now, events, also }: Pick<DpsPorts, 'now' | 'ev
     for (const event of told) events(event)
     return after
   }
-  const writesOf = (told: readonly ProvisioningEvent[]): Also => told.flatMap(event => also?.(event) ?? [])
+  const writesOf = (told: readonly ProvisioningEvent[]): Write[] => told.flatMap(event => also?.(event) ?? [])
 
   return {
     async started(key, doc, version) {
@@ -93,7 +91,7 @@ export function createRecorder({ now, events, also }: Pick<DpsPorts, 'now' | 'ev
       }
       return put(stored, after, [eventOf(after, { code, reason, ...(by !== undefined && { by }) })])
     },
-    async assigned(stored, registration, before, more) {
+    async assigned(stored, { registration, before, make }) {
       const { doc, id, version } = stored
       const issued = advanced(doc.state, 'ISSUED')
       const after: Operation = {
@@ -110,9 +108,9 @@ export function createRecorder({ now, events, also }: Pick<DpsPorts, 'now' | 'ev
         eventOf(after, { state: issued, deviceId, hub, substatus, ...by }),
         eventOf(after, { deviceId, hub, substatus }),
       ]
-      const written = await book.commit(id, { doc: after, version, registration, before, also: [...more, ...writesOf(told)] })
+      await make([...book.endWrites(id, { doc: after, version, registration }), ...writesOf(told)])
+      book.counted(registration, before)
       for (const event of told) events(event)
-      return written
     },
     tell: (doc, event) => events(eventOf(doc, event)),
   }

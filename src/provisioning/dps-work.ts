@@ -3,7 +3,7 @@ import { isConflict } from '../identity/identity-store.ts'
 import { allocatedHub } from './allocation.ts'
 import type { AllowListMatch } from './allow-list.ts'
 import { type DpsBook, hourMs, type Operation, type StoredOperation } from './dps-book.ts'
-import { deviceIdOf, isThisHub, keptHub, planOf, substatusOf, suspicionOf } from './dps-judge.ts'
+import { deviceIdOf, keptHub, planOf, registrationOf, suspicionOf } from './dps-judge.ts'
 import type { DpsPorts, Registration } from './dps-port.ts'
 import type { Recorder } from './dps-record.ts'
 import { type Enrolment, thisHubName } from './enrolment.ts'
@@ -20,7 +20,7 @@ export const isOverdue = ({ createdAt }: Operation, now: number): boolean => now
 
 /**
  * Takes one operation as far as it can go: to its end, or to where somebody must decide. Everything it needs is in the store, so an interrupted operation goes on
- * from there; devices are made before the operation's end is written, and making one again changes nothing.
+ * from there; a device of this hub is made in the transaction that ends its operation.
  */
 export function createDpsWorker(o: {
   ports: DpsPorts
@@ -104,49 +104,49 @@ export function createDpsWorker(o: {
     return answer?.operationId === doc.operationId && !doc.verdict ? { ...doc, ...answer.gives } : doc
   }
 
-  const assign = async (stored: StoredOperation, { enrolment, before, listed, verdict, deviceId }: Judged): Promise<void> => {
-    const { id: key, doc: operation } = stored
+  const assign = async (stored: StoredOperation, judged: Judged): Promise<void> => {
+    const { id: key } = stored
+    const { enrolment, before } = judged
     const { quota } = enrolment
     if (quota !== undefined && before?.enrolmentId !== enrolment.id && (await book.count(enrolment.id)) >= quota)
       return refuse(stored, 'PROV_QUOTA', `enrolment "${enrolment.id}" has ${quota}`)
-    const thisHub = ports.thisHub(operation.sniHost === undefined ? {} : { sniHost: operation.sniHost })
-    let hub: string
     try {
-      const { allocation } = enrolment
-      const { payload } = operation
-      hub =
-        verdict.hub?.toLowerCase() ??
-        keptHub(enrolment, before) ??
-        allocatedHub({ allocation, registrationKey: key, payload, thisHub })
-      if (hub === thisHub.toLowerCase()) hub = thisHubName
-      const keys = enrolments.keysOf(enrolment)
-      const plan = planOf({ enrolment, operation, deviceId, before, entry: listed?.entry, verdict, keys })
-      await (isThisHub(hub) ? devices : ports.devicesOf?.(hub))?.apply(plan)
+      await make(stored, judged)
     } catch (error) {
       if (!(error instanceof LoomError) || temporary.test(error.code)) throw error
       return refuse(stored, error.code, error.message)
     }
-    const at = now()
-    const { registrationId, proof } = operation
-    const registration: Registration = {
-      registrationId: before?.registrationId ?? registrationId,
-      enrolmentId: enrolment.id,
-      enrolmentKind: enrolment.kind,
-      deviceId,
-      hub,
-      assignedHub: isThisHub(hub) ? thisHub : hub,
-      substatus: substatusOf(enrolment, hub, before),
-      kind: proof.kind,
-      ...(proof.fingerprint !== undefined && { fingerprint: proof.fingerprint }),
-      ...(proof.spkiHash !== undefined && { spkiHash: proof.spkiHash }),
-      ...(verdict.payload !== undefined && { payload: verdict.payload }),
-      createdAt: before?.createdAt ?? at,
-      updatedAt: at,
-      etag: ports.random(8).toString('hex'),
-    }
-    const spent = listed?.entry.spentBy === undefined ? (listed?.spend({ by: key, at }) ?? []) : []
-    await record.assigned(stored, registration, before, spent)
     end(key)
+  }
+
+  const make = async (stored: StoredOperation, { enrolment, before, listed, verdict, deviceId }: Judged): Promise<void> => {
+    const { id: key, doc: operation } = stored
+    const { sniHost, payload } = operation
+    const { allocation } = enrolment
+    const thisHub = ports.thisHub(sniHost === undefined ? {} : { sniHost })
+    const named = verdict.hub?.toLowerCase() ?? keptHub(enrolment, before)
+    const chosen = named ?? allocatedHub({ allocation, registrationKey: key, payload, thisHub })
+    const hub = chosen === thisHub.toLowerCase() ? thisHubName : chosen
+    const at = now()
+    const assignedHub = hub === thisHubName ? thisHub : hub
+    const etag = ports.random(8).toString('hex')
+    const registration = registrationOf({ enrolment, operation, deviceId, before, verdict, hub, assignedHub, at, etag })
+    const keys = enrolments.keysOf(enrolment)
+    const plan = planOf({ enrolment, operation, deviceId, before, entry: listed?.entry, verdict, keys })
+    const spent = listed?.entry.spentBy === undefined ? (listed?.spend({ by: key, at }) ?? []) : []
+    await record.assigned(stored, {
+      registration,
+      before,
+      async make(writes) {
+        const also = [...writes, ...spent]
+        if (hub === thisHubName) await devices.apply({ ...plan, also })
+        else {
+          // another hub's store shares no transaction with ours; making the device there once more changes nothing
+          await ports.devicesOf?.(hub)?.apply(plan)
+          await ports.store.tx(also, { by: plan.by })
+        }
+      },
+    })
   }
 
   const ask = async (

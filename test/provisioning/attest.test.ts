@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { deriveKey } from '../../src/identity/prove-sas.ts'
 import { signSas } from '../../src/identity/sas.ts'
 import { verifyChain } from '../../src/pki/chain.ts'
 import { createIntermediate, createRoot, issuer } from '../../src/pki/issuer.ts'
 import { generateKey, spkiOf } from '../../src/pki/keys.ts'
-import { createAttestor, derivedKey } from '../../src/provisioning/attest.ts'
+import { createAttestor } from '../../src/provisioning/attest.ts'
 import { openEnrolments } from '../../src/provisioning/enrolments.ts'
 import { openMemoryStateStore } from '../../src/stores/memory/state-store.ts'
 import { codeOf, days, random, sealerOf, start } from '../pki/make.ts'
@@ -59,7 +60,7 @@ describe('attestation by token', () => {
 
   it('takes a key derived from either key of a group', async () => {
     for (const letter of ['p', 's']) {
-      const token = tokenOf({ registrationId: 'dev-1', key: derivedKey(key(letter), 'dev-1') })
+      const token = tokenOf({ registrationId: 'dev-1', key: deriveKey(key(letter), 'dev-1') })
       const { enrolmentId, enrolmentKind } = await attest('dev-1', token)
       assert.deepEqual([enrolmentId, enrolmentKind], ['fleet', 'group'])
     }
@@ -67,7 +68,7 @@ describe('attestation by token', () => {
 
   it('derives keys as Azure documents it', () =>
     assert.equal(
-      derivedKey(
+      deriveKey(
         '8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw==',
         'sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6',
       ),
@@ -75,18 +76,18 @@ describe('attestation by token', () => {
     ))
 
   it('derives from the spelling that was sent', async () => {
-    const made = derivedKey(key('p'), 'dev-1')
+    const made = deriveKey(key('p'), 'dev-1')
     await assert.rejects(attest('DEV-1', tokenOf({ registrationId: 'DEV-1', key: made })), codeOf('CRED_INVALID'))
   })
 
   it('counts the individual enrolment alone where there is one', async () => {
-    const derived = tokenOf({ registrationId: 'own', key: derivedKey(key('p'), 'own') })
+    const derived = tokenOf({ registrationId: 'own', key: deriveKey(key('p'), 'own') })
     await assert.rejects(attest('own', derived), codeOf('CRED_INVALID'))
   })
 
   it('admits to a disabled enrolment: its registrations say why', async () => {
     await house.enrolments.update('fleet', { enabled: false })
-    assert.equal((await attest('d', tokenOf({ registrationId: 'd', key: derivedKey(key('p'), 'd') }))).enrolmentId, 'fleet')
+    assert.equal((await attest('d', tokenOf({ registrationId: 'd', key: deriveKey(key('p'), 'd') }))).enrolmentId, 'fleet')
   })
 
   it('refuses an expired token once the skew is over', async () => {
@@ -96,7 +97,7 @@ describe('attestation by token', () => {
   })
 
   it('refuses a token of another registration, another scope, a device or the hub itself', async () => {
-    const mine = { registrationId: 'dev-1', key: derivedKey(key('p'), 'dev-1') }
+    const mine = { registrationId: 'dev-1', key: deriveKey(key('p'), 'dev-1') }
     await assert.rejects(attest('dev-2', tokenOf(mine)), codeOf('CRED_INVALID'))
     await assert.rejects(attest('dev-1', tokenOf({ ...mine, registrationId: 'dev-2' })), codeOf('CRED_INVALID'))
     await assert.rejects(attest('dev-1', tokenOf({ ...mine, registrationId: 'dev-12' })), codeOf('CRED_INVALID'))
@@ -109,16 +110,16 @@ describe('attestation by token', () => {
   })
 
   it('refuses a key derived for another id, and ids that are none', async () => {
-    const token = tokenOf({ registrationId: 'dev-1', key: derivedKey(key('p'), 'dev-2') })
+    const token = tokenOf({ registrationId: 'dev-1', key: deriveKey(key('p'), 'dev-2') })
     await assert.rejects(attest('dev-1', token), codeOf('CRED_INVALID'))
     for (const odd of ['', 'a b', 'a/b', 'a|b', '../x', 'ü', 'a\0', 'x'.repeat(129), '$rid'])
       await assert.rejects(
-        attest(odd, tokenOf({ registrationId: odd, key: derivedKey(key('p'), odd) })),
+        attest(odd, tokenOf({ registrationId: odd, key: deriveKey(key('p'), odd) })),
         codeOf('CRED_INVALID'),
         odd,
       )
     for (const fine of ['-a', '.', 'a:b_c-d.e', '__proto__', 'x'.repeat(128)])
-      assert.ok(await attest(fine, tokenOf({ registrationId: fine, key: derivedKey(key('p'), fine) })), fine)
+      assert.ok(await attest(fine, tokenOf({ registrationId: fine, key: deriveKey(key('p'), fine) })), fine)
   })
 
   it('refuses who sends nothing, and knows its scopes if it was told', async () => {

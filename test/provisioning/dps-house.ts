@@ -45,7 +45,8 @@ export interface FakeDevices extends DeviceWriter {
   failures: Error[]
 }
 
-export function createFakeDevices(): FakeDevices {
+/** `store`: where a plan's further documents go, as one transaction with the device. */
+export function createFakeDevices(store?: StateStore): FakeDevices {
   const fake: FakeDevices = {
     plans: [],
     known: new Map(),
@@ -59,7 +60,9 @@ export function createFakeDevices(): FakeDevices {
       const { deviceId, enrolmentId, existing } = plan
       const created = !fake.known.has(deviceId)
       if (!created && existing === 'refuse') throw new LoomError('PROV_DENIED', `"${deviceId}" exists`)
-      fake.plans.push(plan)
+      const { also = [], ...rest } = plan
+      await store?.tx(also, { by: plan.by })
+      fake.plans.push(rest)
       fake.known.set(deviceId, { deviceId, enabled: true, state: 'active', ...(enrolmentId !== undefined && { enrolmentId }) })
       return { deviceId, generation: 'g', created }
     },
@@ -75,7 +78,7 @@ export async function dpsHouse(o: Partial<DpsPorts> & { store?: StateStore; cloc
   const enrolments = await openEnrolments({ store, sealer: sealerOf(), now, random })
   const allowLists = await openAllowLists({ store, now })
   const desk = createHookDesk({ now, schedule: clock.schedule })
-  const devices = createFakeDevices()
+  const devices = createFakeDevices(store)
   const events: ProvisioningEvent[] = []
   const ports: DpsPorts = {
     store,

@@ -7,9 +7,10 @@ import type { WireAnswer } from '../../src/dialects/dialect.ts'
 import { classifyTopic } from '../../src/dialects/topic-table.ts'
 import { readConnect } from '../../src/dialects/connect.ts'
 import { LoomError } from '../../src/errors.ts'
+import { deriveKey } from '../../src/identity/prove-sas.ts'
 import { signSas } from '../../src/identity/sas.ts'
 import { verifyChain } from '../../src/pki/chain.ts'
-import { type Attested, createAttestor, derivedKey } from '../../src/provisioning/attest.ts'
+import { type Attested, createAttestor } from '../../src/provisioning/attest.ts'
 import type { Dps } from '../../src/provisioning/dps-port.ts'
 import type { StateStore } from '../../src/storage/state-store.ts'
 import { openJsonStateStore } from '../../src/stores/json/state-store.ts'
@@ -60,7 +61,7 @@ for (const [name, open] of stores)
       assert.ok(!('error' in form) && form.family === 'dps')
       const { deviceId: registrationId, idScope } = form
       const resource = `${idScope}/registrations/${registrationId}`
-      const token = signSas({ key: derivedKey(secrets!.primaryKey, registrationId), resource, expiresAt: start + 60_000 })
+      const token = signSas({ key: deriveKey(secrets!.primaryKey, registrationId), resource, expiresAt: start + 60_000 })
       const attestor = createAttestor({ enrolments: house.enrolments, verifyChain, sasClockSkewS: 300 })
       const who = await attestor.attest({ registrationId, idScope: idScope!, token, now: start })
 

@@ -199,7 +199,8 @@ describe('a registration', () => {
 
   it('works on a few at a time', async () => {
     let [working, most] = [0, 0]
-    const devices = createFakeDevices()
+    const house = await dpsHouse({ limits: { concurrent: 3 } })
+    const { devices } = house
     const { apply } = devices
     devices.apply = async plan => {
       most = Math.max(most, ++working)
@@ -207,7 +208,6 @@ describe('a registration', () => {
       working--
       return apply(plan)
     }
-    const house = await dpsHouse({ devices, limits: { concurrent: 3 } })
     await house.group()
     for (let at = 0; at < 20; at++) await house.register(sasDevice(`d${at}`))
     await house.dps.idle()
