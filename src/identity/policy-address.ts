@@ -6,8 +6,8 @@ export function addressBytes(text: string): Uint8Array | undefined {
   if (four) return Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...four)
   const [head = '', tail, more] = address.split('::')
   if (more !== undefined || !address.includes(':')) return undefined
-  const front = groups(head)
-  const back = groups(tail ?? '')
+  const front = groups(head, tail === undefined)
+  const back = groups(tail ?? '', true)
   if (!front || !back) return undefined
   const missing = 16 - front.length - back.length
   if (tail === undefined ? missing !== 0 : missing < 2) return undefined
@@ -20,13 +20,13 @@ function fourBytes(text: string): number[] | undefined {
   return bytes.every(byte => byte <= 255) ? bytes : undefined
 }
 
-/** The bytes of `a:b:c`, where the last part may be an IPv4 address. */
-function groups(text: string): number[] | undefined {
+/** The bytes of `a:b:c`; `last`: its last part ends the address and may be an IPv4 one. */
+function groups(text: string, last: boolean): number[] | undefined {
   if (text === '') return []
   const parts = text.split(':')
   const bytes: number[] = []
   for (const [at, part] of parts.entries()) {
-    const four = at === parts.length - 1 ? fourBytes(part) : undefined
+    const four = last && at === parts.length - 1 ? fourBytes(part) : undefined
     if (four) bytes.push(...four)
     else if (/^[0-9a-fA-F]{1,4}$/.test(part)) bytes.push(Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff)
     else return undefined

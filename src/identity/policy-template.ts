@@ -20,8 +20,7 @@ export function readTemplate(text: string, node: JsonNode & { type: 'string' }, 
   const parts: TemplatePart[] = []
   const plain = (piece: string, at: number): void => {
     const open = piece.indexOf('${')
-    if (open >= 0)
-      throw policyFault(placeOf(text, node, from + at + open), 'a variable is not closed', 'a closing } is missing')
+    if (open >= 0) throw policyFault(placeOf(text, node, from + at + open), 'a variable is not closed', 'a closing } is missing')
     if (piece) parts.push(...(wild ? wildParts(piece) : [piece]))
   }
   const value = node.value.slice(from)
