@@ -46,10 +46,13 @@ describe('admin API', () => {
     await hubs.attach('n', () => ({ hubId: 'demo', name: 'Demo', dataDir: '/x', store: 'memory', broker: 'none', listeners: [] }))
       .hub
     const app = express()
-    app.set('env', 'test') // quiet
-    app.use(express.json({ limit: '5mb' }))
+    // As in Node-RED: bodies are parsed by an app around the one that nodes get.
+    const outer = express()
+    outer.set('env', 'test') // quiet
+    outer.use(express.json({ limit: '5mb' }))
+    outer.use(app)
     serveAdmin(redOf({}, app), hubs)
-    server = createServer(app).listen(0, '127.0.0.1')
+    server = createServer(outer).listen(0, '127.0.0.1')
     await once(server, 'listening')
   })
   afterEach(async () => {

@@ -14,6 +14,7 @@ const shows: Record<string, RegExp> = {
   credential: /"kind":"password","username":"pump-1","password":"/,
   readings: /"items":\[\]/,
   letters: /\{"items":\[\]\}/,
+  consumers: /\{"items":\[\{"name":"\$warm","position":\d+,"lag":\d+,"inFlight":\d+,"lastSeen":\d+,"inUse":true\}\]\}/,
   state: /"status":"ok"[\s\S]*^thingloom_devices\{hub="demo"\} 1$/m,
   remove: /^$/,
 }

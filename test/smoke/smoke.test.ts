@@ -84,6 +84,20 @@ for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
         }
       })
 
+      it('answers broken requests to the admin API with its own errors, and leaves those of the editor', async () => {
+        const broken = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{broken' }
+        for (const [path, request, code] of [
+          ['/thingloom/demo/devices', broken, 'REQUEST_INVALID'],
+          ['/thingloom/demo/nowhere', {}, 'NOT_FOUND'],
+          ['/thingloom', { method: 'PUT' }, 'METHOD_NOT_ALLOWED'],
+        ] as const) {
+          const answer = await fetch(nodeRed.url + path, request)
+          assert.match(answer.headers.get('content-type')!, /^application\/json/, path)
+          assert.equal(((await answer.json()) as { error: { code: string } }).error.code, code)
+        }
+        assert.doesNotMatch(await fetch(`${nodeRed.url}/flows`, broken).then(answer => answer.text()), /REQUEST_INVALID/)
+      })
+
       it('offers the examples of the package', async () => {
         for (const example of examples) {
           const path = `/library/examples/flows/${moduleName}/${example.replace(/\.json$/, '')}`

@@ -22,7 +22,7 @@ export function serveAdmin(RED: NodeAPI, hubs: Hubs): void {
   }
   if (served.has(RED.httpAdmin)) return
   served.add(RED.httpAdmin)
-  const app = RED.httpAdmin as unknown as Router
+  const app = RED.httpAdmin as unknown as Router & { parent?: Router }
   const openapi = '/thingloom/openapi.json'
   app.get(openapi, RED.auth.needsPermission('thingloom.read'), (request, response) => {
     response.json(openapiOf(routes, { version, server: request.baseUrl || '/' }))
@@ -33,10 +33,10 @@ export function serveAdmin(RED: NodeAPI, hubs: Hubs): void {
   }
   // Without these the server answers with a page that shows a stack trace.
   app.use('/thingloom', noRoute([...routes, { method: 'get', path: openapi }]))
-  app.use(
-    '/thingloom',
-    parserFailure(error => RED.log.error(`[thingloom] ${error instanceof Error ? error.stack : String(error)}`)),
-  )
+  const failure = parserFailure(error => RED.log.error(`[thingloom] ${error instanceof Error ? error.stack : String(error)}`))
+  app.use('/thingloom', failure)
+  // Node-RED hands out an app inside the one that parses bodies, whose failures never come in here.
+  app.parent?.use('/thingloom', failure)
 }
 
 const handlerOf =
