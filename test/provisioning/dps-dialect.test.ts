@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import type { Classified } from '../../src/dialects/dialect.ts'
-import { dpsHttpAnswer, dpsHttpLookup, dpsHttpRefusal, readDpsHttp } from '../../src/dialects/azure/dps-http.ts'
+import {
+  dpsHttpAnswer,
+  dpsHttpLookup,
+  dpsHttpRefusal,
+  dpsHttpUnattested,
+  readDpsHttp,
+} from '../../src/dialects/azure/dps-http.ts'
 import { dpsAnswer, dpsRefusal, readDpsRequest } from '../../src/dialects/azure/dps-wire.ts'
 import { classifyTopic, refuseRequest, ruleFilter } from '../../src/dialects/topic-table.ts'
 import type { ErrorCode } from '../../src/errors.ts'
@@ -243,5 +249,14 @@ describe('provisioning over HTTP', () => {
     assert.equal(answer.headers['x-ms-error-code'], '401002')
     assert.equal(JSON.parse(answer.body).errorCode, 401002)
     assert.equal(dpsHttpRefusal({ code: 'PROV_THROTTLED', message: 'm' }, at).headers['Retry-After'], '30')
+  })
+
+  it('tells who proved nothing only that, and asks to come back when the hub is at fault', () => {
+    for (const code of ['CRED_INVALID', 'CRED_EXPIRED', 'PROV_NO_ENROLMENT', 'PKI_KEY_REFUSED'] as const) {
+      const answer = dpsHttpUnattested({ code, message: 'the reason' }, at)
+      assert.equal(answer.status, 401)
+      assert.ok(!answer.body.includes('the reason'))
+    }
+    assert.equal(dpsHttpUnattested({ code: 'STORE_CLOSED', message: 'm' }, at).status, 500)
   })
 })

@@ -39,11 +39,25 @@ export const dpsHttpAnswer = (view: OperationView): DpsHttpAnswer =>
 
 export const dpsHttpLookup = (registration: Registration): DpsHttpAnswer => json(200, assignedJson(registration))
 
-export function dpsHttpRefusal({ code, message }: { code: ErrorCode; message: string }, now: number): DpsHttpAnswer {
+/** A request that was understood and refused. */
+export function dpsHttpRefusal({ code, message }: Fault, now: number): DpsHttpAnswer {
   const [status, errorCode] = dpsForm(code)
-  const refusal = answer(status, errorBody(errorCode, message, '', now), status >= 429 ? refusedRetryS : undefined)
-  refusal.headers['x-ms-error-code'] = String(errorCode)
-  return refusal
+  return refusal(status, errorCode, message, now)
+}
+
+/** A request whose sender did not prove its registration id: nothing tells it why. A failure of the hub is one here too. */
+export const dpsHttpUnattested = (fault: Fault, now: number): DpsHttpAnswer =>
+  dpsForm(fault.code)[0] >= 429 ? dpsHttpRefusal(fault, now) : refusal(401, 401002, 'not authorized', now)
+
+interface Fault {
+  code: ErrorCode
+  message: string
+}
+
+function refusal(status: number, errorCode: number, message: string, now: number): DpsHttpAnswer {
+  const refused = answer(status, errorBody(errorCode, message, '', now), status >= 429 ? refusedRetryS : undefined)
+  refused.headers['x-ms-error-code'] = String(errorCode)
+  return refused
 }
 
 function checkedBody(bytes: Uint8Array): unknown {
