@@ -14,6 +14,7 @@ import { LoomError } from '../errors.ts'
 import type { Authenticator } from '../identity/authenticate.ts'
 import { decideTopic } from '../identity/policy.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
+import { ConnectionRecords } from '../telemetry/record.ts'
 import type { HubEvent } from './hub.ts'
 import type { Ingest } from './ingest.ts'
 import type { Presence } from './presence.ts'
@@ -82,16 +83,26 @@ export function createGate(parts: GateParts): BrokerGate {
     }
   }
 
+  const records = new WeakMap<Connection, ConnectionRecords>()
+  const recordsOf = (connection: Connection): ConnectionRecords => {
+    let found = records.get(connection)
+    if (!found) {
+      const { principal, clientId, remoteAddress, id } = connection
+      found = new ConnectionRecords({ clientId, principal: principal.cid, sourceIp: remoteAddress, connectionId: id })
+      records.set(connection, found)
+    }
+    return found
+  }
+
   const append = (
     connection: Connection,
     envelope: Envelope,
     packet: InboundPublish,
     acknowledge: (error?: LoomError) => void,
   ): void => {
-    const { principal, clientId, remoteAddress, id } = connection
-    const context = { clientId, principal: principal.cid, sourceIp: remoteAddress, connectionId: id }
     // QoS 0 waits for the commit too, so that a fast sender is slowed; but its loss is no reason to close the connection.
-    parts.ingest({ envelope, context, dup: packet.dup }, error => acknowledge(packet.qos > 0 ? error : undefined))
+    const committed = packet.qos > 0 ? acknowledge : () => acknowledge()
+    parts.ingest({ envelope, context: recordsOf(connection), dup: packet.dup }, committed)
   }
 
   const publish = (connection: Connection, packet: InboundPublish, acknowledge: (error?: LoomError) => void): PublishOutcome => {

@@ -1,13 +1,14 @@
 import { LoomError } from '../errors.ts'
 import { flags, type JournalPort, type NewRecord, type RecordKind } from '../journal/journal-port.ts'
-import { readingsOfBody } from '../telemetry/body.ts'
+import { verdictOnBody } from '../telemetry/body.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
-import { type RecordContext, recordOf } from '../telemetry/record.ts'
+import { ConnectionRecords, type RecordContext, recordOf } from '../telemetry/record.ts'
 import { LetterAllowance, type LeftOut } from './letter-allowance.ts'
 
 export interface Arrival {
   envelope: Envelope
-  context: RecordContext
+  /** Where it came in; `ConnectionRecords` where more will come. */
+  context: RecordContext | ConnectionRecords
   kind?: RecordKind
   dup?: boolean
 }
@@ -47,18 +48,15 @@ export function createIngest({ journal, now, lost }: Parts) {
   ): void => {
     const arrived = now()
     letters.look(arrived)
-    const body = readingsOfBody({ ...envelope, device: envelope.deviceId, arrived })
-    const undecodable = 'undecodable' in body ? body.undecodable : undefined
-    const record = recordOf(envelope, context, kind)
-    record.flags |=
-      (dup ? flags.dup : 0) |
-      (envelope.will ? flags.will : 0) |
-      (undecodable === undefined ? 0 : flags.invalid) |
-      ('timeUnsure' in body && body.timeUnsure ? flags.timeUnsure : 0)
-    journal.append(record, (error, seq) => {
-      committed(error, seq)
-      if (!error && undecodable !== undefined) deadLetter(record, seq, undecodable)
-    })
+    const { undecodable, timeUnsure } = verdictOnBody(envelope, arrived)
+    const record = context instanceof ConnectionRecords ? context.of(envelope, kind) : recordOf(envelope, context, kind)
+    record.flags |= (dup ? flags.dup : 0) | (undecodable === undefined ? 0 : flags.invalid) | (timeUnsure ? flags.timeUnsure : 0)
+    if (undecodable === undefined) journal.append(record, committed)
+    else
+      journal.append(record, (error, seq) => {
+        committed(error, seq)
+        if (!error) deadLetter(record, seq, undecodable)
+      })
   }
 }
 

@@ -1,4 +1,5 @@
 import { LoomError } from '../errors.ts'
+import { CrowdWait } from './crowd-wait.ts'
 import type { Emit } from './journal-event.ts'
 import type { PendingRecord } from './pending-record.ts'
 import type { Schedule, SegmentLog } from './segment-port.ts'
@@ -31,10 +32,11 @@ interface Parts {
 
 /**
  * Group commit: what was appended while a transaction ran shares the next one. A flush waits for the mean duration of a commit, at most 25 ms: nothing on a
- * quiet disk or after a quick commit of a single record, about half of the time on a slow disk. Callbacks run in the order of `add`, after the sync.
+ * quiet disk or after a quick commit of a single record, about half of the time on a slow disk, a few ms for a crowd (`CrowdWait`). Callbacks run in the order of `add`, after the sync.
  */
 export class CommitQueue {
   readonly #parts: Parts
+  readonly #crowd = new CrowdWait()
   #queue: PendingRecord[] = []
   #head = 0
   #pendingBytes = 0
@@ -42,6 +44,7 @@ export class CommitQueue {
   #commitMs = 0
   #commits = 0
   #notBefore = Number.NEGATIVE_INFINITY
+  #lastAdded = Number.NEGATIVE_INFINITY
   #cancel: (() => void) | undefined
   #held: Promise<void> | undefined
   #flushing = false
@@ -74,6 +77,7 @@ export class CommitQueue {
   add(record: PendingRecord): void {
     if (this.#pendingBytes + record.bytes > this.#parts.maxPendingBytes) refuse(record, this.#parts.maxPendingBytes)
     this.#pendingBytes += record.bytes
+    this.#lastAdded = this.#parts.clock()
     this.#queue.push(record)
     if (!this.#cancel && !this.#held && !this.#flushing) this.#arm()
   }
@@ -177,7 +181,8 @@ export class CommitQueue {
       this.#commits++
       this.#commitMs += (this.#commits === 1 ? 1 : smoothing) * (ended - started - this.#commitMs)
       const alone = batch.length === 1 && this.#commitMs < quickCommitMs
-      this.#notBefore = alone ? ended : ended + Math.min(this.#commitMs, longestWaitMs)
+      const crowdMs = this.#crowd.after({ records: batch.length, lastAdded: this.#lastAdded, ended })
+      this.#notBefore = ended + Math.max(crowdMs, alone ? 0 : Math.min(this.#commitMs, longestWaitMs))
     } catch (error) {
       this.#fail(batch, failureOf(error))
       return

@@ -50,13 +50,15 @@ export interface NewRecord {
   qos: number
   flags: number
   props: RecordProps
+  /** `props` as JSON text, if the sender has it at hand. */
+  propsText?: string
   payload: Uint8Array
   /** A second append with the same key is not stored again; it resolves with the first one's seq. Remembered for the active segment and the one before. */
   idempotencyKey?: string
 }
 
 /** `seq` grows by one without holes; `at` (epoch ms) never decreases. */
-export interface JournalRecord extends Omit<NewRecord, 'idempotencyKey'> {
+export interface JournalRecord extends Omit<NewRecord, 'idempotencyKey' | 'propsText'> {
   seq: number
   at: number
 }

@@ -21,7 +21,7 @@ export const sizeOf = (row: LogRow): number => row.payload.byteLength + row.prop
 /** The record becomes the journal's: neither it nor its payload may be changed afterwards. */
 export function pendingRecord(record: NewRecord, at: number, committed: NonNullable<PendingRecord['committed']>): PendingRecord {
   const { kind, device, topic, qos, flags, props, payload, idempotencyKey } = record
-  const text = JSON.stringify(props)
+  const text = record.propsText ?? JSON.stringify(props)
   return {
     seq: 0,
     at,

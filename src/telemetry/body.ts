@@ -1,15 +1,18 @@
 import type { Reading } from './reading.ts'
 import { timeOf } from './time.ts'
 
-export interface BodySource {
+interface Body {
   body: Uint8Array
   /** absent means JSON */
   contentType?: string
   /** Charset or compression; other than UTF-8 the body stays bytes. */
   contentEncoding?: string
+  time?: number
+}
+
+export interface BodySource extends Body {
   device: string
   stream?: string
-  time?: number
   seq?: number
   schema?: string
   properties?: Record<string, string>
@@ -39,20 +42,8 @@ const readingMembers: ReadonlySet<string> = new Set(['time', 'seq', 'values', 's
  * At most 1,000 readings; a stream name over 64 characters counts as none. What topic or headers say (the arguments) wins over the body, the body over arrival.
  */
 export function readingsOfBody(source: BodySource): BodyReadings {
-  if (!isJson(source.contentType, source.contentEncoding)) return { opaque: true }
-  let decoded: unknown
-  try {
-    const text = utf8.decode(source.body)
-    // Fewer bytes than two brackets a level cannot be too deep
-    if (text.length > 2 * DEPTH && tooDeep(text)) return { undecodable: `nested deeper than ${DEPTH} levels` }
-    decoded = JSON.parse(text)
-  } catch (error) {
-    return { undecodable: source.body.length === 0 ? 'the payload is empty' : reasonOf(error) }
-  }
-  const items = Array.isArray(decoded) && (decoded.length === 0 || decoded.some(isObject)) ? decoded : [decoded]
-  const misfit = items.length > 1 ? items.findIndex(item => !isObject(item)) : -1
-  if (misfit >= 0) return { undecodable: `item ${misfit} of the batch is not an object` }
-  if (items.length > READINGS) return { undecodable: `${items.length} readings in one message, at most ${READINGS}` }
+  const items = itemsOf(source)
+  if (!Array.isArray(items)) return items
   let timeUnsure = false
   const readings = items.map((item, idx) => {
     const { unsure, reading } = readingOf(item, idx, source)
@@ -60,6 +51,31 @@ export function readingsOfBody(source: BodySource): BodyReadings {
     return reading
   })
   return { readings, timeUnsure }
+}
+
+/** What `readingsOfBody` would say of the same body at the same arrival, without making the readings. */
+export function verdictOnBody(source: Body, arrived: number): { undecodable?: string; timeUnsure: boolean } {
+  const items = itemsOf(source)
+  if (!Array.isArray(items)) return 'undecodable' in items ? { ...items, timeUnsure: false } : { timeUnsure: false }
+  return { timeUnsure: items.some(item => isUnsure(source.time ?? timeSaid(item, arrived), arrived)) }
+}
+
+function itemsOf({ body, contentType, contentEncoding }: Body): unknown[] | { undecodable: string } | { opaque: true } {
+  if (!isJson(contentType, contentEncoding)) return { opaque: true }
+  let decoded: unknown
+  try {
+    const text = utf8.decode(body)
+    // Fewer bytes than two brackets a level cannot be too deep
+    if (text.length > 2 * DEPTH && tooDeep(text)) return { undecodable: `nested deeper than ${DEPTH} levels` }
+    decoded = JSON.parse(text)
+  } catch (error) {
+    return { undecodable: body.length === 0 ? 'the payload is empty' : reasonOf(error) }
+  }
+  const items = Array.isArray(decoded) && (decoded.length === 0 || decoded.some(isObject)) ? decoded : [decoded]
+  const misfit = items.length > 1 ? items.findIndex(item => !isObject(item)) : -1
+  if (misfit >= 0) return { undecodable: `item ${misfit} of the batch is not an object` }
+  if (items.length > READINGS) return { undecodable: `${items.length} readings in one message, at most ${READINGS}` }
+  return items
 }
 
 /** `application/json`, `..+json`, parameters ignored but for the charset; no content type at all. */
@@ -108,13 +124,13 @@ interface Form {
 function readingOf(item: unknown, idx: number, source: BodySource): { reading: Reading; unsure: boolean } {
   const form = formOf(item)
   const { device, arrived, topic } = source
-  const asked = source.time ?? (form.time === undefined ? arrived : timeOf(form.time))
-  const unsure = asked === undefined || asked > arrived + AHEAD_MS
+  const asked = source.time ?? timeOfForm(form, arrived)
+  const unsure = isUnsure(asked, arrived)
   const seq = source.seq ?? (Number.isSafeInteger(form.seq) ? (form.seq as number) : undefined)
   const schema = source.schema ?? text(form.schema)
   const reading: Reading = {
     device,
-    time: unsure ? arrived : asked,
+    time: unsure ? arrived : asked!,
     values: form.values,
     arrived,
     stream: streamOf(source.stream) || streamOf(text(form.stream)),
@@ -131,9 +147,18 @@ const streamOf = (name = ''): string => (name.length > STREAM_LENGTH ? '' : name
 
 function formOf(item: unknown): Form {
   if (!isObject(item)) return { values: { value: item } }
-  const wrapped = isObject(item.values) && Object.keys(item).every(key => readingMembers.has(key))
-  return wrapped ? (item as unknown as Form) : { values: item }
+  return isForm(item) ? item : { values: item }
 }
+
+const isForm = (item: Record<string, unknown>): item is Record<string, unknown> & Form =>
+  isObject(item.values) && Object.keys(item).every(key => readingMembers.has(key))
+
+const timeSaid = (item: unknown, arrived: number): number | undefined =>
+  isObject(item) && isForm(item) ? timeOfForm(item, arrived) : arrived
+
+const timeOfForm = ({ time }: Form, arrived: number): number | undefined => (time === undefined ? arrived : timeOf(time))
+
+const isUnsure = (asked: number | undefined, arrived: number): boolean => asked === undefined || asked > arrived + AHEAD_MS
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

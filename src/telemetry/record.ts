@@ -13,8 +13,21 @@ export interface RecordContext {
 }
 
 /** The journal record of an envelope; the topic has no bag any more. Of the flags only `will` is known here. */
-export function recordOf(envelope: Envelope, context: RecordContext, kind: RecordKind = kinds.message): NewRecord {
-  const { deviceId, body, properties, system, topic, qos, will, dialect } = envelope
+export const recordOf = (envelope: Envelope, context: RecordContext, kind: RecordKind = kinds.message): NewRecord =>
+  bareRecord(envelope, kind, propsOf(envelope, context))
+
+const bareRecord = ({ deviceId, topic, qos, will, body }: Envelope, kind: RecordKind, props: RecordProps): NewRecord => ({
+  kind,
+  device: deviceId,
+  topic,
+  qos,
+  flags: will ? flags.will : 0,
+  props,
+  payload: body,
+})
+
+function propsOf(envelope: Envelope, context: RecordContext): RecordProps {
+  const { properties, system, dialect } = envelope
   const { stream, module, time, seq, schema, contentType, contentEncoding, messageId, correlationId } = envelope
   const { clientId, principal, sourceIp, connectionId, traceId } = context
   const e: RecordProps['e'] = {}
@@ -33,8 +46,63 @@ export function recordOf(envelope: Envelope, context: RecordContext, kind: Recor
   if (traceId !== undefined) e.traceId = traceId
   if (connectionId !== undefined) e.connectionId = connectionId
   e.dialect = dialect
-  const props: RecordProps = { v: 1, p: properties, s: system, e }
-  return { kind, device: deviceId, topic, qos, flags: will ? flags.will : 0, props, payload: body }
+  return { v: 1, p: properties, s: system, e }
+}
+
+/**
+ * The records of one connection. What its messages say about themselves mostly repeats: while it does, the properties and their text are made once, and
+ * shared by the records.
+ */
+export class ConnectionRecords {
+  readonly #context: RecordContext
+  #props: RecordProps | undefined
+  #text = ''
+
+  constructor(context: RecordContext) {
+    this.#context = context
+  }
+
+  of(envelope: Envelope, kind: RecordKind = kinds.message): NewRecord {
+    if (!this.#props || !says(this.#props, envelope)) {
+      this.#props = frozen(propsOf(envelope, this.#context))
+      this.#text = JSON.stringify(this.#props)
+    }
+    const record = bareRecord(envelope, kind, this.#props)
+    record.propsText = this.#text
+    return record
+  }
+}
+
+function says({ p, s, e }: RecordProps, envelope: Envelope): boolean {
+  return (
+    (e.stream ?? '') === envelope.stream &&
+    e.module === envelope.module &&
+    e.time === envelope.time &&
+    e.seq === envelope.seq &&
+    e.schema === envelope.schema &&
+    e.contentType === envelope.contentType &&
+    e.contentEncoding === envelope.contentEncoding &&
+    e.messageId === envelope.messageId &&
+    e.correlationId === envelope.correlationId &&
+    e.dialect === envelope.dialect &&
+    sameTexts(p, envelope.properties) &&
+    sameTexts(s, envelope.system)
+  )
+}
+
+function sameTexts(a: Record<string, string>, b: Record<string, string>): boolean {
+  let more = 0
+  for (const name in a) {
+    if (a[name] !== b[name]) return false
+    more++
+  }
+  for (const _ in b) more--
+  return more === 0
+}
+
+function frozen(props: RecordProps): RecordProps {
+  for (const part of [props.p, props.s, props.e]) Object.freeze(part)
+  return Object.freeze(props)
 }
 
 /** The envelope again, as it was before `recordOf`. */

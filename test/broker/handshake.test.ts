@@ -80,6 +80,16 @@ describe('CONNECT', () => {
     assert.match(gate.log.refused[0]!.reason, /MQTT 5/)
   })
 
+  it('a refused CONNECT is answered whatever follows it', async () => {
+    const { raw } = await startBench()
+    const rest = connectOf('MQTT', 5, Buffer.concat([Buffer.from([2, 0, 60, 0]), field('d1')]))
+    const { talk, socket } = await raw()
+    talk.send(Buffer.concat([rest, Buffer.alloc(1_000_000, 0x30)]))
+    assert.equal((await talk.next(packetTypes.connack)).body[1], 1)
+    await talk.closed()
+    assert.equal(socket.errored, null)
+  })
+
   it('a broken CONNECT, raw garbage and a first packet of another kind close the connection, and the broker goes on', async () => {
     const { raw, gate, client } = await startBench()
     const broken = [

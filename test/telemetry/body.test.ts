@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type BodySource, readingsOfBody } from '../../src/telemetry/body.ts'
+import { type BodySource, readingsOfBody, verdictOnBody } from '../../src/telemetry/body.ts'
 import { random } from './random.ts'
 
 const arrived = Date.UTC(2026, 8, 10, 8)
@@ -156,5 +156,31 @@ describe('a telemetry body', () => {
       const result = from(body)
       if ('readings' in result) for (const reading of result.readings) assert.ok(Number.isSafeInteger(reading.time))
     }
+  })
+
+  it('is judged without its readings as it is with them', () => {
+    const next = random(5)
+    const some = <T>(items: readonly T[]): T => items[Math.floor(next() * items.length)]!
+    const times = ['', '"time":1', '"time":99999999999999', '"time":"x"', '"time":"2026-01-01T00:00:00Z"', '"t":1', '"time":null']
+    const verdicts = new Set<string>()
+    for (let round = 0; round < 5000; round++) {
+      const item = (): string => {
+        const parts = [some(times), some(['', '"values":{}', '"values":{"a":1}', '"values":1']), some(['', '"x":1', '"seq":3'])]
+        return some([`{${parts.filter(Boolean).join(',')}}`, `{${parts.filter(Boolean).join(',')}}`, '5', '[]', '{'])
+      }
+      const text = some([item(), `[${Array.from({ length: Math.floor(next() * 4) }, item).join(',')}]`, ''])
+      const source = {
+        ...{ body: Buffer.from(text), device: 'd', arrived: 1_789_030_800_000 },
+        ...some([{}, {}, { time: 5 }, { time: 99_999_999_999_999 }, { contentType: 'application/cbor' }]),
+      }
+      const full = readingsOfBody(source)
+      const expected = {
+        timeUnsure: 'timeUnsure' in full && full.timeUnsure,
+        ...('undecodable' in full && { undecodable: full.undecodable }),
+      }
+      assert.deepEqual(verdictOnBody(source, source.arrived), expected, text)
+      verdicts.add(Object.keys(full).join() + String(expected.timeUnsure))
+    }
+    assert.equal(verdicts.size, 4)
   })
 })

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { flags, kinds } from '../../src/journal/journal-port.ts'
 import type { Envelope } from '../../src/telemetry/envelope.ts'
 import { lifecycleOf, lifecycleRecord } from '../../src/telemetry/lifecycle.ts'
-import { envelopeOfRecord, readingsOfRecord, recordOf } from '../../src/telemetry/record.ts'
+import { seeded } from '../seeded.ts'
+import { ConnectionRecords, envelopeOfRecord, readingsOfRecord, recordOf } from '../../src/telemetry/record.ts'
 
 const body = Buffer.from('[{"t":1},{"time":1789030700,"values":{"t":2}}]')
 const full: Envelope = {
@@ -54,6 +55,37 @@ describe('the journal record of an envelope', () => {
       payload: body,
     })
     assert.equal(recordOf(full, context, kinds.injected).kind, kinds.injected)
+  })
+
+  it('is the same when a connection makes it, its properties shared while they repeat', () => {
+    const random = seeded(1)
+    const records = new ConnectionRecords(context)
+    const texts = [{}, {}, { a: 'b' }, { a: 'c' }, { b: 'b' }, { a: 'b', c: 'd' }, Object.fromEntries([['__proto__', 'x']])]
+    const values = {
+      ...{ module: ['m1', 'm2', undefined], time: [1, 2, undefined], seq: [0, 4, undefined], schema: ['x', undefined] },
+      ...{
+        contentType: ['a', undefined],
+        contentEncoding: ['b', undefined],
+        messageId: ['c', undefined],
+        correlationId: ['d', undefined],
+      },
+      ...{ stream: ['', 's'], dialect: ['azure', 'plain'], properties: texts, system: texts },
+    }
+    let before = { props: {}, propsText: '' }
+    let shared = 0
+    let envelope: Envelope = full
+    for (let round = 0; round < 5000; round++) {
+      const name = random.pick(Object.keys(values) as (keyof typeof values)[])
+      const { [name]: _, ...others } = envelope
+      const value = random.pick<unknown>(values[name])
+      envelope = { ...others, ...(value !== undefined && { [name]: value }) } as Envelope
+      const { propsText, ...record } = records.of(envelope)
+      assert.deepEqual(record, recordOf(envelope, context))
+      assert.deepEqual(JSON.parse(propsText!), JSON.parse(JSON.stringify(record.props)))
+      if (record.props === before.props) shared++
+      before = { props: record.props, propsText: propsText! }
+    }
+    assert.ok(shared > 500 && shared < 4500, String(shared))
   })
 
   it('gives the envelope back, also after storage as JSON', () => {

@@ -1,7 +1,8 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { LogRow, SeqRange } from '../../journal/segment-port.ts'
-import { fileBytes, SegmentFile, segmentColumns, soundRow } from './journal-segment-file.ts'
+import { segmentColumns } from './journal-row-insert.ts'
+import { fileBytes, SegmentFile, soundRow } from './journal-segment-file.ts'
 
 /** Point reads across a hole that neither end of the table could be read over. */
 const probes = 200_000

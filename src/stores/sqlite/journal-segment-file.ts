@@ -5,6 +5,7 @@ import { LoomError } from '../../errors.ts'
 import type { LogRow } from '../../journal/segment-port.ts'
 import { makePrivateFile } from '../folder.ts'
 import { journalFailure } from './journal-failure.ts'
+import { RowInsert, segmentColumns } from './journal-row-insert.ts'
 
 // No second index: the log is written in the order of its key. Idempotency keys are rare and have a table of their own.
 const schema = `
@@ -12,7 +13,6 @@ const schema = `
   CREATE TABLE IF NOT EXISTS keys(key TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS info(created INTEGER NOT NULL, floor INTEGER NOT NULL);
 `
-export const segmentColumns = 'seq, at, kind, device, topic, qos, flags, props, payload'
 const full = 2
 
 /** One segment `{firstSeq}.db`, open. Every failure is a LoomError of `journalFailure`. */
@@ -22,7 +22,7 @@ export class SegmentFile {
   readonly #db: DatabaseSync
   #begin: StatementSync | undefined
   #commit: StatementSync | undefined
-  #insert: StatementSync | undefined
+  #insert: RowInsert | undefined
   #insertKey: StatementSync | undefined
   #select: StatementSync | undefined
 
@@ -69,16 +69,12 @@ export class SegmentFile {
   /** One transaction, synced; `beforeCommit` may throw and so undo it. */
   append(rows: readonly LogRow[], beforeCommit?: (rows: number) => void): void {
     this.#attempt(() => {
-      this.#insert ??= this.#db.prepare(`INSERT INTO records(${segmentColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-      const insert = this.#insert
+      this.#insert ??= new RowInsert(this.#db)
       this.#begin ??= this.#db.prepare('BEGIN IMMEDIATE')
       this.#begin.run()
       try {
-        for (let i = 0; i < rows.length; i++) {
-          const row = rows[i]!
-          insert.run(row.seq, row.at, row.kind, row.device, row.topic, row.qos, row.flags, row.props, row.payload)
-          if (row.key !== undefined) this.#remember(row.key, row.seq)
-        }
+        this.#insert.run(rows)
+        for (let i = 0; i < rows.length; i++) if (rows[i]!.key !== undefined) this.#remember(rows[i]!.key!, rows[i]!.seq)
         beforeCommit?.(rows.length)
         this.#commit ??= this.#db.prepare('COMMIT')
         this.#commit.run()
