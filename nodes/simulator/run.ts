@@ -1,7 +1,9 @@
 import { LoomError } from '../../src/errors.ts'
-import type { HubEvent } from '../../src/hub/hub.ts'
+import type { HubRef } from '../../src/nodered/hubs.ts'
 import type { Endpoint } from '../../src/simulator/link.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
+
+type HubEvent = Parameters<Parameters<HubRef['hub']['subscribe']>[0]>[0]
 
 export interface RunPorts {
   /** Where devices connect; rejects while the hub takes none. */
