@@ -32,7 +32,7 @@ export class GroupMembers {
   /** Direct groups of a device, ascending. */
   async groupsOf(device: string): Promise<string[]> {
     const { items } = await this.#store.query<Member>(coll, { where: [['device', '=', device]] })
-    return items.map(({ doc }) => doc.group)
+    return items.map(({ doc }) => doc.group).sort()
   }
 
   /** Direct members behind a device id, ascending. */

@@ -4,6 +4,7 @@ import { ReadThrough } from '../identity/policy-cache.ts'
 import { Pending } from '../identity/policy-pending.ts'
 import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import { checkGroupId, type Group, type GroupChange, type GroupView } from './group.ts'
+import { pageOfMembers } from './group-member-pages.ts'
 import { GroupMembers } from './group-members.ts'
 import { GroupTree, maxGroups } from './group-tree.ts'
 
@@ -163,11 +164,10 @@ export async function openGroups(o: {
     },
     async page({ parent, prefix, limit = 100, cursor } = {}) {
       const where = prefix ? ([['id', 'prefix', prefix]] as const) : []
-      const above = typeof parent === 'string' ? ([['parent', '=', parent]] as const) : []
+      const above = parent === undefined ? [] : ([['parent', '=', parent ?? '']] as const)
       const query = { where: [...where, ...above], limit, ...(cursor !== undefined && { cursor }) }
       const page = await store.query<StoredGroup>(groupsColl, query)
-      const items = page.items.filter(({ doc }) => parent !== null || doc.parent === undefined).map(viewOf)
-      return { items, ...(page.next !== undefined && { next: page.next }) }
+      return { items: page.items.map(viewOf), ...(page.next !== undefined && { next: page.next }) }
     },
     delete: (id, { force = false, etag, ...written } = {}) =>
       inOrder(async () => {
@@ -252,44 +252,6 @@ export async function openGroups(o: {
       if (committed) for (const group of groups) changed({ kind, group, devices: [device] })
     }
   }
-}
-
-/** Members of several groups, one group after the other; a device that was in an earlier one is passed over. */
-async function pageOfMembers(o: {
-  groups: readonly string[]
-  members: GroupMembers
-  limit: number
-  cursor?: string
-  directOf: (device: string) => Promise<string[]>
-}): Promise<{ items: string[]; next?: string }> {
-  const { groups, members, limit, directOf } = o
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw new LoomError('STORE_QUERY_INVALID', `limit ${String(limit)}`, { hint: 'it is 1 to 1000' })
-  const from = o.cursor === undefined ? { group: '', device: '' } : placeOfCursor(o.cursor)
-  const items: string[] = []
-  for (const [at, group] of groups.entries()) {
-    if (group < from.group) continue
-    let after = group === from.group ? from.device : ''
-    while (true) {
-      const devices = await members.page(group, { after, limit })
-      for (const device of devices) {
-        const earlier = at > 0 && (await directOf(device)).some(one => one < group && groups.includes(one))
-        if (!earlier) items.push(device)
-        after = device
-        if (items.length === limit) return { items, next: cursorOf(group, device) }
-      }
-      if (devices.length < limit) break
-    }
-  }
-  return { items }
-}
-
-const cursorOf = (group: string, device: string) => Buffer.from(`${group}|${device}`).toString('base64url')
-
-function placeOfCursor(cursor: string): { group: string; device: string } {
-  const [group = '', device = '', more] = Buffer.from(String(cursor), 'base64url').toString().split('|')
-  if (!group || !device || more !== undefined) throw new LoomError('STORE_QUERY_INVALID', 'the cursor is none of this list')
-  return { group, device }
 }
 
 async function readTree(store: StateStore, tree: GroupTree): Promise<void> {
