@@ -1,8 +1,10 @@
+import { X509Certificate } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import { deriveKey } from '../identity/prove-sas.ts'
 import { verifySas } from '../identity/sas.ts'
 import { maxCertificateBytes, type CertificateFacts, readForeignCertificate } from '../pki/certificate.ts'
 import type { Enrolment, EnrolmentKind } from './enrolment.ts'
+import { subjectText } from './enrolment-attestation.ts'
 import { isRegistrationId } from './enrolment-check.ts'
 import type { Enrolments } from './enrolments.ts'
 
@@ -114,9 +116,11 @@ export function createAttestor(o: {
 
   const byChain = async (registrationId: string, chain: readonly Uint8Array[], now: number): Promise<Proof> => {
     let failure: unknown = none(registrationId)
+    const issuers = issuersOf(chain)
     for (const enrolment of await enrolments.groups()) {
       if (enrolment.attestation.kind !== 'x509-ca') continue
-      const pems = await Promise.all(enrolment.attestation.cas.map(async ca => ('caId' in ca ? caPem?.(ca.caId) : ca.pem)))
+      const named = enrolment.attestation.cas.filter(ca => 'caId' in ca || issuers.has(ca.subject))
+      const pems = await Promise.all(named.map(async ca => ('caId' in ca ? caPem?.(ca.caId) : ca.pem)))
       const anchors = pems.filter(pem => pem !== undefined)
       if (anchors.length === 0) continue
       try {
@@ -146,6 +150,15 @@ export function createAttestor(o: {
 interface Proof {
   enrolment: Enrolment
   notAfter?: number
+}
+
+/** Who a chain says it comes from, as subjects are written: a CA of another name need not be tried. CRED_INVALID. */
+function issuersOf(chain: readonly Uint8Array[]): Set<string> {
+  try {
+    return new Set(chain.map(der => subjectText(new X509Certificate(der).issuer)))
+  } catch (cause) {
+    throw new LoomError('CRED_INVALID', 'a certificate of the chain cannot be read', { cause })
+  }
 }
 
 const none = (registrationId: string) => new LoomError('PROV_NO_ENROLMENT', `"${shown(registrationId)}"`)

@@ -110,8 +110,13 @@ async function trustedCa({ now, caPem }: AttestationParts, value: unknown): Prom
     return { caId }
   }
   if (!isObject(value) || typeof value.pem !== 'string') throw invalidValue('attestation.cas', 'each is {caId} or {pem}')
-  const { der, pem, fingerprint, subject, notAfter } = readCertificate(value.pem)
-  if (!new X509Certificate(der).ca) throw new LoomError('PKI_CA_INVALID', `"${subject}" is no CA certificate`)
+  const { der, pem, fingerprint, notAfter } = readCertificate(value.pem)
+  const certificate = new X509Certificate(der)
+  const subject = subjectText(certificate.subject)
+  if (!certificate.ca) throw new LoomError('PKI_CA_INVALID', `"${subject}" is no CA certificate`)
   if (notAfter <= now()) throw new LoomError('PKI_CA_INVALID', `"${subject}" ended at ${new Date(notAfter).toISOString()}`)
   return { pem, fingerprint, subject, notAfter }
 }
+
+/** A name of a certificate as one line; equal names give equal lines. */
+export const subjectText = (name: string): string => name.split('\n').join(', ').slice(0, 256)

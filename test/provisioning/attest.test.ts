@@ -194,7 +194,7 @@ describe('attestation by certificate', () => {
     assert.equal(proof.enrolmentId, 'fleet')
     assert.equal(proof.expiresAt, leaf.notAfter)
     assert.match(proof.spkiHash!, /^[0-9a-f]{64}$/)
-    await assert.rejects(attest('cam', [leaf.der]), codeOf('CRED_UNKNOWN'), 'the issuer is missing')
+    await assert.rejects(attest('cam', [leaf.der]), codeOf('PROV_NO_ENROLMENT'), 'the issuer is missing')
     await assert.rejects(attest('cam', [(await pki.leaf('cam', pki.other)).der, pki.ca.der]), codeOf('CRED_UNKNOWN'))
   })
 
@@ -214,9 +214,29 @@ describe('attestation by certificate', () => {
     const chain = [(await pki.leaf('cam')).der]
     assert.equal((await attestor.attest({ registrationId: 'cam', idScope, chain, now: start })).enrolmentId, 'b')
     known.clear()
-    await assert.rejects(attestor.attest({ registrationId: 'cam', idScope, chain, now: start }), codeOf('CRED_UNKNOWN'))
+    await assert.rejects(attestor.attest({ registrationId: 'cam', idScope, chain, now: start }), codeOf('PROV_NO_ENROLMENT'))
     const request = { id: 'd', kind: 'group', attestation: { kind: 'x509-ca', cas: [{ caId: 'ca-1' }] } } as const
     await assert.rejects(enrolments.create(request), codeOf('PROV_INVALID'))
+  })
+
+  it('tries no CA whose name the chain does not carry', async () => {
+    const tried: number[] = []
+    const attestor = createAttestor({
+      enrolments: house.enrolments,
+      verifyChain(chain, cas, now) {
+        tried.push(cas.length)
+        return verifyChain(chain, cas, now)
+      },
+      sasClockSkewS: 300,
+    })
+    const others = await Promise.all(['x', 'y', 'z'].map(hubId => createRoot({ hubId, now: start, random })))
+    for (const [at, { pem }] of others.entries())
+      await house.enrolments.create({ id: `g${at}`, kind: 'group', attestation: { kind: 'x509-ca', cas: [{ pem }] } })
+    const cas = [{ pem: others[0]!.pem }, { pem: pki.ca.pem }]
+    await house.enrolments.create({ id: 'last', kind: 'group', attestation: { kind: 'x509-ca', cas } })
+    const chain = [(await pki.leaf('cam')).der]
+    assert.equal((await attestor.attest({ registrationId: 'cam', idScope, chain, now: start })).enrolmentId, 'last')
+    assert.deepEqual(tried, [1])
   })
 
   it('refuses a name that is not the registration id, dates, and what is no certificate', async () => {

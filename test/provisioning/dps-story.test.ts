@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { dpsAnswer, dpsRefusal, readDpsRequest } from '../../src/dialects/azure/dps-wire.ts'
+import { handleDps, handleDpsHttp } from '../../src/dialects/azure/dps-handlers.ts'
 import type { WireAnswer } from '../../src/dialects/dialect.ts'
 import { classifyTopic } from '../../src/dialects/topic-table.ts'
 import { readConnect } from '../../src/dialects/connect.ts'
-import { LoomError } from '../../src/errors.ts'
 import { deriveKey } from '../../src/identity/prove-sas.ts'
 import { signSas } from '../../src/identity/sas.ts'
 import { verifyChain } from '../../src/pki/chain.ts'
@@ -25,19 +24,9 @@ const stores: [string, (folder: string) => Promise<StateStore>][] = [
 
 /** One request of a device, from its topic to the answer on the wire. */
 async function exchange(dps: Dps, who: Attested, topic: string, payload: string): Promise<WireAnswer> {
-  const found = classifyTopic('dps', topic, { deviceId: who.registrationId })
-  assert.ok(found.kind === 'request', topic)
-  try {
-    const request = readDpsRequest(found, Buffer.from(payload))
-    const view =
-      request.operation === 'register'
-        ? await dps.register(who, { body: request.body, ip: '192.0.2.7', sniHost: 'dps.test' })
-        : await dps.status(who, { operationId: request.operationId })
-    return dpsAnswer(request.rid, view)
-  } catch (error) {
-    if (!(error instanceof LoomError)) throw error
-    return dpsRefusal(found.rid ?? '', error, start)
-  }
+  const request = classifyTopic('dps', topic, { deviceId: who.registrationId })
+  assert.ok(request.kind === 'request', topic)
+  return handleDps({ dps, who, request, payload: Buffer.from(payload), ip: '192.0.2.7', sniHost: 'dps.test', now: start })
 }
 
 for (const [name, open] of stores)
@@ -97,6 +86,37 @@ for (const [name, open] of stores)
       assert.equal((await again.dps.lookup(who)).deviceId, 'Pump-7')
       await again.dps.close()
       await opened.close()
+    })
+
+    it('may do the same over HTTP, where a stranger hears nothing and a broken store is no verdict', async () => {
+      const store = await open(await mkdtemp(join(folder, 'http-')))
+      const house = await dpsHouse({ store })
+      const { secrets } = await house.group()
+      const attestor = createAttestor({ enrolments: house.enrolments, verifyChain, sasClockSkewS: 300 })
+      const resource = '0ne1/registrations/Cam-1'
+      const token = signSas({ key: deriveKey(secrets!.primaryKey, 'Cam-1'), resource, expiresAt: start + 60_000 })
+      const ask = (method: string, path: string, body = '', authorization: string | undefined = token) =>
+        handleDpsHttp({
+          ...{ dps: house.dps, attestor, method, path, body: Buffer.from(body), ip: '192.0.2.7', now: start },
+          ...(authorization !== '' && { authorization }),
+        })
+      const path = '/0ne1/registrations/Cam-1'
+      assert.equal((await ask('POST', path))?.status, 404)
+      const first = await ask('PUT', `${path}/register?api-version=2021-06-01`, '{"registrationId":"cam-1"}')
+      assert.equal(first?.status, 202)
+      await house.dps.idle()
+      const operation = `${path}/operations/${JSON.parse(first!.body).operationId}`
+      assert.equal((await ask('GET', operation))?.status, 200)
+      assert.equal(JSON.parse((await ask('POST', path))!.body).assignedHub, 'hub.test')
+      assert.equal((await ask('GET', operation, '', ''))?.status, 401)
+      assert.equal((await ask('GET', operation.replace('Cam-1', 'Cam-2')))?.status, 401)
+      assert.equal((await ask('PUT', `${path}/register`, '{'))?.status, 400)
+      assert.equal(await ask('GET', '/health'), undefined)
+      await house.dps.close()
+      await store.close()
+      const broken = await ask('POST', path)
+      assert.equal(broken?.status, 500)
+      assert.equal(broken?.headers['Retry-After'], '30')
     })
 
     it('many at once each get their own answer, and a list of them is spent', async () => {
