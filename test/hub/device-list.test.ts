@@ -130,15 +130,17 @@ describe('lists of devices', () => {
   })
 
   it('end a page after 20,000 devices that do not match', async () => {
+    let looked = 0
     const many: Pick<Registry, 'page' | 'many'> = {
       many: async () => [],
-      page: async ({ limit = 0 }) => ({
-        items: Array.from({ length: limit }, (_, i) => ({ id: `x${i}` }) as never),
-        next: 'more',
-      }),
+      async page({ limit = 0 }) {
+        looked += limit
+        return { items: Array.from({ length: limit }, (_, i) => ({ id: `x${i}` }) as never), next: 'more' }
+      },
     }
     const { items, next } = await listDevices<Entity>({ coll, registry: many, state, presence }, { query: 'connected:false y' })
     assert.deepEqual(items, [])
     assert.ok(next)
+    assert.ok(looked >= 20_000 && looked < 21_000, String(looked))
   })
 })
