@@ -13,14 +13,24 @@ export type Latest = Map<string, Known>
 /** Names whose last value is kept for a series: names made of data (an id, a time) would grow it without end. */
 export const mostLatest = 1_000
 
-/** Newer time wins; at equal time the later arrival, of equal ones the row given last. */
-export function noteLatest(latest: Latest, row: StoredRow): void {
+/** Newer time wins; at equal time the later arrival, of equal ones the row given last. Values that arrived before `since` do not count. */
+export function noteLatest(latest: Latest, row: StoredRow, since = Number.NEGATIVE_INFINITY): void {
   const { time, values } = row
   for (const name of Object.keys(values)) {
     const known = latest.get(name)
     const stamp = stampOfValue(row, name)
-    if (!known || compareKnown(known, { time, stamp }) <= 0) latest.set(name, { time, stamp, value: values[name] })
+    if (stamp[0] >= since && (!known || compareKnown(known, { time, stamp }) <= 0))
+      latest.set(name, { time, stamp, value: values[name] })
   }
+}
+
+/** As if what `later` holds had been noted after what `latest` holds. */
+export function addLatest(latest: Latest, later: Latest): void {
+  for (const [name, known] of later) {
+    const there = latest.get(name)
+    if (!there || compareKnown(there, known) <= 0) latest.set(name, known)
+  }
+  trimLatest(latest)
 }
 
 /** Drops the oldest names beyond the most; the order is total, so it does not matter how often this runs between notes. */

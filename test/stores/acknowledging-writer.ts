@@ -20,6 +20,8 @@ if (kind === 'warm') {
         time: Math.floor((next + i) / 3),
         values: { n: next + i },
       }))
+      // Of now: its last values wait in memory.
+      rows.push({ device: 'now', time: now(), values: { n: next } })
       next += 5
       const seq = next - 1
       // Kept beside each other and without a position of their own: only the cursor can keep a row from being stored twice.

@@ -58,8 +58,11 @@ describe('stores under kill -9', function () {
         numbers,
         Array.from({ length: cursor }, (_, i) => i + 1),
       )
-      assert.equal((await store.metrics()).rows, cursor)
+      assert.equal((await store.metrics()).rows, cursor + cursor / 5)
       assert.equal((await store.last({ devices: ['d'] }))[0]?.time, Math.floor(cursor / 3))
+      const newest = await store.range({ devices: ['now'], from: 0, to: Number.MAX_SAFE_INTEGER, order: 'desc', limit: 1 })
+      assert.equal(newest.items[0]?.values.n, cursor - 4)
+      assert.equal((await store.last({ devices: ['now'] }))[0]?.value, cursor - 4)
       await store.close()
     }
   })

@@ -24,6 +24,7 @@ export async function expireRows(
 ): Promise<number> {
   let total = 0
   let damage: unknown
+  await flushAll(parts, pace)
   for (let sid = 0; ; ) {
     const batch = parts.statements
       .of('SELECT sid, class FROM series WHERE sid > ? ORDER BY sid LIMIT ?')
@@ -62,11 +63,41 @@ export async function forgetLatest(
   for (let from = 0; from < devices.length; from += seriesAtOnce) {
     const all = parts.series.of(devices.slice(from, from + seriesAtOnce), undefined)
     if (all.length)
-      inTransaction(parts, () => {
-        for (const { sid } of all) parts.latest.drop(sid)
+      changeLatest(parts, () => {
+        for (const { sid } of all) parts.unwritten.drop(sid)
       })
     if (pace.due()) await pace.pause()
   }
+}
+
+/** Writes last values that are in memory only, in one transaction. */
+export function flushLatest(parts: WarmParts, sids: readonly number[]): void {
+  if (sids.length) changeLatest(parts, () => parts.unwritten.flush(sids))
+}
+
+/** Before rows go that could give them again. */
+async function flushAll(parts: WarmParts, pace: Pace): Promise<void> {
+  const { sids } = parts.unwritten
+  for (let from = 0; from < sids.length; from += seriesAtOnce) {
+    flushLatest(parts, sids.slice(from, from + seriesAtOnce))
+    if (pace.due()) await pace.pause()
+  }
+}
+
+/** Once more without the series that showed damage. */
+function changeLatest(parts: WarmParts, work: () => void): void {
+  const { unwritten } = parts
+  for (;;) {
+    const { lost } = unwritten
+    try {
+      inTransaction(parts, work)
+      break
+    } catch (error) {
+      unwritten.undone()
+      if (unwritten.lost === lost) throw error
+    }
+  }
+  unwritten.committed()
 }
 
 function dropSlice(parts: WarmParts, { sid, cutoff }: Due): number {
@@ -85,8 +116,9 @@ function dropSlice(parts: WarmParts, { sid, cutoff }: Due): number {
 }
 
 /** Without a row, and without a value within its retention: the device is gone, or the stream was renamed. */
-function isEmpty({ statements }: WarmParts, { sid, cutoff }: Due): boolean {
+function isEmpty({ statements, unwritten }: WarmParts, { sid, cutoff }: Due): boolean {
   return (
+    !unwritten.has(sid) &&
     !statements.of('SELECT 1 FROM rows WHERE sid = ? LIMIT 1').get(sid) &&
     !statements.of('SELECT 1 FROM latest_values WHERE sid = ? AND time >= ? LIMIT 1').get(sid, cutoff)
   )
@@ -94,13 +126,13 @@ function isEmpty({ statements }: WarmParts, { sid, cutoff }: Due): boolean {
 
 /** Those that an append filled since they were found empty stay. */
 function dropSeries(parts: WarmParts, empty: readonly number[]): void {
-  const { statements, series, latest } = parts
+  const { statements, series, unwritten } = parts
   const row = statements.of('SELECT 1 FROM rows WHERE sid = ? LIMIT 1')
   const gone = empty.filter(sid => !row.get(sid))
   if (!gone.length) return
-  inTransaction(parts, () => {
+  changeLatest(parts, () => {
     for (const sid of gone) {
-      latest.drop(sid)
+      unwritten.drop(sid)
       series.drop(sid)
     }
   })

@@ -5,6 +5,7 @@ import { databaseError, isDamage, openDatabase, Statements } from './database.ts
 import { WarmLatest } from './warm-latest.ts'
 import { createWarmTables } from './warm-schema.ts'
 import { WarmSeries } from './warm-series.ts'
+import { WarmUnwritten } from './warm-unwritten.ts'
 import { WarmWriter } from './warm-writer.ts'
 
 export interface WarmParts {
@@ -12,12 +13,15 @@ export interface WarmParts {
   path: string
   statements: Statements
   series: WarmSeries
-  latest: WarmLatest
+  unwritten: WarmUnwritten
   writer: WarmWriter
 }
 
 export interface WarmFileOptions {
+  now: () => number
   maxBytes?: number
+  recentMs?: number
+  /** The file was set aside, or something in it cannot be written any more: that is told once. */
   onDamage?(message: string): void
 }
 
@@ -40,15 +44,20 @@ export function openWarmFile(path: string, options: WarmFileOptions): WarmParts 
   }
 }
 
-function partsOf(path: string, { maxBytes }: WarmFileOptions): WarmParts {
+function partsOf(path: string, { now, maxBytes, recentMs, onDamage }: WarmFileOptions): WarmParts {
   const db = openDatabase(path, { maxBytes, checked: false })
   try {
     createWarmTables(db, path)
     const statements = new Statements(db)
     touch(statements)
     const series = new WarmSeries(statements)
-    const latest = new WarmLatest(statements)
-    return { db, path, statements, series, latest, writer: new WarmWriter({ db, path, statements, series, latest }) }
+    let told = false
+    const damaged = (error: unknown): void => {
+      if (!told) onDamage?.(`${path} is damaged (${(error as Error).message.slice(0, 100)}): some last values are not kept`)
+      told = true
+    }
+    const unwritten = new WarmUnwritten({ statements, latest: new WarmLatest(statements), now, recentMs, damaged })
+    return { db, path, statements, series, unwritten, writer: new WarmWriter({ db, path, statements, series, unwritten }) }
   } catch (error) {
     db.close()
     throw databaseError(error, path)
@@ -60,6 +69,7 @@ function touch(statements: Statements): void {
   statements.of('SELECT sum(length(consumer)), sum(seq) FROM cursors').get()
   statements.of('SELECT sid FROM rows LIMIT 1').get()
   statements.of('SELECT sid FROM latest_values LIMIT 1').get()
+  statements.of('SELECT sid FROM latest_unwritten LIMIT 1').get()
   statements.of('SELECT device FROM series ORDER BY device LIMIT 1').get()
 }
 

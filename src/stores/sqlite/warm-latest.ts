@@ -1,5 +1,4 @@
-import { type Latest, mostLatest, noteLatest, quoted, trimLatest } from '../../storage/latest.ts'
-import type { StoredRow } from '../../storage/warm-row.ts'
+import { type Latest, mostLatest, quoted, trimLatest } from '../../storage/latest.ts'
 import type { Statements } from './database.ts'
 
 const mostCounted = 200_000
@@ -13,11 +12,9 @@ interface LatestRow {
   v: string
 }
 
-/** The last values: a row for each name of a series, written once a transaction however many readings bring it. */
+/** The last values in the file: a row for each name of a series. */
 export class WarmLatest {
   readonly #statements: Statements
-  /** brought by the open transaction */
-  readonly #noted = new Map<number, Latest>()
   /** names of series that got a new one lately */
   readonly #counts = new Map<number, number>()
 
@@ -35,18 +32,6 @@ export class WarmLatest {
         { time, stamp: [arrived, jseq, idx], value: JSON.parse(v) },
       ]),
     )
-  }
-
-  note(sid: number, row: StoredRow): void {
-    let latest = this.#noted.get(sid)
-    if (!latest) this.#noted.set(sid, (latest = new Map()))
-    noteLatest(latest, row)
-  }
-
-  /** At the end of a transaction. */
-  write(): void {
-    for (const [sid, latest] of this.#noted) this.put(sid, latest)
-    this.#noted.clear()
   }
 
   /** Inside a transaction. */
@@ -74,7 +59,6 @@ export class WarmLatest {
 
   /** After a rollback. */
   forget(): void {
-    this.#noted.clear()
     this.#counts.clear()
   }
 

@@ -8,8 +8,8 @@ import { inTransaction } from './warm-transaction.ts'
 const format = 2
 
 /**
- * `rows` is clustered by series and time: a range of one device is one walk; `x` holds what few rows have. `point` of `latest_values` is a name in JSON. What
- * an older format wrote is brought to this one.
+ * `rows` is clustered by series and time: a range of one device is one walk; `x` holds what few rows have. `point` of `latest_values` is a name in JSON;
+ * `latest_unwritten` names series whose rows from that time and arrival on may hold newer ones. What an older format wrote is brought to this one.
  */
 export function createWarmTables(db: DatabaseSync, path: string): void {
   db.exec(`
@@ -31,6 +31,7 @@ export function createWarmTables(db: DatabaseSync, path: string): void {
       sid INTEGER NOT NULL, point TEXT NOT NULL, time INTEGER NOT NULL,
       arrived INTEGER NOT NULL, jseq INTEGER NOT NULL, idx INTEGER NOT NULL, v TEXT NOT NULL,
       PRIMARY KEY(sid, point)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS latest_unwritten(sid INTEGER PRIMARY KEY, time INTEGER NOT NULL, arrived INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS cursors(consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;`)
   if (found === 1) importFormat1({ db, path })
 }

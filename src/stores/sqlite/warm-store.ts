@@ -18,7 +18,7 @@ import type {
 import { closedStore } from '../../storage/write.ts'
 import { paceOf } from '../pace.ts'
 import { databaseError } from './database.ts'
-import { expireRows, forgetLatest } from './warm-expiry.ts'
+import { expireRows, flushLatest, forgetLatest } from './warm-expiry.ts'
 import { openWarmFile, type WarmParts } from './warm-file.ts'
 
 export interface SqliteWarmStoreOptions {
@@ -31,7 +31,9 @@ export interface SqliteWarmStoreOptions {
   maxQueryRows?: number
   /** Size of the file past which appends are STORE_LIMIT; default as large as the disk. */
   maxBytes?: number
-  /** A file that cannot be read was set aside for an empty one. */
+  /** Last values wait some seconds in memory unless their reading is older than this when it is stored, default 60,000. */
+  recentMs?: number
+  /** A file that cannot be read was set aside for an empty one, or last values cannot be written for damage inside it, which is told once. */
   onDamage?(message: string): void
 }
 
@@ -91,7 +93,8 @@ class SqliteWarmStore implements WarmStore {
       for (let i = 0; i < series.length; ) {
         const { device, stream } = series[i]!
         const all = []
-        for (; series[i]?.device === device && series[i]!.stream === stream; i++) all.push(this.#parts.latest.of(series[i]!.sid))
+        for (; series[i]?.device === device && series[i]!.stream === stream; i++)
+          all.push(this.#parts.unwritten.of(series[i]!.sid))
         for (const value of lastValues({ device, stream }, all, wanted)) found.push(value)
         if (pace.due()) await pace.pause()
       }
@@ -120,6 +123,11 @@ class SqliteWarmStore implements WarmStore {
     if (this.#closed) return
     this.#closed = true
     this.#parts.writer.drain()
+    try {
+      flushLatest(this.#parts, this.#parts.unwritten.sids)
+    } catch {
+      // The next opening takes them from the rows.
+    }
     this.#parts.db.close()
   }
 

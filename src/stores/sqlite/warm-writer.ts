@@ -3,9 +3,9 @@ import { type IncomingRow, mergedRow, type StoredRow } from '../../storage/warm-
 import type { Duplicates } from '../../storage/warm-store.ts'
 import { databaseError, type Statements } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
-import type { WarmLatest } from './warm-latest.ts'
 import { columns, extraOf, storedRowOf, type TableRow } from './warm-schema.ts'
 import type { WarmSeries } from './warm-series.ts'
+import type { WarmUnwritten } from './warm-unwritten.ts'
 
 export interface AppendJob {
   rows: IncomingRow[]
@@ -22,17 +22,17 @@ interface Appended {
 export class WarmWriter {
   readonly #statements: Statements
   readonly #series: WarmSeries
-  readonly #latest: WarmLatest
+  readonly #unwritten: WarmUnwritten
   readonly #commits: GroupCommit<AppendJob, Appended>
   /** rows of the store: in the open transaction, and committed */
   #rows: number
   #committed: number
   readonly total: Appended = { stored: 0, duplicates: 0 }
 
-  constructor(o: { db: DatabaseSync; path: string; statements: Statements; series: WarmSeries; latest: WarmLatest }) {
+  constructor(o: { db: DatabaseSync; path: string; statements: Statements; series: WarmSeries; unwritten: WarmUnwritten }) {
     this.#statements = o.statements
     this.#series = o.series
-    this.#latest = o.latest
+    this.#unwritten = o.unwritten
     this.#rows = this.#committed = Number(o.statements.of("SELECT value FROM meta WHERE key = 'rows'").get()!.value)
     this.#commits = new GroupCommit({
       db: o.db,
@@ -42,6 +42,7 @@ export class WarmWriter {
       finish: () => this.#finish(),
       committed: () => {
         this.#committed = this.#rows
+        this.#unwritten.committed()
       },
       undone: () => this.#undone(),
       errorOf: error => databaseError(error, o.path),
@@ -53,10 +54,22 @@ export class WarmWriter {
   }
 
   async append(job: AppendJob): Promise<Appended> {
-    const { stored, duplicates } = await this.#commits.add(job)
+    const { stored, duplicates } = await this.#commit(job)
     this.total.stored += stored
     this.total.duplicates += duplicates
     return { stored, duplicates }
+  }
+
+  /** Damage among the last values must not keep rows out. */
+  async #commit(job: AppendJob): Promise<Appended> {
+    for (;;) {
+      const { lost } = this.#unwritten
+      try {
+        return await this.#commits.add(job)
+      } catch (error) {
+        if (this.#unwritten.lost === lost) throw error
+      }
+    }
   }
 
   drain(): void {
@@ -99,18 +112,18 @@ export class WarmWriter {
       return false
     const place = row.sub < 0 ? { ...row, sub: this.#nextSub(sid, row) } : row
     const inserted = this.#put('INSERT OR IGNORE', sid, place, text)
-    if (inserted) this.#latest.note(sid, row)
-    else if (duplicates === 'merge') this.#merge(sid, row)
+    if (inserted) this.#unwritten.note(sid, row, text.length)
+    else if (duplicates === 'merge') this.#merge(sid, incoming)
     return inserted
   }
 
-  #merge(sid: number, row: StoredRow): void {
+  #merge(sid: number, { row, text }: IncomingRow): void {
     const found = this.#statements
       .of(`SELECT ${columns} FROM rows WHERE sid = ? AND time = ? AND tie = ? AND sub = ?`)
       .get(sid, row.time, row.tie, row.sub) as unknown as TableRow
     const merged = mergedRow(storedRowOf(found), row)
     this.#put('INSERT OR REPLACE', sid, merged, JSON.stringify(merged.values))
-    this.#latest.note(sid, row)
+    this.#unwritten.note(sid, row, text.length)
   }
 
   #nextSub(sid: number, { time, tie }: StoredRow): number {
@@ -128,7 +141,7 @@ export class WarmWriter {
   }
 
   #finish(): void {
-    this.#latest.write()
+    this.#unwritten.write()
     if (this.#rows !== this.#committed) this.#setRows(this.#rows)
   }
 
@@ -139,6 +152,6 @@ export class WarmWriter {
   #undone(): void {
     this.#rows = this.#committed
     this.#series.forget()
-    this.#latest.forget()
+    this.#unwritten.undone()
   }
 }
