@@ -39,7 +39,6 @@ export function createApprovals(o: {
   lifeMs: number
   /** takes an operation up again */
   again(key: string): void
-  ended(key: string): void
 }): Approvals {
   const { book, record } = o
 
@@ -71,7 +70,7 @@ export function createApprovals(o: {
     },
     async deny({ operationId, by, reason = 'by an operator' }) {
       const shared = String(reason).slice(0, 500)
-      o.ended(await decide(operationId, stored => record.failed(stored, { code: 'PROV_DENIED', reason: shared, shared }, by)))
+      o.again(await decide(operationId, stored => record.failed(stored, { code: 'PROV_DENIED', reason: shared, shared }, by)))
     },
   }
 }

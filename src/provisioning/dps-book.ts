@@ -55,7 +55,7 @@ export class DpsBook {
 
   async open(): Promise<void> {
     await this.#store.declare(operations, { indexes: ['status', 'state', 'keepUntil'], unique: ['operationId'] })
-    await this.#store.declare(registrations, { indexes: ['enrolmentId'] })
+    await this.#store.declare(registrations, { indexes: ['enrolmentId', 'deviceId'] })
   }
 
   async operation(key: string): Promise<StoredOperation | undefined> {
@@ -80,10 +80,13 @@ export class DpsBook {
     return this.#store.query<Operation>(operations, { where: [where], limit, ...(cursor !== undefined && { cursor }) })
   }
 
-  registrations(o: { enrolmentId?: string; limit?: number; cursor?: string }) {
-    const { enrolmentId, limit = 100, cursor } = o
+  registrations(o: { enrolmentId?: string; deviceId?: string; limit?: number; cursor?: string }) {
+    const { enrolmentId, deviceId, limit = 100, cursor } = o
     return this.#store.query<Registration>(registrations, {
-      where: enrolmentId === undefined ? [] : [['enrolmentId', '=', enrolmentId]],
+      where: [
+        ...(enrolmentId === undefined ? [] : [['enrolmentId', '=', enrolmentId] as const]),
+        ...(deviceId === undefined ? [] : [['deviceId', '=', deviceId] as const]),
+      ],
       limit,
       ...(cursor !== undefined && { cursor }),
     })

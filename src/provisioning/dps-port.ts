@@ -113,7 +113,12 @@ export interface Dps extends Approvals {
   /** What became of the registration id at last. PROV_NO_OPERATION if it never was assigned. */
   lookup(who: Attested): Promise<Registration>
   /** By registration id, ascending. */
-  registrations(o?: { enrolmentId?: string; limit?: number; cursor?: string }): Promise<{ items: Registration[]; next?: string }>
+  registrations(o?: {
+    enrolmentId?: string
+    deviceId?: string
+    limit?: number
+    cursor?: string
+  }): Promise<{ items: Registration[]; next?: string }>
   /** The next registration counts as the first; the device is not touched. */
   forget(registrationId: string, o?: { by?: string; also?: readonly Write[] }): Promise<void>
   /** Ends what waited for an hour, removes what ended an hour ago. To be called every minute or so. */

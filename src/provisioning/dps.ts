@@ -31,13 +31,16 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
   const ended = (key: string): void => void open.delete(key)
   const worker = createDpsWorker({ ports, book, record, again, ended })
   const queue = createWorkQueue({ concurrent, work: key => worker.work(key) })
-  const approvals = createApprovals({ book, record, isOverdue: ({ doc }) => isOverdue(doc, now()), lifeMs: hourMs, again, ended })
+  const approvals = createApprovals({ book, record, isOverdue: ({ doc }) => isOverdue(doc, now()), lifeMs: hourMs, again })
 
-  const eachPage = async (
-    page: () => Promise<{ items: StoredOperation[] }>,
-    take: (items: StoredOperation[]) => Promise<void>,
-  ) => {
-    for (let items = (await page()).items; items.length > 0; items = (await page()).items) await take(items)
+  const removeOld = async (): Promise<void> => {
+    const old = () => book.page({ where: ['keepUntil', '<', now()] })
+    try {
+      for (let { items } = await old(); items.length > 0; { items } = await old()) await book.remove(items)
+    } catch (error) {
+      // one of them registers again: the next sweep takes the rest
+      if (!isConflict(error)) throw error
+    }
   }
 
   const resume = async (): Promise<void> => {
@@ -145,8 +148,7 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
         const stored = await book.operation(key)
         if (stored?.doc.status !== 'assigning' || isOverdue(stored.doc, now())) again(key)
       }
-      const gone = () => book.page({ where: ['keepUntil', '<', now()] })
-      await eachPage(gone, items => book.remove(items))
+      await removeOld()
     },
     idle: () => queue.idle(),
     async close() {

@@ -143,6 +143,12 @@ describe('a registration', () => {
     house.clock.turn(1)
     await assert.rejects(house.dps.status(lamp, done), codeOf('PROV_NO_OPERATION'))
     house.clock.turn(1)
+    const { tx } = house.store
+    house.store.tx = async () => {
+      throw new LoomError('STORE_VERSION_CONFLICT', 'it registers again')
+    }
+    await house.dps.sweep()
+    house.store.tx = tx
     await house.dps.sweep()
     assert.equal(await house.store.count('dps_operations'), 0)
     assert.equal((await house.dps.lookup(lamp)).deviceId, 'Lamp-1')
@@ -269,6 +275,26 @@ describe('registering again', () => {
     assert.deepEqual(
       (await house.dps.registrations({ enrolmentId: 'fleet' })).items.map(one => one.registrationId),
       ['Lamp-1'],
+    )
+  })
+})
+
+describe('registrations', () => {
+  it('are found by enrolment and by device', async () => {
+    const house = await dpsHouse()
+    await house.group()
+    await house.group({ id: 'second' })
+    for (const id of ['a', 'b']) await house.outcome(sasDevice(id))
+    await house.outcome(sasDevice('c', 'second'))
+    const ids = async (o: object) => (await house.dps.registrations(o)).items.map(({ registrationId }) => registrationId)
+    assert.deepEqual(await ids({}), ['a', 'b', 'c'])
+    assert.deepEqual(await ids({ enrolmentId: 'fleet' }), ['a', 'b'])
+    assert.deepEqual(await ids({ deviceId: 'c' }), ['c'])
+    assert.deepEqual(await ids({ deviceId: 'c', enrolmentId: 'fleet' }), [])
+    const first = await house.dps.registrations({ limit: 2 })
+    assert.deepEqual(
+      (await house.dps.registrations({ cursor: first.next! })).items.map(({ deviceId }) => deviceId),
+      ['c'],
     )
   })
 })
