@@ -160,7 +160,16 @@ export function stateStoreContract(
         ['empty prefix: every string', [['s', 'prefix', '']], ['a', 'b', 'c', 'd', 'e', 'f', 'g']],
         ['prefix of numbers: none', [['n', 'prefix', '']], ['d']],
         ['id', [['id', '=', 'c']], ['c']],
-        ['ids', [['id', 'in', ['c', 'a', 'zz']]], ['a', 'c']],
+        ['ids', [['id', 'in', ['c', 'a', 'zz', 'c']]], ['a', 'c']],
+        ['no ids', [['id', 'in', []]], []],
+        [
+          'ids and another that holds for some',
+          [
+            ['id', 'in', ['a', 'b', 'c']],
+            ['n', '>', 1],
+          ],
+          ['b', 'c'],
+        ],
         [
           'id and another that fails',
           [

@@ -41,6 +41,22 @@ describe('registry', () => {
     assert.equal(await registry.get('valve'), undefined)
   })
 
+  it('many are read at once: those that exist, with the last use of their credentials', async () => {
+    const { store, counts } = await countedStore()
+    const { registry } = await houseOf({ store })
+    for (const id of ['a', 'b', 'c']) await registry.register({ id, credential: { kind: 'sas' } })
+    const { cid } = (await registry.get('b'))!.credentials[0]!
+    registry.touch({ id: 'b', cid, at: start + 5 })
+    counts.reads = 0
+    const found = await registry.many(['c', 'b', 'nobody', 'not an id'])
+    assert.ok(counts.reads <= 2)
+    assert.deepEqual(found.map(({ id, credentials }) => [id, credentials[0]!.lastUsedAt]).sort(), [
+      ['b', start + 5],
+      ['c', undefined],
+    ])
+    assert.deepEqual(await registry.many([]), [])
+  })
+
   it('device ids are letters, digits and : . _ -, up to 128', async () => {
     for (const id of ['a', '7', 'A-b_c.d:e', 'x'.repeat(128)]) assert.ok(isDeviceId(id), id)
     const { registry } = await houseOf()
