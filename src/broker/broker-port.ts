@@ -180,6 +180,8 @@ export interface BrokerPort {
   connectionsOf(deviceId: string): readonly Connection[]
   /** The device that is connected under a session key, or has a session stored there. */
   holderOf(sessionKey: string): string | undefined
+  /** Asks the gate again for every filter of a connection and ends the subscriptions that it refuses now. */
+  recheck(connectionId: string): Promise<void>
   /** Closes at once; resolves when the socket is closed. */
   disconnect(connectionId: string, reason: DisconnectReason): Promise<void>
   /** Removes stored sessions and queues of a device (deleted). */

@@ -9,7 +9,7 @@ import { type BrokerLimits, type Core, connectBytes, headerBytes } from './core.
 import { FilterTree } from './filter-tree.ts'
 import type { LibraryClient } from './library.ts'
 import { accept, createLibrary } from './library-broker.ts'
-import { publishWill } from './library-hooks.ts'
+import { publishWill, revoke } from './library-hooks.ts'
 import { Links } from './links.ts'
 import { failedListener, isLoopback, openListener, type OpenListener } from './listeners.ts'
 import { guardFires } from './packet-guard.ts'
@@ -190,6 +190,19 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
     connections: () => links.connections(),
     connectionsOf: deviceId => links.connectionsOf(deviceId),
     holderOf: key => links.holder(key)?.connection?.principal.deviceId ?? sessions.deviceOf(key),
+
+    async recheck(connectionId) {
+      const link = links.get(connectionId)
+      if (link?.phase !== 'open') return
+      const { connection, session, client } = link
+      const refused = [...link.filters]
+        .filter(([filter, qos]) => options.gate.subscribe(connection!, filter, qos as 0 | 1) === 128)
+        .map(([filter]) => filter)
+      if (!refused.length) return
+      for (const filter of refused) revoke(core, link, filter)
+      await new Promise<void>(resolve => client.unsubscribe({ unsubscriptions: refused }, () => resolve()))
+      if (session) await sessions.unsubscribe(session, refused)
+    },
 
     async disconnect(connectionId, reason) {
       const link = links.get(connectionId)

@@ -19,6 +19,8 @@ export interface LibraryClient {
   /** set when a DISCONNECT came */
   readonly _disconnected?: boolean
   readonly _keepaliveTimer?: NodeJS.Timeout | null
+  /** Without a message id: nobody asked, nothing is answered. */
+  unsubscribe(packet: { unsubscriptions: string[] }, done: (error?: Error | null) => void): void
   waitForDrain(done: (error?: Error | null) => void): void
   emit(event: 'error', error: Error): boolean
   once(event: 'connected', listener: () => void): void

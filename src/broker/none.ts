@@ -9,6 +9,7 @@ export const createNoBroker = (): BrokerPort => ({
   connections: () => [],
   connectionsOf: () => [],
   holderOf: () => undefined,
+  recheck: async () => {},
   disconnect: async () => {},
   purge: async () => {},
   setTls: () => {},

@@ -109,6 +109,31 @@ export function brokerContract(name: string, open: (gate: BrokerGate) => Promise
       await client.publishAsync('a', 'x', { qos: 1 })
     })
 
+    it('asks again for the filters of a connection, and ends what is refused by then', async () => {
+      const closed = new Set<string>()
+      const { broker, connect, log } = await start({ subscribe: (_connection, filter) => (closed.has(filter) ? 128 : 1) })
+      const inbox: string[] = []
+      const client = await connect('s', { clean: false }, inbox)
+      await client.subscribeAsync(['keep/+', 'lose/#'], { qos: 1 })
+      closed.add('lose/#')
+      await broker.recheck(log.connected[0]!.id)
+      await broker.recheck('nobody')
+      await broker.publish({ topic: 'lose/a', payload: 'lost', qos: 1 })
+      await broker.publish({ topic: 'lose/a', payload: 'lost', qos: 0 })
+      await broker.publish({ topic: 'keep/a', payload: 'kept', qos: 1 })
+      await until(() => inbox.length > 0)
+      assert.deepEqual(inbox, ['kept'])
+      // gone for good: it does not come back with the session
+      closed.clear()
+      await client.endAsync()
+      const later: string[] = []
+      await connect('s', { clean: false }, later)
+      await broker.publish({ topic: 'lose/a', payload: 'lost', qos: 1 })
+      await broker.publish({ topic: 'keep/a', payload: 'kept', qos: 1 })
+      await until(() => later.length > 0)
+      assert.deepEqual(later, ['kept'])
+    })
+
     it('sends to one connection, subscribed or not, and knows when it was taken', async () => {
       const { connect, broker } = await start()
       const [one, two] = [await connect('dev.1'), await connect('dev.2')]
