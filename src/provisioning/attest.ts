@@ -78,7 +78,7 @@ export function createAttestor(o: {
       enrolments.keysOf(enrolment).map(({ key }) => ({ slot: enrolment.id, key: own ? key : deriveKey(key, registrationId) })),
     )
     const audience = `${idScope}/registrations/${registrationId}`
-    const { slot, expiresAt } = verifySas({ token, keys, audience, now, skewS: o.sasClockSkewS })
+    const { slot, expiresAt } = verifySas({ token, keys, audience, policy: 'registration', now, skewS: o.sasClockSkewS })
     return { enrolmentId: slot, enrolmentKind: own ? 'individual' : 'group', kind: 'sas', registrationId, expiresAt }
   }
 

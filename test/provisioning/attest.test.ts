@@ -80,6 +80,15 @@ describe('attestation by token', () => {
     await assert.rejects(attest('DEV-1', tokenOf({ registrationId: 'DEV-1', key: made })), codeOf('CRED_INVALID'))
   })
 
+  it('takes the policy name that device SDKs write, at any place, and no other', async () => {
+    const token = tokenOf({ registrationId: 'own', key: key('a') })
+    const [scheme, members] = token.split(' ')
+    for (const fine of [`${token}&skn=registration`, `${scheme} skn=registration&${members}`])
+      assert.ok(await attest('own', fine))
+    for (const bad of ['iothubowner', 'Registration', 'registrationReadWrite', 'device'])
+      await assert.rejects(attest('own', `${token}&skn=${bad}`), codeOf('CRED_INVALID'), bad)
+  })
+
   it('counts the individual enrolment alone where there is one', async () => {
     const derived = tokenOf({ registrationId: 'own', key: deriveKey(key('p'), 'own') })
     await assert.rejects(attest('own', derived), codeOf('CRED_INVALID'))
