@@ -1,8 +1,8 @@
-import { addLatest, type Latest, noteLatest } from '../../storage/latest.ts'
+import { addLatest, type Latest, noteLatest, trimLatest } from '../../storage/latest.ts'
 import type { StoredRow } from '../../storage/warm-row.ts'
 import { isDamage, type Statements } from './database.ts'
 import type { WarmLatest } from './warm-latest.ts'
-import { columns, storedRowOf, type TableRow } from './warm-schema.ts'
+import { type Origin, WarmOrigins } from './warm-origins.ts'
 
 /** Beyond these the oldest are written at once; `size`: characters of the JSON that brought them, also of values replaced since. */
 export const mostUnwritten = { values: 100_000, size: 16 * 1024 * 1024 }
@@ -12,11 +12,6 @@ const agedAtOnce = 2000
 /** Last values of readings older than this when they are stored are written at once: the rows since then would be many to read again. */
 const recentMs = 60_000
 
-/** The rows that hold these values again: of this time and arrival, and later. */
-interface Origin {
-  time: number
-  arrived: number
-}
 interface Unwritten extends Origin {
   latest: Latest
   size: number
@@ -30,7 +25,7 @@ interface Unwritten extends Origin {
  * would be too many. Reads see them at once.
  */
 export class WarmUnwritten {
-  readonly #statements: Statements
+  readonly #origins: WarmOrigins
   readonly #table: WarmLatest
   readonly #now: () => number
   readonly #recentMs: number
@@ -54,12 +49,12 @@ export class WarmUnwritten {
     recentMs?: number | undefined
     damaged(error: unknown): void
   }) {
-    this.#statements = o.statements
+    this.#origins = new WarmOrigins(o.statements)
     this.#table = o.latest
     this.#now = o.now
     this.#recentMs = o.recentMs ?? recentMs
     this.#damaged = o.damaged
-    this.#restore()
+    for (const { sid, ...left } of this.#origins.restored()) this.#keep(sid, { ...left, since: o.now() })
   }
 
   /** Series whose last values cannot be written for damage: a transaction that failed while it grew may be repeated without them. */
@@ -107,6 +102,7 @@ export class WarmUnwritten {
     const now = this.#now()
     let [values, size] = [this.#values, this.#size]
     for (const noted of this.#noted.values()) {
+      trimLatest(noted.latest)
       values += noted.latest.size
       size += noted.size
     }
@@ -147,7 +143,7 @@ export class WarmUnwritten {
   /** Inside a transaction: the series has no last values any more. */
   drop(sid: number): void {
     this.#table.drop(sid)
-    this.#unmark(sid)
+    this.#origins.drop(sid)
     this.#written.push(sid)
   }
 
@@ -185,7 +181,7 @@ export class WarmUnwritten {
 
   #put(sid: number, latest: Latest): void {
     this.#store(sid, latest)
-    this.#unmark(sid)
+    this.#origins.drop(sid)
     this.#written.push(sid)
   }
 
@@ -204,17 +200,12 @@ export class WarmUnwritten {
   }
 
   #mark(): void {
-    const mark = this.#statements.of('INSERT OR REPLACE INTO latest_unwritten VALUES(?, ?, ?)')
     for (const [sid, { time, arrived }] of this.#noted) {
       const kept = this.#kept.get(sid)
-      if (!kept) mark.run(sid, time, arrived)
+      if (!kept) this.#origins.put(sid, { time, arrived })
       else if (time < kept.time || arrived < kept.arrived)
-        mark.run(sid, Math.min(time, kept.time), Math.min(arrived, kept.arrived))
+        this.#origins.put(sid, { time: Math.min(time, kept.time), arrived: Math.min(arrived, kept.arrived) })
     }
-  }
-
-  #unmark(sid: number): void {
-    this.#statements.of('DELETE FROM latest_unwritten WHERE sid = ?').run(sid)
   }
 
   #keep(sid: number, unwritten: Unwritten): void {
@@ -229,26 +220,5 @@ export class WarmUnwritten {
     this.#kept.delete(sid)
     this.#values -= kept.latest.size
     this.#size -= kept.size
-  }
-
-  /** What the run before left unwritten. A series whose rows are damaged keeps its mark and the values that the file has. */
-  #restore(): void {
-    const marks = this.#statements.of('SELECT sid, time, arrived FROM latest_unwritten').all() as unknown as (Origin & {
-      sid: number
-    })[]
-    for (const { sid, time, arrived } of marks) {
-      const latest: Latest = new Map()
-      let size = 0
-      try {
-        const rows = this.#statements.of(`SELECT ${columns} FROM rows WHERE sid = ? AND time >= ? ORDER BY time, tie, sub`)
-        for (const row of rows.iterate(sid, time) as Iterable<TableRow>) {
-          noteLatest(latest, storedRowOf(row), arrived)
-          size += row.v.length
-        }
-      } catch (error) {
-        if (!isDamage(error)) throw error
-      }
-      if (latest.size) this.#keep(sid, { latest, size, since: this.#now(), time, arrived })
-    }
   }
 }
