@@ -10,7 +10,7 @@ export class Pubacks {
   }
 
   add(id: number): void {
-    if (this.#ids.push(id) === 1) process.nextTick(() => this.flush())
+    if (this.#ids.push(id) === 1) process.nextTick(flush, this)
   }
 
   /** Writes what waits, ahead of a PUBACK that the library writes itself, or of the end. */
@@ -25,6 +25,8 @@ export class Pubacks {
     if (!free) client.waitForDrain(error => void (error && client.emit('error', error)))
   }
 }
+
+const flush = (waiting: Pubacks): void => waiting.flush()
 
 /** [MQTT-3.4] */
 function pubacks(ids: readonly number[]): Buffer {
