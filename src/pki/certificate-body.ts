@@ -35,6 +35,7 @@ export function bodyOf(der: Buffer): CertificateBody {
     throw new RangeError('the two signature algorithms differ')
   const [notBefore, notAfter, third] = membersOf(validity)
   if (third) throw new RangeError('a validity of more than two times')
+  const wrapper = v3 ? rest.find(({ tag }) => tag === 0xa3) : undefined
   return {
     tbs: tbs!.raw,
     algorithm: algorithm!.raw,
@@ -45,15 +46,15 @@ export function bodyOf(der: Buffer): CertificateBody {
     spki: expected(spki, tags.sequence).raw,
     notBefore: timeOf(notBefore),
     notAfter: timeOf(notAfter),
-    extensions: extensionsOf(v3 ? rest.find(({ tag }) => tag === 0xa3) : undefined),
+    extensions: extensionsOf(wrapper && only(wrapper.content)),
   }
 }
 
 /** Each extension by its dotted name; one that comes twice is an error (RFC 5280, 4.2). */
-export function extensionsOf(wrapper: Slice | undefined): ReadonlyMap<string, Extension> {
+export function extensionsOf(list: Slice | undefined): ReadonlyMap<string, Extension> {
   const found = new Map<string, Extension>()
-  if (!wrapper) return found
-  for (const extension of membersOf(only(wrapper.content))) {
+  if (!list) return found
+  for (const extension of membersOf(list)) {
     const [name, second, third] = membersOf(extension)
     const id = oidOf(name)
     if (found.has(id)) throw new RangeError(`extension ${id} comes twice`)

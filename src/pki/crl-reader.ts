@@ -52,7 +52,7 @@ function factsOf(der: Buffer): CrlFacts {
   const list = rest[0]?.tag === tags.sequence ? rest.shift() : undefined
   const wrapper = rest.shift()
   if (rest.length > 0) throw new RangeError('something follows the extensions')
-  const extensions = known(extensionsOf(wrapper && expected(wrapper, 0xa0)), [ids.crlNumber, ids.authorityKeyId])
+  const extensions = known(extensionsOf(wrapper && only(expected(wrapper, 0xa0).content)), [ids.crlNumber, ids.authorityKeyId])
   const number = extensions.get(ids.crlNumber)?.value
   const keyId = extensions.get(ids.authorityKeyId)?.value
   const authorityKeyId =
@@ -77,8 +77,7 @@ function entryOf(entry: Slice): CrlEntry {
   const [serial, at, extensions] = membersOf(entry)
   const { content } = expected(serial, tags.integer)
   const bytes = content.length > 1 && content[0] === 0 ? content.subarray(1) : content
-  const wrapped = extensions && { ...expected(extensions, tags.sequence), content: extensions.raw }
-  const value = known(extensionsOf(wrapped), [ids.reason]).get(ids.reason)?.value
+  const value = known(extensionsOf(extensions), [ids.reason]).get(ids.reason)?.value
   const reason = value && reasonNames.get(naturalOf(only(value, tags.enumerated), tags.enumerated))
   return { serial: bytes.toString('hex'), at: timeOf(at), ...(reason && { reason }) }
 }

@@ -33,6 +33,8 @@ export interface Crl {
 }
 
 const version2 = integer(Buffer.from([1]))
+const reasonOf = (number: number): Buffer => sequence(sequence(oid(ids.reason), octets(tlv(0x0a, Buffer.from([number])))))
+const reasonExtensions = new Map(Object.values(revocationReasons).map(number => [number, reasonOf(number)]))
 const encoded = new WeakMap<CrlEntry, Buffer>()
 
 /** The DER of an entry is kept with the object: lists are made again and again of the same ones. */
@@ -48,7 +50,7 @@ function entryDer(entry: CrlEntry): Buffer {
   const bytes = Buffer.from(serial, 'hex')
   const parts = [bytes[0]! & 0x80 ? integer(Buffer.concat([Buffer.from([0]), bytes])) : integer(bytes), time(at)]
   // RFC 5280, 5.3.1: absent instead of unspecified
-  if (number !== 0) parts.push(sequence(sequence(oid(ids.reason), octets(tlv(0x0a, Buffer.from([number]))))))
+  if (number !== 0) parts.push(reasonExtensions.get(number)!)
   const der = sequence(...parts)
   encoded.set(entry, der)
   return der

@@ -1,31 +1,55 @@
-export interface Slice {
-  tag: number
+/** A DER element, cut out but not copied: signatures are checked over these original bytes. */
+export class Slice {
+  readonly tag: number
+  readonly #bytes: Buffer
+  readonly #at: number
+  readonly #start: number
+  readonly #end: number
+
+  constructor(bytes: Buffer, at: number, start: number, end: number) {
+    this.tag = bytes[at]!
+    this.#bytes = bytes
+    this.#at = at
+    this.#start = start
+    this.#end = end
+  }
+
   /** the element with its header */
-  raw: Buffer
-  content: Buffer
+  get raw(): Buffer {
+    return this.#bytes.subarray(this.#at, this.#end)
+  }
+
+  get content(): Buffer {
+    return this.#bytes.subarray(this.#start, this.#end)
+  }
+
+  /** The elements in its content. Throws plain errors like `slices`. */
+  members(): Slice[] {
+    return cut(this.#bytes, this.#start, this.#end)
+  }
 }
 
 /**
- * The elements in `bytes`, cut but not decoded: signatures are checked over these original bytes. Throws plain errors on anything that does not
- * fit, on lengths in a longer form than needed (X.690, 10.1) and on tags of several bytes.
+ * The elements in `bytes`. Throws plain errors on anything that does not fit, on lengths in a longer form than needed (X.690, 10.1) and on tags of several bytes.
  */
-export function slices(bytes: Buffer): Slice[] {
+export const slices = (bytes: Buffer): Slice[] => cut(bytes, 0, bytes.length)
+
+function cut(bytes: Buffer, from: number, to: number): Slice[] {
   const found: Slice[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const tag = bytes[at]!
-    if ((tag & 0x1f) === 0x1f) throw new RangeError('a tag of several bytes')
-    let length = bytes[at + 1] ?? Number.NaN
+  for (let at = from; at < to; ) {
+    if ((bytes[at]! & 0x1f) === 0x1f) throw new RangeError('a tag of several bytes')
+    let length = at + 1 < to ? bytes[at + 1]! : Number.NaN
     let start = at + 2
     if (length & 0x80) {
       const count = length & 0x7f
-      if (count < 1 || count > 3 || start + count > bytes.length) throw new RangeError('a length does not fit')
+      if (count < 1 || count > 3 || start + count > to) throw new RangeError('a length does not fit')
       length = bytes.readUIntBE(start, count)
       if (length < (count === 1 ? 0x80 : 2 ** (8 * (count - 1)))) throw new RangeError('a length is longer than needed')
       start += count
     }
     const end = start + length
-    if (!(end <= bytes.length)) throw new RangeError('an element is longer than its container')
-    found.push({ tag, raw: bytes.subarray(at, end), content: bytes.subarray(start, end) })
+    if (!(end <= to)) throw new RangeError('an element is longer than its container')
+    found.push(new Slice(bytes, at, start, end))
     at = end
   }
   return found
@@ -55,8 +79,7 @@ export function expected(element: Slice | undefined, tag: number): Slice {
 }
 
 /** The members of a constructed element of that tag. */
-export const membersOf = (element: Slice | undefined, tag: number = tags.sequence): Slice[] =>
-  slices(expected(element, tag).content)
+export const membersOf = (element: Slice | undefined, tag: number = tags.sequence): Slice[] => expected(element, tag).members()
 
 /** The dotted form. */
 export function oidOf(element: Slice | undefined): string {

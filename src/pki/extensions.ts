@@ -6,8 +6,15 @@ import { integer, octets, oid, sequence, tlv, yes } from './der.ts'
 export type Profile = 'root' | 'intermediate' | 'server' | 'device' | 'gateway'
 
 const critical = (id: string, content: Buffer) => sequence(oid(id), yes, octets(content))
-const plain = (id: string, content: Buffer) => sequence(oid(id), octets(content))
+const plain = (id: Buffer, content: Buffer) => sequence(id, octets(content))
 
+const named = {
+  alternativeNames: oid(ids.alternativeNames),
+  authorityKeyId: oid(ids.authorityKeyId),
+  crlPoints: oid(ids.crlPoints),
+  extKeyUsage: oid(ids.extKeyUsage),
+  subjectKeyId: oid(ids.subjectKeyId),
+}
 const serverAuth = oid('1.3.6.1.5.5.7.3.1')
 const clientAuth = oid('1.3.6.1.5.5.7.3.2')
 
@@ -16,7 +23,7 @@ const signUsage = critical(ids.keyUsage, Buffer.from('03020780', 'hex'))
 /** Key exchange by RSA, which TLS 1.2 still has, encrypts to the server's key. */
 const rsaServerUsage = critical(ids.keyUsage, Buffer.from('030205a0', 'hex'))
 const leaf = critical(ids.basicConstraints, sequence())
-const forServers = plain(ids.extKeyUsage, sequence(serverAuth))
+const forServers = plain(named.extKeyUsage, sequence(serverAuth))
 
 /** What is the same in every certificate of a profile, encoded once. */
 export const fixedExtensions: Readonly<Record<Profile | 'server-rsa', Buffer>> = {
@@ -24,12 +31,12 @@ export const fixedExtensions: Readonly<Record<Profile | 'server-rsa', Buffer>> =
   intermediate: Buffer.concat([critical(ids.basicConstraints, sequence(yes, integer(Buffer.from([0])))), authorityUsage]),
   server: Buffer.concat([leaf, signUsage, forServers]),
   'server-rsa': Buffer.concat([leaf, rsaServerUsage, forServers]),
-  device: Buffer.concat([leaf, signUsage, plain(ids.extKeyUsage, sequence(clientAuth))]),
-  gateway: Buffer.concat([leaf, signUsage, plain(ids.extKeyUsage, sequence(serverAuth, clientAuth))]),
+  device: Buffer.concat([leaf, signUsage, plain(named.extKeyUsage, sequence(clientAuth))]),
+  gateway: Buffer.concat([leaf, signUsage, plain(named.extKeyUsage, sequence(serverAuth, clientAuth))]),
 }
 
-export const subjectKeyId = (keyId: Buffer): Buffer => plain(ids.subjectKeyId, octets(keyId))
-export const authorityKeyId = (keyId: Buffer): Buffer => plain(ids.authorityKeyId, sequence(tlv(0x80, keyId)))
+export const subjectKeyId = (keyId: Buffer): Buffer => plain(named.subjectKeyId, octets(keyId))
+export const authorityKeyId = (keyId: Buffer): Buffer => plain(named.authorityKeyId, sequence(tlv(0x80, keyId)))
 
 /** Where the authority's revocation list is found (RFC 5280, 4.2.1.13). HUB_CONFIG_INVALID. */
 export function crlPoint(url: string): Buffer {
@@ -38,7 +45,7 @@ export function crlPoint(url: string): Buffer {
       hint: 'give a URL with http:// or https:// in ASCII',
     })
   const fullName = tlv(0xa0, tlv(0xa0, tlv(0x86, Buffer.from(url, 'latin1'))))
-  return plain(ids.crlPoints, sequence(sequence(fullName)))
+  return plain(named.crlPoints, sequence(sequence(fullName)))
 }
 
 /** The URI by which a certificate names its device; ids are no DNS names. */
@@ -53,7 +60,7 @@ export interface AlternativeNames {
 /** The extension, empty if there are no names. HUB_CONFIG_INVALID for hosts, REQUEST_INVALID for URIs. */
 export function alternativeNames({ uris = [], hosts = [] }: AlternativeNames): Buffer {
   if (!uris.length && !hosts.length) return Buffer.alloc(0)
-  return plain(ids.alternativeNames, sequence(...uris.map(uriName), ...hosts.map(hostName)))
+  return plain(named.alternativeNames, sequence(...uris.map(uriName), ...hosts.map(hostName)))
 }
 
 function uriName(uri: string): Buffer {

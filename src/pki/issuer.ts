@@ -1,7 +1,7 @@
 import { LoomError } from '../errors.ts'
 import { checkCsr } from './csr.ts'
 import { type AlternativeNames, alternativeNames, crlPoint, deviceUri, fixedExtensions } from './extensions.ts'
-import { generateKey, keyIdOf, type KeyPolicy, type KeyType, spkiOf } from './keys.ts'
+import { generateKey, keyIdOf, type KeyPolicy, type KeyType } from './keys.ts'
 import { encodeName } from './name.ts'
 import {
   type CertificateAuthority,
@@ -30,8 +30,7 @@ export async function createRoot(o: {
   random: RandomBytes
   keyType?: KeyType
 }): Promise<CertificateAuthority> {
-  const { publicKey, privateKey } = await generateKey(o.keyType)
-  const spki = spkiOf(publicKey)
+  const { privateKey, spki } = await generateKey(o.keyType)
   const name = encodeName({ CN: `${short(o.hubId)} root`, O: o.hubId })
   const notBefore = o.now - hour
   const form = {
@@ -55,11 +54,11 @@ export async function createIntermediate(o: {
   keyType?: KeyType
   crlUrl?: string
 }): Promise<CertificateAuthority> {
-  const { publicKey, privateKey } = await generateKey(o.keyType)
+  const { privateKey, spki } = await generateKey(o.keyType)
   const notBefore = Math.max(o.now - hour, o.root.notBefore)
   const form = {
     subject: encodeName({ CN: `${short(o.hubId)} issuing ${o.n}`, O: o.hubId }),
-    spki: spkiOf(publicKey),
+    spki,
     extensions: [fixedExtensions.intermediate, ...(o.crlUrl === undefined ? [] : [crlPoint(o.crlUrl)])],
     notBefore,
     notAfter: Math.min(notBefore + lifeOf.intermediate, o.root.notAfter),

@@ -9,6 +9,8 @@ export type KeyType = (typeof keyTypes)[number]
 export interface KeyPair {
   publicKey: KeyObject
   privateKey: KeyObject
+  /** DER of the public key */
+  spki: Buffer
 }
 
 /** Many clients cannot use Ed25519, so it counts only where it was asked for. */
@@ -28,7 +30,7 @@ export function checkKeyType(type: string, { ed25519 = false }: KeyPolicy): KeyT
 export function generateKey(type: KeyType = 'ec-p256'): Promise<KeyPair> {
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) =>
-      error ? reject(error) : resolve({ publicKey, privateKey })
+      error ? reject(error) : resolve({ publicKey, privateKey, spki: newSpkiOf(publicKey, type) })
     if (type === 'ec-p256') generateKeyPair('ec', { namedCurve: 'prime256v1' }, done)
     else if (type === 'ec-p384') generateKeyPair('ec', { namedCurve: 'secp384r1' }, done)
     else if (type === 'ed25519') generateKeyPair('ed25519', undefined, done)
@@ -38,17 +40,27 @@ export function generateKey(type: KeyType = 'ec-p256'): Promise<KeyPair> {
 
 export const pkcs8Pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString()
 export const spkiOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'der' })
+
+/** `spkiOf` for a key just made here: its coordinates in their frame, which takes a third of the time. */
+function newSpkiOf(key: KeyObject, type: KeyType): Buffer {
+  const frame = type === 'ec-p256' ? ecHeaders[0] : type === 'ec-p384' ? ecHeaders[1] : undefined
+  if (!frame) return spkiOf(key)
+  const { x = '', y = '' } = key.export({ format: 'jwk' })
+  return Buffer.concat([frame.header, Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])
+}
+
 /** SHA-256 of the public key's DER, lower hex: the same for every certificate of one key. */
 export const spkiHashOf = (spki: Uint8Array): string => hash('sha256', spki, 'hex')
 
 /** SHA-1 of the key bits without the unused-bits octet (RFC 5280, 4.2.1.2, method 1). */
-export const keyIdOf = (spki: Buffer): Buffer => hash('sha1', wholeBits(membersOf(only(spki))[1]), 'buffer')
+export const keyIdOf = (spki: Buffer): Buffer =>
+  Buffer.from(hash('sha1', wholeBits(membersOf(only(spki))[1]), 'binary'), 'latin1')
 
 /** How the DER of every accepted EC key begins: named curve, uncompressed point (RFC 5480, 2.2); only the coordinates follow. */
 const ecHeaders = [
   { header: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'), coordinates: 64 },
   { header: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'), coordinates: 96 },
-]
+] as const
 const ed25519Header = Buffer.from('302a300506032b6570032100', 'hex')
 const rsaEncryption = oid('1.2.840.113549.1.1.1')
 const hintOf = ({ ed25519 = false }: KeyPolicy) =>
@@ -76,7 +88,7 @@ export function readPublicKey(der: Buffer, policy: KeyPolicy = {}): { publicKey:
 }
 
 const startsWith = (der: Buffer, header: Buffer, more: number): boolean =>
-  der.length === header.length + more && header.equals(der.subarray(0, header.length))
+  der.length === header.length + more && header.compare(der, 0, header.length) === 0
 
 function isRsa(der: Buffer): boolean {
   const [algorithm] = membersOf(only(der))

@@ -6,7 +6,7 @@ import { readCsr } from './csr.ts'
 import type { AlternativeNames } from './extensions.ts'
 import { type LeafRequest, unnamedDevice } from './issuer.ts'
 import type { Issuing, IssuingAuthorities } from './issuing.ts'
-import { checkKeyType, generateKey, type KeyType, pkcs8Pem, spkiHashOf, spkiOf } from './keys.ts'
+import { checkKeyType, generateKey, type KeyType, pkcs8Pem, spkiHashOf } from './keys.ts'
 
 export interface DeviceCertificate {
   certificatePem: string
@@ -80,10 +80,8 @@ export async function openLeafCertificates(
   async function keyFor(request: UnnamedRequest & { id?: string }): Promise<{ spki: Buffer; privateKey?: KeyObject }> {
     const { id, csrPem, ownerOfKey } = request
     if (csrPem === undefined) {
-      const { publicKey, privateKey } = await generateKey(
-        checkKeyType(request.keyType ?? o.keyTypes?.device ?? 'ec-p256', cas.policy),
-      )
-      return { spki: spkiOf(publicKey), privateKey }
+      const { privateKey, spki } = await generateKey(checkKeyType(request.keyType ?? o.keyTypes?.device ?? 'ec-p256', cas.policy))
+      return { spki, privateKey }
     }
     const ownerOrCa = async (hash: string) => (cas.ownerOfKey(hash) ? 'a certificate authority' : ownerOfKey?.(hash))
     const { spki } = await readCsr(csrPem, { ...cas.policy, ...(id !== undefined && { id }), ownerOfKey: ownerOrCa })
@@ -133,8 +131,8 @@ export async function openLeafCertificates(
         return { certPem, keyPem: pkcs8Pem(key), notAfter, renewAt: renewAt(kept.doc) }
       }
       if (names.length === 0) throw new LoomError('HUB_CONFIG_INVALID', 'a server certificate needs a host name')
-      const { publicKey, privateKey } = await generateKey(checkKeyType(o.keyTypes?.server ?? 'ec-p256', cas.policy))
-      const issued = by.issuer.issue({ profile: 'server', names, spki: spkiOf(publicKey), ...common() })
+      const { privateKey, spki } = await generateKey(checkKeyType(o.keyTypes?.server ?? 'ec-p256', cas.policy))
+      const issued = by.issuer.issue({ profile: 'server', names, spki, ...common() })
       const { notBefore, notAfter } = issued
       const certPem = issued.pem + by.chainPem
       const sealedKey = o.sealer.seal(privateKey.export({ type: 'pkcs8', format: 'der' }), place)

@@ -1,9 +1,8 @@
 import { LoomError } from '../errors.ts'
 import { oid, sequence, set, utf8 } from './der.ts'
-import { membersOf, oidOf, only, type Slice, tags } from './der-reader.ts'
+import { expected, membersOf, only, type Slice, tags } from './der-reader.ts'
 
-const commonName = '2.5.4.3'
-const attributeTypes = { CN: oid(commonName), O: oid('2.5.4.10') }
+const attributeTypes = { CN: oid('2.5.4.3'), O: oid('2.5.4.10') }
 
 /** Upper bound of a common name (X.520 ub-common-name). */
 export const maxCommonName = 64
@@ -26,18 +25,19 @@ export function commonNamesOf(name: Buffer): string[] {
   for (const relative of membersOf(only(name)))
     for (const attribute of membersOf(relative, tags.set)) {
       const [type, value] = membersOf(attribute)
-      if (oidOf(type) === commonName) found.push(textOf(value))
+      if (expected(type, tags.oid).raw.equals(attributeTypes.CN)) found.push(textOf(value))
     }
   return found
 }
 
+const decoders = { utf8: new TextDecoder('utf-8', { fatal: true }), utf16: new TextDecoder('utf-16le', { fatal: true }) }
 const strings = { utf8: 12, printable: 19, teletex: 20, ia5: 22, bmp: 30 } as const
 
 function textOf(value: Slice | undefined): string {
   if (!value) throw new TypeError('a character string was expected')
   const { tag, content } = value
-  if (tag === strings.utf8) return new TextDecoder('utf-8', { fatal: true }).decode(content)
-  if (tag === strings.bmp) return new TextDecoder('utf-16le', { fatal: true }).decode(Buffer.from(content).swap16())
+  if (tag === strings.utf8) return decoders.utf8.decode(content)
+  if (tag === strings.bmp) return decoders.utf16.decode(Buffer.from(content).swap16())
   if (tag === strings.printable || tag === strings.teletex || tag === strings.ia5) return content.toString('latin1')
   throw new TypeError('that kind of character string is not known')
 }

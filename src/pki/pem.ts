@@ -9,25 +9,27 @@ export const pemOf = (label: PemLabel, der: Uint8Array): string => {
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
+const dashes = '-----'
+const begin = '-----BEGIN '
+
 /** DER of a text with exactly one PEM block of that label (text around it is allowed, RFC 7468), or of DER itself; else throws `code`. */
 export function derOf(input: string | Uint8Array, o: { label: PemLabel; maxBytes: number; code: ErrorCode }): Buffer {
   const { label, maxBytes, code } = o
   if (input.length > maxBytes) throw new LoomError(code, `${input.length} bytes`, { hint: `at most ${maxBytes} bytes` })
   if (typeof input !== 'string') return Buffer.from(input)
+  const count = input.split(begin).length - 1
+  const start = input.indexOf(begin) + begin.length
+  const stop = input.indexOf(dashes, start)
   // openssl wrote NEW CERTIFICATE REQUEST for a long time
-  const begins = [...input.matchAll(/-----BEGIN (?:NEW )?([A-Z0-9 ]{1,40})-----/g)]
-  const begin = begins[0]
-  if (begins.length !== 1 || begin?.[1] !== label)
-    throw new LoomError(code, `${begins.length} PEM blocks`, { hint: `one block "BEGIN ${label}" is expected` })
-  const start = begin.index + begin[0].length
-  const end = input.indexOf('-----END ', start)
-  return bytesOf(end < 0 ? '' : input.slice(start, end), code)
+  if (count !== 1 || input.slice(start, stop).replace(/^NEW /, '') !== label)
+    throw new LoomError(code, `${count} PEM blocks`, { hint: `one block "BEGIN ${label}" is expected` })
+  const end = input.indexOf('-----END ', stop)
+  return bytesOf(end < 0 ? '' : input.slice(stop + dashes.length, end), code)
 }
 
 function bytesOf(body: string, code: ErrorCode): Buffer {
-  const text = body.replace(/\s+/g, '')
-  if (!text || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) throw new LoomError(code, 'the PEM block is not base64')
-  return Buffer.from(text, 'base64')
+  if (!/^[A-Za-z0-9+/\s]*[A-Za-z0-9+/][\s=]*$/.test(body)) throw new LoomError(code, 'the PEM block is not base64')
+  return Buffer.from(body, 'base64')
 }
 
 export interface PemBlock {
@@ -40,15 +42,15 @@ export interface PemBlock {
 export function pemBlocks(input: string, o: { most: number; maxBytes: number; code: ErrorCode }): PemBlock[] {
   if (input.length > o.maxBytes) throw new LoomError(o.code, `${input.length} bytes`, { hint: `at most ${o.maxBytes} bytes` })
   const blocks: PemBlock[] = []
-  const begin = /-----BEGIN ([A-Z0-9 ]{1,40})-----/g
-  for (let found = begin.exec(input); found; found = begin.exec(input)) {
-    const [head, label] = found as unknown as [string, string]
+  const head = /-----BEGIN ([A-Z0-9 ]{1,40})-----/g
+  for (let found = head.exec(input); found; found = head.exec(input)) {
+    const [whole, label] = found as unknown as [string, string]
     const foot = `-----END ${label}-----`
-    const end = input.indexOf(foot, found.index + head.length)
+    const end = input.indexOf(foot, found.index + whole.length)
     if (end < 0) throw new LoomError(o.code, `a block "${label}" has no end`)
     if (blocks.length === o.most) throw new LoomError(o.code, `more than ${o.most} PEM blocks`)
-    begin.lastIndex = end + foot.length
-    blocks.push({ label, text: input.slice(found.index, begin.lastIndex) })
+    head.lastIndex = end + foot.length
+    blocks.push({ label, text: input.slice(found.index, head.lastIndex) })
   }
   return blocks
 }

@@ -6,16 +6,22 @@ type KeyKind = 'ec' | 'rsa' | 'ed25519'
 
 const oids = { ecdsa: '1.2.840.10045.4.3.', rsa: '1.2.840.113549.1.1.', ed25519: '1.3.101.112' }
 
-/** Signature algorithms that are read, `OID -> [key type, hash]`. SHA-1 and older are not among them. */
-const known: Readonly<Record<string, readonly [KeyKind, string | null]>> = {
-  [`${oids.ecdsa}2`]: ['ec', 'sha256'],
-  [`${oids.ecdsa}3`]: ['ec', 'sha384'],
-  [`${oids.ecdsa}4`]: ['ec', 'sha512'],
-  [`${oids.rsa}11`]: ['rsa', 'sha256'],
-  [`${oids.rsa}12`]: ['rsa', 'sha384'],
-  [`${oids.rsa}13`]: ['rsa', 'sha512'],
-  [oids.ed25519]: ['ed25519', null],
-}
+const keyOf = (algorithm: Buffer): string => algorithm.toString('latin1')
+
+/** Signature algorithms that are read, by the DER of their name. SHA-1 and older are not among them. */
+const known: ReadonlyMap<string, readonly [KeyKind, string | null]> = new Map(
+  (
+    [
+      [`${oids.ecdsa}2`, 'ec', 'sha256'],
+      [`${oids.ecdsa}3`, 'ec', 'sha384'],
+      [`${oids.ecdsa}4`, 'ec', 'sha512'],
+      [`${oids.rsa}11`, 'rsa', 'sha256'],
+      [`${oids.rsa}12`, 'rsa', 'sha384'],
+      [`${oids.rsa}13`, 'rsa', 'sha512'],
+      [oids.ed25519, 'ed25519', null],
+    ] as const
+  ).map(([name, kind, hash]) => [keyOf(oid(name)), [kind, hash]]),
+)
 
 /** Signs as X.509 wants it; `algorithm` is its AlgorithmIdentifier, DER. */
 export interface Signing {
@@ -45,12 +51,22 @@ export type Verdict = 'genuine' | 'wrong' | 'algorithm'
 
 /** Whether the signature is by that key; `algorithm` says which one was used (AlgorithmIdentifier, DER) and must be known and fit the key. */
 export function checkSignature(o: { algorithm: Buffer; data: Buffer; signature: Buffer; publicKey: KeyObject }): Verdict {
-  const [kind, hash] = known[algorithmName(o.algorithm)] ?? []
+  const [kind, hash] = known.get(nameKeyOf(o.algorithm)) ?? []
   if (hash === undefined || o.publicKey.asymmetricKeyType !== kind) return 'algorithm'
   try {
     return verify(hash, o.data, o.publicKey, o.signature) ? 'genuine' : 'wrong'
   } catch {
     return 'wrong'
+  }
+}
+
+/** '' if it cannot be read. */
+function nameKeyOf(algorithm: Buffer): string {
+  try {
+    const [name] = membersOf(only(algorithm))
+    return name ? keyOf(name.raw) : ''
+  } catch {
+    return ''
   }
 }
 

@@ -70,6 +70,15 @@ function newSerial(random: RandomBytes): Buffer {
   return serial
 }
 
+let kept: { notBefore: number; notAfter: number; der: Buffer } | undefined
+
+/** The same for all certificates of a second. */
+function validity(notBefore: number, notAfter: number): Buffer {
+  if (kept?.notBefore !== notBefore || kept.notAfter !== notAfter)
+    kept = { notBefore, notAfter, der: sequence(time(notBefore), time(notAfter)) }
+  return kept.der
+}
+
 export function signCertificate(signer: Signer, form: Form): Issued {
   const { subject, spki, extensions, random } = form
   const serial = newSerial(random)
@@ -81,7 +90,7 @@ export function signCertificate(signer: Signer, form: Form): Issued {
     integer(serial),
     algorithm,
     signer.name,
-    sequence(time(notBefore), time(notAfter)),
+    validity(notBefore, notAfter),
     subject,
     spki,
     tlv(0xa3, sequence(...extensions, subjectKeyId(keyIdOf(spki)), signer.authorityKeyId)),

@@ -20,7 +20,7 @@ export interface Recipe {
   name: string
   /** signed by it, else by itself */
   by?: Crafted
-  keys?: KeyPair
+  keys?: Pick<KeyPair, 'publicKey' | 'privateKey'>
   keyType?: KeyType
   ca?: boolean
   pathLength?: number
