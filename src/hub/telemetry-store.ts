@@ -7,8 +7,11 @@ import type { Problems } from './problems.ts'
 const retryMs = 1000
 /** Rows of one transaction: more are decoded only once these are stored. */
 const sliceRows = 2000
-/** A transaction costs as much as many rows, and rows of one series that come together share its pages: readings can be queried so much later. */
-const lingerMs = 500
+/**
+ * A transaction costs as much as many rows, and rows of one series that come together share its pages: readings can be queried so much later. More records
+ * at once would hold up the connections for longer.
+ */
+const lot = { batch: 1000, lingerMs: 500 }
 /** Trying again helps against a full or closed store; not where the record itself is to blame, or the place in a damaged file that it belongs to. */
 const isFinal = (error: unknown): boolean =>
   !(error instanceof LoomError) || error.code.startsWith('READING_') || error.code === 'STORE_CORRUPT'
@@ -70,7 +73,7 @@ export async function storeTelemetry(parts: {
 
   const consumer: Consumer = await journal.consume(
     // A minute without an answer means a store that is being retried, not a lost record.
-    { name, ack: 'flow', start: 'earliest', window: 2 * sliceRows, batch: sliceRows, lingerMs, ackTimeoutMs: 3_600_000 },
+    { name, ack: 'flow', start: 'earliest', window: 2 * lot.batch, ...lot, ackTimeoutMs: 3_600_000 },
     {
       deliver: records => {
         chain = chain.then(() => store(records)).catch(error => problems.set('warm', error))
