@@ -1,5 +1,3 @@
-import { hash } from 'node:crypto'
-
 /**
  * The rows in which ids were seen first, upper and lower case alike: 64 bits of a hash in a table of numbers, so that a million ids need some 24 MB. Two ids that share them, which would
  * be taken for one, are to be expected once in thirty million files of a million rows.
@@ -16,8 +14,7 @@ export class SeenIds {
 
   /** The row that had the id before; undefined: this one is the first. */
   add(id: string, row: number): number | undefined {
-    const digest = hash('sha1', id.toLowerCase(), 'buffer')
-    const [high, low] = [digest.readUInt32LE(0), digest.readUInt32LE(4)]
+    const [high, low] = hashOf(id.toLowerCase())
     const at = find(this.#table, this.#slots, high, low)
     if (this.#table[at + 2]) return this.#table[at + 2]
     this.#table.set([high, low, row], at)
@@ -41,4 +38,21 @@ function find(table: Uint32Array, slots: number, high: number, low: number): num
     const at = 3 * slot
     if (!table[at + 2] || (table[at] === high && table[at + 1] === low)) return at
   }
+}
+
+/** Two 32-bit hashes with different multipliers, each mixed as MurmurHash3 ends. A cryptographic one would take most of the time of an import. */
+function hashOf(text: string): [number, number] {
+  let [a, b] = [0x9e3779b9, 0x85ebca6b]
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i)
+    a = Math.imul(a ^ char, 0x01000193)
+    b = Math.imul((b << 5) ^ (b >>> 27) ^ char, 0xc2b2ae35)
+  }
+  return [mixed(a ^ text.length), mixed(b ^ a)]
+}
+
+function mixed(value: number): number {
+  const once = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
+  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35)
+  return (twice ^ (twice >>> 16)) >>> 0
 }
