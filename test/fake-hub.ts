@@ -40,6 +40,9 @@ export interface FakeConsumer extends Consumer {
   gap(from: number, to: number): void
 }
 
+/** For calls that no test of this fake makes: the type is satisfied, a call fails by its absence. */
+const notFaked = <T>(): T => ({}) as T
+
 const empty: WarmPage = { items: [], stats: { rows: 0, tookMs: 0 } }
 
 /** JSON telemetry as the hub journals it. */
@@ -261,6 +264,9 @@ export function fakeHub(): FakeHub {
         Object.assign(device, change, { etag: String(Number(device.etag) + 1) })
         return structuredClone(device)
       },
+      quarantine: async ({ id }) => structuredClone(Object.assign(find(id), { state: 'quarantined' as const })),
+      release: async ({ id }) => structuredClone(Object.assign(find(id), { state: 'active' as const })),
+      retire: async ({ id }) => structuredClone(Object.assign(find(id), { state: 'retired' as const })),
       async delete({ id }) {
         find(id)
         devices.delete(id)
@@ -268,6 +274,11 @@ export function fakeHub(): FakeHub {
       count: async () => ({ devices: devices.size, connected: 0 }),
     },
     identity: {
+      ...notFaked<Hub['identity']>(),
+      rotate: async o => {
+        asked.push(['rotate', o])
+        return credentialOf(o.id, o.credential.kind)
+      },
       addCredential: async ({ id, credential }) => credentialOf(id, credential.kind),
       async revokeCredential({ id, cid }) {
         const found = find(id).credentials.find(credential => credential.cid === cid)
@@ -275,7 +286,8 @@ export function fakeHub(): FakeHub {
         found.status = 'revoked'
       },
     },
-    pki: { caCertificates: async () => ({ rootPem: 'ROOT', issuingPem: 'ISSUING' }) },
+    pki: { ...notFaked<Hub['pki']>(), caCertificates: async () => ({ rootPem: 'ROOT', issuingPem: 'ISSUING' }) },
+    audit: notFaked<Hub['audit']>(),
     journal: {
       metrics: async () => ({}) as never,
       read: async ({ from, limit }) => records.filter(({ seq }) => seq >= from).slice(0, limit),

@@ -4,9 +4,13 @@ import { classifyTopic } from '../dialects/topic-table.ts'
 import { errorData, LoomError } from '../errors.ts'
 import type { Admitted, Authenticator, ConnectAttempt } from '../identity/authenticate.ts'
 import type { PeerFacts } from '../identity/prove-certificate.ts'
+import { refusedAlways } from '../identity/policy.ts'
+import { ruleAccess } from '../identity/policy-order.ts'
 import { parseSas } from '../identity/sas.ts'
+import { kinds, type RecordKind } from '../journal/journal-port.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
 import type { Ingest } from './ingest.ts'
+import type { Rights, SessionRights } from './rights.ts'
 
 /** Where a request came from. */
 export interface HttpPeer {
@@ -22,8 +26,7 @@ export interface DeviceHttpParts {
   limits: { payloadBytes: number }
   now: () => number
   delay(ms: number): Promise<void>
-  /** what a session of this device may do with ordinary topics */
-  mayPublish(o: { admitted: Admitted; topic: string; peer: HttpPeer }): boolean
+  rights: Pick<SessionRights, 'admit' | 'strict'>
   active(deviceId: string, at: number): void
   refused(o: { code: string; message: string; device?: string; address: string }): void
   traceId(): string
@@ -60,40 +63,74 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     return result
   }
 
-  const publish = async (operation: HttpOperation & { kind: 'publish' }, who: Admitted, peer: HttpPeer): Promise<void> => {
-    if (who.quarantined) throw new LoomError('DEVICE_QUARANTINED', `"${who.deviceId}"`)
+  /** What the same device could do over MQTT, with its own id as the client's. */
+  const rightsOf = async (who: Admitted, peer: HttpPeer): Promise<Rights> => {
     if (!who.deviceId) throw new LoomError('POLICY_DENIED', 'a claim may only provision')
-    const envelopes = operation.messages.map(message => envelopeOf(operation, message, who, peer))
+    const { certificate } = peer
+    const principal = {
+      deviceId: who.deviceId,
+      family: 'thing',
+      cid: who.cid,
+      kind: who.kind,
+      ...(certificate && { fingerprint: certificate.fingerprint }),
+    } as const
+    return parts.rights.admit({
+      principal,
+      clientId: who.deviceId,
+      address: peer.address,
+      quarantined: who.quarantined ?? false,
+      persistent: false,
+      will: false,
+      ...(certificate && { certificate: certificate.der }),
+    })
+  }
+
+  const publish = async (operation: HttpOperation & { kind: 'publish' }, who: Admitted, peer: HttpPeer): Promise<void> => {
+    const rights = await rightsOf(who, peer)
+    // All are looked at before the first is kept.
+    const arrivals = operation.messages.map(message => arrivalOf(operation, message, who, rights))
     const context = { clientId: who.deviceId, principal: who.cid, sourceIp: peer.address, connectionId: '' }
-    const written = envelopes.map(
-      envelope =>
-        new Promise<void>((resolve, reject) => parts.ingest({ envelope, context }, error => (error ? reject(error) : resolve()))),
+    const written = arrivals.map(
+      arrival =>
+        new Promise<void>((resolve, reject) => {
+          parts.ingest({ ...arrival, context }, error => (error ? reject(error) : resolve()))
+        }),
     )
-    const results = await Promise.allSettled(written)
-    const failed = results.find(result => result.status === 'rejected')
+    const failed = (await Promise.allSettled(written)).find(result => result.status === 'rejected')
     if (failed) throw failed.reason
     parts.active(who.deviceId, now())
   }
 
-  const envelopeOf = (
+  const arrivalOf = (
     operation: HttpOperation,
     { topic, payload, qos, contentType }: HttpMessage,
-    who: Admitted,
-    peer: HttpPeer,
-  ): Envelope => {
+    { deviceId }: Admitted,
+    rights: Rights,
+  ): { envelope: Envelope; kind: RecordKind } => {
     if (payload.length > parts.limits.payloadBytes)
       throw new LoomError('BROKER_PACKET_TOO_LARGE', `${payload.length} bytes, at most ${parts.limits.payloadBytes}`)
-    const { deviceId } = who
     const found = classifyTopic(operation.family, topic, { deviceId })
-    if (found.kind === 'telemetry') return found.envelope({ topic, payload, qos, retain: false, will: false, deviceId })
     if (found.kind === 'request') throw new LoomError('COMMAND_UNSUPPORTED', `${found.operation} by a topic over HTTP`)
-    const allowed = found.kind === 'ordinary' && operation.family === 'thing' && parts.mayPublish({ admitted: who, topic, peer })
-    if (!allowed)
+    const ordinary = found.kind === 'ordinary'
+    const reserved = found.kind === 'denied' || (ordinary && (operation.family !== 'thing' || refusedAlways('publish', topic)))
+    const { allow, because, divert } = ruleAccess({
+      table: reserved ? 'denied' : ordinary ? 'ordinary' : 'granted',
+      verdict: rights.decide('Publish', topic),
+      feature: found.kind,
+      direction: 'publish',
+      quarantined: rights.quarantined,
+      strict: parts.rights.strict,
+    })
+    if (!allow)
       throw new LoomError(
         'POLICY_DENIED',
-        `publish to ${topic.slice(0, 100)}${found.kind === 'denied' ? `: ${found.reason}` : ''}`,
+        `publish to ${topic.slice(0, 100)}: ${found.kind === 'denied' ? found.reason : because}`,
       )
-    return {
+    const kind = divert ? kinds.quarantined : kinds.message
+    if (found.kind === 'telemetry')
+      return { envelope: found.envelope({ topic, payload, qos, retain: false, will: false, deviceId }), kind }
+    const type = contentType && { contentType }
+    const envelope: Envelope = {
       deviceId,
       stream: '',
       body: payload,
@@ -103,8 +140,9 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
       qos,
       will: false,
       dialect: 'plain',
-      ...(contentType && { contentType }),
+      ...type,
     }
+    return { envelope, kind }
   }
 
   return async (request, peer) => {

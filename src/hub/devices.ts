@@ -1,9 +1,10 @@
 import { LoomError } from '../errors.ts'
 import type { IdentityView, Registry } from '../identity/registry.ts'
-import type { StateStore, Stored } from '../storage/state-store.ts'
+import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import { checkedWrite } from '../storage/write.ts'
 import { newTwin } from '../twin/twin.ts'
 import { listDevices } from './device-list.ts'
+import type { Deed } from './audit-trail.ts'
 import type { DevicesApi, DeviceView, HubEvent } from './hub.ts'
 import { mergePatch } from './merge-patch.ts'
 import type { Presence } from './presence.ts'
@@ -29,6 +30,12 @@ export interface DevicesParts {
   drop(deviceId: string): Promise<void>
   /** Forgets stored sessions, queues and last values; telemetry stays until its retention ends. */
   purge(deviceId: string): Promise<void>
+  /** Tags or attributes are others now. */
+  described(deviceId: string): void
+  /** Live sessions of the device have other rights now. */
+  stateChanged(deviceId: string, state: DeviceView['state']): void
+  /** The audit record of a change, for its transaction. */
+  audit(store: 'identities' | 'state', deed: Deed): Write
 }
 
 /** Registry, entity store, twin and connection of a device behind one face. */
@@ -52,6 +59,29 @@ export function createDevices(parts: DevicesParts): DevicesApi {
     return identity
   }
   const entityOf = (id: string): Promise<Stored<Entity> | null> => state.get<Entity>(devicesColl, id)
+  const changeState = async (
+    to: 'active' | 'quarantined' | 'retired',
+    action: string,
+    { id, reason, etag, by }: { id: string; reason?: string; etag?: string; by?: string },
+  ): Promise<DeviceView> => {
+    const { identity, entity } = await inTurn(id, async () => {
+      const before = await found(id)
+      const entity = await entityOf(id)
+      if (etag !== undefined && etag !== etagOf(before, entity)) throw conflict(id)
+      if (before.state === to) return { identity: before, entity }
+      const identity = await registry.setState(id, {
+        state: to,
+        etag: before.etag,
+        ...(reason !== undefined && { reason }),
+        ...(by !== undefined && { by }),
+        also: [parts.audit('identities', { by, action, target: id, detail: { reason } })],
+      })
+      return { identity, entity }
+    })
+    parts.stateChanged(id, to)
+    tell(id, 'updated')
+    return view(identity, entity)
+  }
   const tell = (id: string, change: 'created' | 'updated' | 'deleted'): void => emit({ type: 'device', id, change, at: now() })
 
   return {
@@ -75,6 +105,14 @@ export function createDevices(parts: DevicesParts): DevicesApi {
             enabled,
             ...(credentials && { credential: credentials }),
             ...(by !== undefined && { by }),
+            also: [
+              parts.audit('identities', {
+                by,
+                action: 'device.create',
+                target: id,
+                detail: { enabled, credential: credentials?.kind, tags, attributes },
+              }),
+            ],
           })
           tell(id, 'created')
           return { device: await view(identity, { id, doc: entity, version }), ...(secrets && { secrets }) }
@@ -108,22 +146,49 @@ export function createDevices(parts: DevicesParts): DevicesApi {
             ...(reason !== undefined && { reason }),
             ...(etag !== undefined && { etag: identity.etag }),
             ...author,
+            also: [
+              parts.audit('identities', {
+                by,
+                action: enabled ? 'device.enable' : 'device.disable',
+                target: id,
+                detail: { reason },
+              }),
+            ],
           })
         if (doc) {
-          const version = await state.put(devicesColl, id, doc, { version: entity?.version ?? 'new', ...author })
+          const [version = 0] = await state.tx(
+            [
+              { op: 'put', coll: devicesColl, id, doc, version: entity?.version ?? 'new' },
+              parts.audit('state', { by, action: 'device.update', target: id, detail: { tags, attributes } }),
+            ],
+            author,
+          )
           entity = { id, doc, version }
         }
         return { identity, entity }
       })
       if (enabled === false) await parts.drop(id)
+      if (tags || attributes) parts.described(id)
       tell(id, 'updated')
       return view(identity, entity)
+    },
+
+    quarantine: o => changeState('quarantined', 'device.quarantine', o),
+    release: o => changeState('active', 'device.release', o),
+    async retire(o) {
+      const view = await changeState('retired', 'device.retire', o)
+      await parts.drop(o.id)
+      await parts.purge(o.id)
+      return { ...view, connection: await presence.view(o.id) }
     },
 
     delete: ({ id, by }) =>
       inTurn(id, async () => {
         await found(id)
-        await registry.delete(id, by === undefined ? {} : { by })
+        await registry.delete(id, {
+          ...(by !== undefined && { by }),
+          also: [parts.audit('identities', { by, action: 'device.delete', target: id })],
+        })
         await parts.drop(id)
         await parts.purge(id)
         await presence.forget(id)

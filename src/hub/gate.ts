@@ -7,22 +7,31 @@ import type {
   Principal,
   PublishOutcome,
 } from '../broker/broker-port.ts'
-import type { Family } from '../dialects/dialect.ts'
+import type { Classified, Family, FilterRuling, WireAnswer } from '../dialects/dialect.ts'
 import { classifyTopic, refuseRequest, ruleFilter } from '../dialects/topic-table.ts'
 import { readConnect } from '../dialects/connect.ts'
 import { LoomError } from '../errors.ts'
 import type { Authenticator } from '../identity/authenticate.ts'
-import { decideTopic } from '../identity/policy.ts'
+import { decideTopic, refusedAlways } from '../identity/policy.ts'
+import { type AccessRuling, ruleAccess } from '../identity/policy-order.ts'
+import { kinds } from '../journal/journal-port.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
 import { ConnectionRecords } from '../telemetry/record.ts'
 import type { HubEvent } from './hub.ts'
 import type { Ingest } from './ingest.ts'
 import type { Presence } from './presence.ts'
+import type { SessionRights } from './rights.ts'
+
+export type DeviceRequest = Extract<Classified, { kind: 'request' }>
 
 export interface GateParts {
   authenticator: Authenticator
   ingest: Ingest
   presence: Presence
+  rights: SessionRights
+  /** Operations that this hub offers; undefined: none of that name, its dialect refuses. */
+  requests(connection: Connection, request: DeviceRequest, payload: Uint8Array): Promise<WireAnswer | undefined> | undefined
+  http: BrokerGate['request'] & object
   allowAnonymous: boolean
   now: () => number
   emit(event: HubEvent): void
@@ -36,7 +45,7 @@ export interface GateParts {
 
 /** Everything the broker asks: who may connect, what a publish is and when it counts as accepted, which filters are granted. */
 export function createGate(parts: GateParts): BrokerGate {
-  const { authenticator, presence, now, emit } = parts
+  const { authenticator, presence, rights, now, emit } = parts
 
   const connect = async (hello: ConnectHello): Promise<Admission> => {
     const refuse = (connack: 1 | 2 | 3 | 4 | 5, reason: string, code = 'CRED_INVALID', device?: string): Admission => {
@@ -61,26 +70,67 @@ export function createGate(parts: GateParts): BrokerGate {
       if (result.delayMs) await parts.delay(result.delayMs)
       return refuse(result.connack, result.reason, result.code, form.deviceId)
     }
-    const { deviceId, module, cid, kind, expiresAt } = result
-    const principal = {
+    const { deviceId, module, cid, kind, expiresAt, as, registration, quarantined = false } = result
+    const principal: Principal = {
       deviceId,
-      family: form.family,
+      family: as ?? form.family,
       cid,
       kind,
       ...(module !== undefined && { module }),
       ...(hello.certificate && { fingerprint: hello.certificate.fingerprint }),
+      ...(registration && { registrationId: registration.registrationId }),
     }
-    const ruling =
-      hello.will && classifyTopic(form.family, hello.will.topic, { deviceId, ...(module !== undefined && { module }) })
-    return {
-      admit: true,
-      principal,
-      sessionKey: `${form.family}|${hello.clientId}`,
-      willAllowed:
-        ruling !== undefined &&
-        (ruling.kind === 'telemetry' || (ruling.kind === 'ordinary' && may('publish', form.family, deviceId, hello.will!.topic))),
-      ...(expiresAt !== undefined && { expiresAt }),
+    const sessionKey = `${principal.family}|${hello.clientId}`
+    const admission = { admit: true, principal, sessionKey, ...(expiresAt !== undefined && { expiresAt }) } as const
+    // Who has no identity yet may only ask for one: no session, no will, no policy.
+    if (as) return { ...admission, willAllowed: false, clean: true }
+    try {
+      await rights.admit({
+        principal,
+        clientId: hello.clientId,
+        address: hello.remoteAddress,
+        quarantined,
+        persistent: !hello.clean,
+        will: hello.will !== undefined,
+        ...(hello.certificate && { certificate: hello.certificate.der }),
+      })
+    } catch (error) {
+      if (!(error instanceof LoomError && error.code === 'POLICY_DENIED')) throw error
+      return refuse(5, error.message, error.code, deviceId)
     }
+    return { ...admission, willAllowed: hello.will !== undefined && mayPublish(principal, hello.will.topic).allow }
+  }
+
+  /** The table of reserved topics first, then quarantine, then policies. */
+  const mayPublish = (principal: Principal, topic: string): AccessRuling & { found: Classified } => {
+    const found = classifyTopic(principal.family as Family, topic, meOf(principal))
+    return { found, ...ruled(principal, found, 'Publish', topic) }
+  }
+  const ruled = (
+    principal: Principal,
+    found: Classified | FilterRuling,
+    action: 'Publish' | 'Subscribe' | 'Receive',
+    name: string,
+  ): AccessRuling => {
+    const ordinary = found.kind === 'ordinary'
+    const direction = directions[action]
+    const reserved = found.kind === 'denied' || (ordinary && (principal.family !== 'thing' || refusedAlways(direction, name)))
+    if (reserved || found.kind === 'unsupported') return { allow: false, because: 'table' }
+    const held = rights.of(principal)
+    // A will that a crash left behind was allowed when its session began; those who only provision have the table alone.
+    if (!held)
+      return {
+        allow: !ordinary || decideTopic({ action: direction, topic: name, deviceId: principal.deviceId }),
+        because: 'table',
+      }
+    return ruleAccess({
+      table: ordinary ? 'ordinary' : 'granted',
+      verdict: held.decide(action, name),
+      feature: featureOf(found),
+      direction,
+      quarantined: held.quarantined,
+      strict: rights.strict,
+    })
   }
 
   const records = new WeakMap<Connection, ConnectionRecords>()
@@ -99,66 +149,80 @@ export function createGate(parts: GateParts): BrokerGate {
     envelope: Envelope,
     packet: InboundPublish,
     acknowledge: (error?: LoomError) => void,
+    divert: boolean,
   ): void => {
     // QoS 0 waits for the commit too, so that a fast sender is slowed; but its loss is no reason to close the connection.
     const committed = packet.qos > 0 ? acknowledge : () => acknowledge()
-    parts.ingest({ envelope, context: recordsOf(connection), dup: packet.dup }, committed)
+    const kind = divert ? kinds.quarantined : kinds.message
+    parts.ingest({ envelope, context: recordsOf(connection), dup: packet.dup, kind }, committed)
   }
 
   const publish = (connection: Connection, packet: InboundPublish, acknowledge: (error?: LoomError) => void): PublishOutcome => {
     const { principal } = connection
-    const { deviceId, module } = principal
+    const { deviceId } = principal
     const family = principal.family as Family
     // In the clouds a QoS 2 publish closes the connection, and SDKs rely on no more than QoS 1.
     if (packet.qos === 2 && (family !== 'thing' || packet.topic.startsWith('$'))) return 'close'
-    const me = module === undefined ? { deviceId } : { deviceId, module }
-    const found = classifyTopic(family, packet.topic, me)
-    presence.active(deviceId, now())
-    switch (found.kind) {
-      case 'telemetry':
-        append(connection, found.envelope({ ...packet, ...me }), packet, acknowledge)
-        return found.route ? 'route' : 'sink'
-      case 'request': {
-        acknowledge()
-        const error = new LoomError('COMMAND_UNSUPPORTED', found.operation)
-        const answer = refuseRequest(family, found, packet.payload, error, now())
-        // The answer leaves after the PUBACK, hence a later turn.
-        if (answer) setImmediate(() => parts.answer(connection.id, answer))
-        return 'sink'
-      }
-      case 'ordinary':
-        if (may('publish', family, deviceId, packet.topic)) {
-          append(connection, ordinaryEnvelope(deviceId, packet), packet, acknowledge)
-          return 'route'
-        }
+    const { found, allow, because, divert = false } = mayPublish(principal, packet.topic)
+    if (deviceId) presence.active(deviceId, now())
+    if (found.kind === 'request') {
+      const refusal = new LoomError(because === 'quarantine' ? 'DEVICE_QUARANTINED' : 'POLICY_DENIED', found.operation)
+      request(connection, found, packet.payload, allow ? undefined : refusal)
+      if (!allow) tellDenied(connection, packet.topic, because)
+      acknowledge()
+      return allow ? 'sink' : 'refuse'
     }
-    emit({
-      type: 'security',
-      at: now(),
-      code: 'POLICY_DENIED',
-      message: `publish to ${packet.topic.slice(0, 100)}${'reason' in found ? `: ${found.reason}` : ''}`,
-      device: deviceId,
-      address: connection.remoteAddress,
-    })
+    if (allow) {
+      const telemetry = found.kind === 'telemetry'
+      const envelope = telemetry ? found.envelope({ ...packet, ...meOf(principal) }) : ordinaryEnvelope(deviceId, packet)
+      append(connection, envelope, packet, acknowledge, divert)
+      if (divert) return 'sink'
+      if (telemetry) return found.route ? 'route' : 'sink'
+      return packet.retain && rights.of(principal)?.decide('RetainPublish', packet.topic) === 'allow' ? 'retain' : 'route'
+    }
+    tellDenied(connection, packet.topic, found.kind === 'denied' ? found.reason : because)
     acknowledge()
     return 'refuse'
   }
 
-  const subscribe = (connection: Connection, filter: string, qos: 0 | 1 | 2): 0 | 1 | 128 => {
-    const { deviceId, module, family } = connection.principal
-    const me = module === undefined ? { deviceId } : { deviceId, module }
-    const granted = qos > 0 ? 1 : 0
-    const ruling = ruleFilter(family as Family, filter, me)
-    const allowed = ruling.kind === 'granted' || (ruling.kind === 'ordinary' && may('subscribe', family, deviceId, filter))
-    return allowed ? granted : 128
+  const tellDenied = ({ principal, remoteAddress }: Connection, topic: string, reason: string): void =>
+    emit({
+      type: 'security',
+      at: now(),
+      code: 'POLICY_DENIED',
+      message: `publish to ${topic.slice(0, 100)}: ${reason}`,
+      device: principal.deviceId,
+      address: remoteAddress,
+    })
+
+  /** The answer leaves after the PUBACK, hence a later turn. */
+  const request = (connection: Connection, asked: DeviceRequest, payload: Uint8Array, refusal: LoomError | undefined): void => {
+    const family = connection.principal.family as Family
+    const refuse = (error: LoomError): WireAnswer | undefined => refuseRequest(family, asked, payload, error, now())
+    const send = (answer: WireAnswer | undefined): void => {
+      if (answer) setImmediate(() => parts.answer(connection.id, answer))
+    }
+    const running = refusal ? undefined : parts.requests(connection, asked, payload)
+    if (!running) send(refuse(refusal ?? new LoomError('COMMAND_UNSUPPORTED', asked.operation)))
+    running?.then(send, error =>
+      send(refuse(error instanceof LoomError ? error : new LoomError('NODE_FAULT', asked.operation, { cause: error }))),
+    )
+  }
+
+  const subscribe = ({ principal }: Connection, filter: string, qos: 0 | 1 | 2): 0 | 1 | 128 => {
+    const ruling = ruleFilter(principal.family as Family, filter, meOf(principal))
+    if (!ruled(principal, ruling, 'Subscribe', filter).allow) return 128
+    return qos > 0 ? 1 : 0
   }
 
   return {
     connect,
     publish,
     subscribe,
-    forward: ({ principal }, topic) => may('receive', principal.family, principal.deviceId, topic),
+    forward: ({ principal }, topic) => ruled(principal, { kind: 'ordinary' }, 'Receive', topic).allow,
+    request: parts.http,
     connected: connection => {
+      if (!connection.principal.deviceId) return
       presence.connected(connection)
       // Disabled between the check and now: the sweep over live connections could not see this one yet.
       parts.stillWelcome(connection).then(
@@ -166,7 +230,7 @@ export function createGate(parts: GateParts): BrokerGate {
         () => parts.disconnect(connection),
       )
     },
-    disconnected: (connection, reason) => presence.disconnected(connection, reason),
+    disconnected: (connection, reason) => void (connection.principal.deviceId && presence.disconnected(connection, reason)),
     refused: ({ remoteAddress, reason, code = 'BROKER_THROTTLED', clientId }) =>
       emit({
         type: 'security',
@@ -178,13 +242,15 @@ export function createGate(parts: GateParts): BrokerGate {
   }
 }
 
-/** Ordinary topics are for things; the other families have their dialect's only. */
-const may = (
-  action: 'publish' | 'subscribe' | 'receive',
-  family: Principal['family'],
-  deviceId: string,
-  topic: string,
-): boolean => family === 'thing' && decideTopic({ action, topic, deviceId })
+const directions = { Publish: 'publish', Subscribe: 'subscribe', Receive: 'receive' } as const
+
+const meOf = ({ deviceId, module }: Principal) => (module === undefined ? { deviceId } : { deviceId, module })
+
+/** What quarantine knows it by. */
+const featureOf = (found: Classified | FilterRuling): string => {
+  if (found.kind === 'request') return found.operation
+  return found.kind === 'granted' ? found.feature : found.kind
+}
 
 const isLoopback = (address: string): boolean =>
   address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')

@@ -1,11 +1,16 @@
 import { LoomError } from '../errors.ts'
 import type { BrokerPort } from '../broker/broker-port.ts'
+import type { Issuers } from '../identity/issuers.ts'
+import { createAuditApi } from './audit-api.ts'
+import type { AuditTrail } from './audit-trail.ts'
+import { createIdentityApi } from './identity-api.ts'
+import { createPkiApi } from './pki-api.ts'
 import { listConsumers } from './consumer-list.ts'
 import type { Registry } from '../identity/registry.ts'
 import { kinds } from '../journal/journal-port.ts'
 import type { Authority } from '../pki/authority.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
-import type { DevicesApi, Hub, HubHealth } from './hub.ts'
+import type { DevicesApi, Hub, HubHealth, hubApis } from './hub.ts'
 import type { Ingest } from './ingest.ts'
 import type { Stores } from './open-stores.ts'
 import type { HubLimits, HubOptions } from './options.ts'
@@ -22,21 +27,27 @@ export interface ApiParts {
   stores: Stores
   registry: Registry
   authority: Authority
+  issuers: Issuers
+  trail: AuditTrail
   devices: DevicesApi
   presence: Presence
   broker: BrokerPort
   ingest: Ingest
   /** Closes live connections of a device, or those that one of its credentials opened. */
   drop(deviceId: string, cid?: string): Promise<void>
+  /** Closes every session that a bearer token opened. */
+  dropTokens(): Promise<void>
+  /** Closes every session of a certificate that only a registered authority vouched for. */
+  dropVouched(): Promise<void>
+  /** The server's certificate may have to be another one. */
+  reissued(): Promise<void>
   /** The registry has changed: its events are due. */
   changed(): void
 }
 
 /** The request/response groups of a hub, as plain objects whose own methods are the calls that may cross a port. */
-export function createApis(
-  parts: ApiParts,
-): Pick<Hub, 'devices' | 'identity' | 'pki' | 'journal' | 'telemetry' | 'query' | 'health'> {
-  const { options, limits, since, problems, registry, authority, devices, presence, broker, ingest, drop, changed } = parts
+export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]> {
+  const { options, limits, since, problems, registry, devices, presence, broker, ingest, changed } = parts
   const { journal, warm } = parts.stores
   const { hubId, name = hubId, store } = options
 
@@ -63,16 +74,12 @@ export function createApis(
       ...devices,
       register: o => devices.register(o).finally(changed),
       update: o => devices.update(o).finally(changed),
+      retire: o => devices.retire(o).finally(changed),
       delete: o => devices.delete(o).finally(changed),
     },
-    identity: {
-      addCredential: ({ id, credential, by }) => registry.addCredential(id, credential, by === undefined ? {} : { by }),
-      revokeCredential: async ({ id, cid, by }) => {
-        await registry.revokeCredential(id, cid, by === undefined ? {} : { by })
-        await drop(id, cid)
-      },
-    },
-    pki: { caCertificates: async () => ({ rootPem: authority.rootPem, issuingPem: authority.issuingPem }) },
+    identity: createIdentityApi(parts),
+    pki: createPkiApi({ ...parts, ownerOfKey: hash => registry.ownerOfKey(hash) }),
+    audit: createAuditApi(parts),
     journal: {
       metrics: async () => journal.metrics(),
       read: o => journal.read(o),

@@ -37,6 +37,7 @@ export class HubClient implements Hub {
   readonly telemetry: Hub['telemetry']
   readonly query: Hub['query']
   readonly health: Hub['health']
+  readonly audit: Hub['audit']
   #port: Port<FromHub, ToHub> | undefined
   #calls = new Map<number, Pending>()
   #consumptions = new Map<number, Consumption>()
@@ -47,7 +48,7 @@ export class HubClient implements Hub {
   #closed = false
 
   constructor() {
-    const [devices, identity, pki, journal, telemetry, query, health] = hubApis.map(api => this.#proxy(api)) as never[]
+    const [devices, identity, pki, journal, telemetry, query, health, audit] = hubApis.map(api => this.#proxy(api)) as never[]
     this.devices = devices!
     this.identity = identity!
     this.pki = pki!
@@ -55,6 +56,7 @@ export class HubClient implements Hub {
     this.telemetry = telemetry!
     this.query = query!
     this.health = health!
+    this.audit = audit!
   }
 
   /** Connects to a started hub and opens the standing consumptions on it. */

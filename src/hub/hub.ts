@@ -1,6 +1,12 @@
 import type { Listening } from '../broker/broker-port.ts'
 import type { ErrorData } from '../errors.ts'
+import type { AuditQuery, AuditView, Checkpoint, Verification } from '../guard/audit-log.ts'
 import type { CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
+import type { IssuerView, NewIssuer } from '../identity/issuers.ts'
+import type { CredentialEvent } from '../identity/rotation.ts'
+import type { CaView, DeviceCertificate, ExportedRoot, ImportRequest, RegisterCaRequest, RegisteredCa } from '../pki/authority.ts'
+import type { RevocationReason } from '../pki/crl.ts'
+import type { KeyType } from '../pki/keys.ts'
 import type {
   Consumer,
   ConsumerEvents,
@@ -77,6 +83,15 @@ export interface DevicesApi {
     etag?: string
     by?: string
   }): Promise<DeviceView>
+  /** Only twin and jobs are left to it; telemetry of its goes nowhere. IDENTITY_RETIRED. */
+  quarantine(o: { id: string; reason?: string; etag?: string; by?: string }): Promise<DeviceView>
+  /** Ends a quarantine: everything is as it was before. */
+  release(o: { id: string; reason?: string; etag?: string; by?: string }): Promise<DeviceView>
+  /**
+   * Takes a device out of service for good: credentials revoked, connections, sessions and last values gone. Its record and telemetry stay, its id is not
+   * registered again until it is deleted.
+   */
+  retire(o: { id: string; reason?: string; etag?: string; by?: string }): Promise<DeviceView>
   /** Also drops connections, sessions and the twin; telemetry stays until its retention ends. */
   delete(o: { id: string; by?: string }): Promise<void>
   count(o: Record<string, never>): Promise<{ devices: number; connected: number }>
@@ -84,13 +99,52 @@ export interface DevicesApi {
 
 export interface IdentityApi {
   addCredential(o: { id: string; credential: CredentialRequest; by?: string }): Promise<DeviceSecrets>
+  /** Adds a credential that replaces those of its kind: they go on until it was used, and then for the overlap, by default 7 days. */
+  rotate(o: { id: string; credential: CredentialRequest; overlapMs?: number; by?: string }): Promise<DeviceSecrets>
+  /** A new key in one slot of a `sas` credential; the other slot goes on. CRED_NOT_FOUND, CRED_INVALID. */
+  regenerateKey(o: { id: string; cid: string; slot: 'primary' | 'secondary'; by?: string }): Promise<DeviceSecrets>
   /** Closes sessions that were opened with it. CRED_NOT_FOUND. */
-  revokeCredential(o: { id: string; cid: string; by?: string }): Promise<void>
+  revokeCredential(o: { id: string; cid: string; reason?: RevocationReason; by?: string }): Promise<void>
+  /** Token services whose bearer tokens count. */
+  issuers(o: Record<string, never>): Promise<IssuerView[]>
+  /** ISSUER_INVALID, ISSUER_CONFLICT. */
+  putIssuer(o: { issuer: NewIssuer; etag?: string; by?: string }): Promise<IssuerView>
+  /** Sessions that its tokens opened are closed. NOT_FOUND. */
+  deleteIssuer(o: { id: string; by?: string }): Promise<void>
 }
 
 export interface PkiApi {
   /** Root and intermediate, PEM: what devices and openssl trust. */
   caCertificates(o: Record<string, never>): Promise<{ rootPem: string; issuingPem: string }>
+  /** The hub's own authorities and those it trusts. */
+  cas(o: Record<string, never>): Promise<CaView[]>
+  /** Certificate and newest revocation list of one, PEM; no list where the hub never had the key. NOT_FOUND. */
+  ca(o: { id: string }): Promise<{ certificatePem: string; crlPem?: string }>
+  /** A CA of someone else: pending until its owner has proved the key. PKI_CA_INVALID, PKI_CA_EXISTS. */
+  registerCa(o: RegisterCaRequest & { by?: string }): Promise<RegisteredCa>
+  /** PKI_PROOF_FAILED, NOT_FOUND. */
+  verifyCa(o: { id: string; proofPem: string; by?: string }): Promise<CaView>
+  /** An inactive CA vouches for nobody: sessions of its certificates are closed. */
+  setCaActive(o: { id: string; active: boolean; by?: string }): Promise<CaView>
+  removeCa(o: { id: string; by?: string }): Promise<void>
+  /** An issuing authority with its key: certificates come from it from now on. */
+  importIssuing(o: ImportRequest & { by?: string }): Promise<CaView>
+  /** The root's key under a passphrase, to be put away; `erase` then removes it here. */
+  exportRootKey(o: { passphrase: string; by?: string }): Promise<ExportedRoot>
+  eraseRootKey(o: { by?: string }): Promise<void>
+  restoreRootKey(o: { pem: string; passphrase?: string; by?: string }): Promise<void>
+  /** A certificate that is nobody's yet: it lets nobody in until it is registered with a device. PKI_*. */
+  issue(o: { csrPem?: string; keyType?: KeyType; days?: number; by?: string }): Promise<DeviceCertificate & { caPem: string }>
+}
+
+export interface AuditApi {
+  /** Newest first. */
+  query(o: AuditQuery): Promise<{ items: AuditView[]; next?: string }>
+  /** Recomputes the chain; `upTo`: a checkpoint kept elsewhere. */
+  verify(o: { upTo?: Checkpoint }): Promise<Verification>
+  checkpoints(o: { limit?: number }): Promise<Checkpoint[]>
+  /** Something a flow or a person wants on record. */
+  note(o: { action: string; target: string; detail?: Record<string, unknown>; by?: string }): Promise<void>
 }
 
 export interface ConsumerView {
@@ -175,6 +229,7 @@ export type HubEvent =
     }
   | { type: 'health'; status: HubHealth['status']; at: number }
   | { type: 'metrics'; at: number; connections: number; received: number; headSeq: number }
+  | ({ type: 'credential'; at: number } & CredentialEvent)
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
   | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
 
@@ -190,6 +245,7 @@ export interface Hub {
   readonly telemetry: TelemetryApi
   readonly query: QueryApi
   readonly health: HealthApi
+  readonly audit: AuditApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
   /** Live events; the returned function ends it. */
@@ -198,4 +254,4 @@ export interface Hub {
 }
 
 /** The request/response groups of `Hub`, as a list: the thread's port serves exactly these. */
-export const hubApis = ['devices', 'identity', 'pki', 'journal', 'telemetry', 'query', 'health'] as const
+export const hubApis = ['devices', 'identity', 'pki', 'journal', 'telemetry', 'query', 'health', 'audit'] as const

@@ -2,16 +2,27 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { createEmbeddedBroker } from '../broker/embedded.ts'
-import type { BrokerPort } from '../broker/broker-port.ts'
+import type { BrokerPort, Connection, Principal } from '../broker/broker-port.ts'
 import { createNoBroker } from '../broker/none.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
 import { LoomError } from '../errors.ts'
+import { openIssuers } from '../identity/issuers.ts'
 import { identitiesColl, openRegistry } from '../identity/registry.ts'
+import { createAccessCompiler } from '../identity/policy-access.ts'
+import { openPolicies } from '../identity/policy-store.ts'
 import { openSealer } from '../identity/open-sealer.ts'
 import { openAuthority } from '../pki/authority.ts'
+import { openGroups } from '../topology/groups.ts'
 import { publishFile } from '../stores/publish-file.ts'
+import { anchorOf } from './anchor.ts'
+import { openAuditTrail } from './audit-trail.ts'
 import { limitsOf } from './checked-options.ts'
+import { createRevocationLists } from './revocation-lists.ts'
+import { settleCredentials } from './settle-credentials.ts'
+import { createTokenVerifier } from './jwt-verifier.ts'
+import { fetchJson } from './fetch-json.ts'
 import { createDevices, devicesColl, twinsColl } from './devices.ts'
+import { createDeviceHttp } from './device-http.ts'
 import { createGate } from './gate.ts'
 import { createApis } from './hub-apis.ts'
 import { tellOfJournal } from './journal-news.ts'
@@ -23,6 +34,8 @@ import type { HubOptions } from './options.ts'
 import { openStores } from './open-stores.ts'
 import { Presence } from './presence.ts'
 import { deviceHost, serverNames } from './server-names.ts'
+import { createRights } from './rights.ts'
+import { targetsOfGroup } from './group-targets.ts'
 import { storeTelemetry } from './telemetry-store.ts'
 
 /** The runtime gives a node a third of its close time, 5 s by default. */
@@ -41,6 +54,11 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   }
   const problems = new Problems(() => emit({ type: 'health', status: problems.list.length ? 'degraded' : 'ok', at: now() }))
 
+  const later = (ms: number, fn: () => void): (() => void) => {
+    const timer = setTimeout(fn, ms).unref()
+    return () => clearTimeout(timer)
+  }
+
   const stores = await openStores(options, {
     now,
     journalEvent: event => tellOfJournal(event, problems, hubEvent => emit(hubEvent)),
@@ -52,11 +70,30 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     await state.declare(devicesColl, {})
     await state.declare(twinsColl, {})
     const sealer = await openSealer({ key, hubId, store: identities, random: randomBytes })
+    const trail = await openAuditTrail({
+      audit: stores.audit,
+      stores: { identities, state },
+      key: sealer.subkey('audit'),
+      now,
+      random: randomBytes,
+    })
+    undo.push(() => trail.close())
     const authority = await openAuthority({ hubId, store: identities, sealer, now, random: randomBytes })
     const names = serverNames(options)
     const hostName = (): string => deviceHost(options, broker.listeners())
     let broker: BrokerPort
-    const registry = await openRegistry({ store: identities, sealer, authority, now, random: randomBytes, hostName })
+    const lists = createRevocationLists({ authority, schedule: later, problems })
+    const registry = await openRegistry({
+      store: identities,
+      sealer,
+      authority,
+      now,
+      random: randomBytes,
+      hostName,
+      revoked: list => lists.due(list),
+    })
+    const verifier = createTokenVerifier({ fetchJson })
+    const issuers = await openIssuers({ store: identities, changed: id => verifier.forget(id) })
     const authenticator = createAuthenticator({
       registry,
       sealer,
@@ -64,12 +101,36 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       sasClockSkewS: limits.sasClockSkewS,
       ...(options.hubNames?.length && { hubNames: names }),
       clientIdMode: 'owned',
+      tokens: { verifier, issuers },
+      anchors: { anchorOf: async (certificate, at) => anchorOf(authority, certificate, at) },
       sessionOwner: clientId => broker.holderOf(`thing|${clientId}`),
     })
     if (options.store !== 'memory') await publishFile(join(dataDir, 'ca.pem'), authority.rootPem)
 
     const presence = await Presence.open({ state, journal, offlineAfterMs: limits.offlineAfterMs, now, emit })
     const outbox = await createLifecycleOutbox({ identities, identityColl: identitiesColl, state, journal })
+    let described = (_targets: readonly string[]): void => {}
+    const groups = await openGroups({
+      store: identities,
+      now,
+      changed: change => described(targetsOfGroup(change)),
+      isDevice: async id => (await registry.find(id)) !== undefined,
+      forgetting: group => policies.planForget({ group }),
+    })
+    const policies = await openPolicies({ store: identities, now, changed: targets => described(targets) })
+    const rights = createRights({
+      policies,
+      groups,
+      compiler: createAccessCompiler({ now }),
+      entityOf: async id =>
+        (await state.get<{ tags: Record<string, unknown>; attributes: Record<string, string> }>(devicesColl, id))?.doc,
+      live: () => broker.connections(),
+      liveOf: id => broker.connectionsOf(id),
+      close: ({ id }) => void broker.disconnect(id, 'FORBIDDEN_ACCESS'),
+      recheck: ({ id }) => problems.watch('subscriptions', broker.recheck(id)),
+      failed: error => problems.watch('policies', Promise.reject(error)),
+    })
+    described = targets => rights.changed(targets)
     const ingest = createIngest({
       journal,
       now,
@@ -78,14 +139,34 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         emit({ type: 'security', at: now(), code, message: `no dead letter: ${error.message}`, device })
       },
     })
+    const closeOne = (c: Connection) => broker.disconnect(c.id, 'FORBIDDEN_ACCESS')
     const drop = async (deviceId: string, cid?: string): Promise<void> => {
       const live = broker.connectionsOf(deviceId).filter(c => cid === undefined || c.principal.cid === cid)
-      await Promise.all(live.map(c => broker.disconnect(c.id, 'FORBIDDEN_ACCESS')))
+      await Promise.all(live.map(closeOne))
     }
+    const dropKind = async (kind: Principal['kind']): Promise<void> => {
+      await Promise.all([...broker.connections()].filter(c => c.principal.kind === kind).map(closeOne))
+    }
+    const deviceHttp = createDeviceHttp({
+      authenticator,
+      ingest,
+      limits,
+      now,
+      rights,
+      delay: async ms => void (await after(ms, undefined, { ref: false })),
+      active: (id, at) => presence.active(id, at),
+      refused: ({ code, message, device, address }) =>
+        emit({ type: 'security', at: now(), code, message, address, ...(device && { device }) }),
+      traceId: () => randomBytes(16).toString('hex'),
+    })
     const gate = createGate({
       authenticator,
       ingest,
       presence,
+      rights,
+      requests: () => undefined,
+      http: (request, { remoteAddress, certificate }) =>
+        deviceHttp(request, { address: remoteAddress, secure: true, ...(certificate && { certificate }) }),
       allowAnonymous: options.allowAnonymous ?? false,
       now,
       emit,
@@ -111,12 +192,19 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const purge = async (id: string): Promise<void> => {
       await Promise.all([broker.purge(id), warm.forgetLatest({ devices: [id] })])
     }
-    const devices = createDevices({ registry, state, presence, now, emit, drop, purge })
+    const devices = createDevices({
+      registry,
+      state,
+      presence,
+      now,
+      emit,
+      drop,
+      purge,
+      stateChanged: (id, to) => rights.quarantine(id, to === 'quarantined'),
+      described: id => rights.changed([`device:${id}`]),
+      audit: (store, deed) => trail.write(store, deed),
+    })
     const changed = (): void => problems.watch('lifecycle', outbox.drain())
-    const later = (ms: number, fn: () => void): (() => void) => {
-      const timer = setTimeout(fn, ms).unref()
-      return () => clearTimeout(timer)
-    }
     const feed = limits.storeTelemetry ? await storeTelemetry({ journal, warm, problems, schedule: later }) : undefined
     if (feed) undo.push(() => feed.close())
 
@@ -128,8 +216,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(5000, 'lifecycle', () => outbox.drain())
     every(5000, 'connectivity', () => presence.flush())
     every(60_000, 'identity', () => registry.flush())
+    every(5000, 'audit', () => trail.drain())
+    every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
+    every(3_600_000, 'revocation lists', () => lists.renew())
     every(3_600_000, 'retention', () => warm.expire(now()))
-    every(dayMs / 4, 'certificate', async () => broker.setTls(await authority.serverCertificate({ names })))
+    const reissued = async () => broker.setTls(await authority.serverCertificate({ names }))
+    every(dayMs / 4, 'certificate', reissued)
     every(2000, 'metrics', () => {
       const { received, connections } = broker.metrics()
       emit({ type: 'metrics', at: now(), connections, received, headSeq: journal.metrics().headSeq })
@@ -137,11 +229,14 @@ export async function openHub(options: HubOptions): Promise<Hub> {
 
     for (const { kind, port, error } of await broker.start()) if (error) problems.set(`listener ${kind} ${port}`, error)
     changed()
+    trail.note({ action: 'hub.start', target: hubId })
+    problems.watch('revocation lists', lists.renew())
 
     let closing: Promise<void> | undefined
     const close = async (): Promise<void> => {
       // Sockets first: what they acknowledged last must still be committed below them.
       await broker.stop(stopWithinMs)
+      trail.note({ action: 'hub.stop', target: hubId })
       for (const last of [presence.flush(), registry.flush(), outbox.drain()]) await last.catch(() => {})
       await undoAll(undo)
     }
@@ -154,11 +249,16 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         stores,
         registry,
         authority,
+        issuers,
+        trail,
         devices,
         presence,
         broker,
         ingest,
         drop,
+        dropTokens: () => dropKind('jwt'),
+        dropVouched: () => dropKind('x509-group'),
+        reissued,
         changed,
       }),
       consume: (spec, events) => journal.consume(spec, events),

@@ -22,6 +22,7 @@ export interface Stores {
   state: StateStore
   identities: StateStore
   sessions: StateStore
+  audit: StateStore
   journal: JournalPort
   warm: WarmStore
   /** In reverse order of opening; each is tried, the first failure is thrown at the end. */
@@ -48,8 +49,9 @@ export async function openStores(
   }
   const documents = (name: string): Promise<StateStore> => {
     if (store === 'memory') return openMemoryStateStore({ now })
-    // Sessions change with every subscription of every device: the whole-file store would write itself to death.
-    if (store === 'sqlite' || name === 'sessions') return openSqliteStateStore({ path: join(dataDir, `${name}.db`), now })
+    // Sessions change with every subscription of every device, the audit log grows for ever: the whole-file store would write itself to death.
+    if (store === 'sqlite' || name === 'sessions' || name === 'audit')
+      return openSqliteStateStore({ path: join(dataDir, `${name}.db`), now })
     const limited = { state: 'devices', identity: 'identities' }[name]
     return openJsonStateStore({
       path: join(dataDir, `${name}.json`),
@@ -62,16 +64,18 @@ export async function openStores(
     if (store === 'memory') {
       const key = options.key ? Buffer.from(options.key, 'base64') : randomBytes(32)
       if (key.length !== 32) throw new LoomError('HUB_CONFIG_INVALID', 'the key is not 32 bytes in base64')
-      const [state, identities, sessions] = [
+      const [state, identities, sessions, audit] = [
         keep(await documents('state')),
         keep(await documents('identity')),
         keep(await documents('sessions')),
+        keep(await documents('audit')),
       ]
       return {
         key,
         state,
         identities,
         sessions,
+        audit,
         journal: keep(openMemoryJournal({ now })),
         warm: keep(await openMemoryWarmStore({ now })),
         close,
@@ -83,6 +87,7 @@ export async function openStores(
     const state = keep(await documents('state'))
     const identities = keep(await documents('identity'))
     const sessions = keep(await documents('sessions'))
+    const audit = keep(await documents('audit'))
     const warm = keep(await openSqliteWarmStore({ folder: join(dataDir, 'warm'), now, onDamage: warn }))
     const journal = keep(
       await openSqliteJournal({
@@ -96,7 +101,7 @@ export async function openStores(
         onEvent: o.journalEvent,
       }),
     )
-    return { key, state, identities, sessions, journal, warm, close }
+    return { key, state, identities, sessions, audit, journal, warm, close }
   } catch (error) {
     await close().catch(() => {})
     throw error

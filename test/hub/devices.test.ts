@@ -28,6 +28,7 @@ async function devicesWith(wrap: (registry: Registry) => Partial<Registry>) {
     drop: async (id: string) => void dropped.push(id),
     purge: async () => {},
     stateChanged: () => {},
+    described: () => {},
     audit: nothing,
   }
   return { devices: createDevices(parts), dropped }
