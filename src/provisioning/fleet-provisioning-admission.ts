@@ -76,7 +76,7 @@ export function createAdmission(ports: AdmissionPorts): Admission {
       if (!examined || verdict?.parameterOverrides || verdict?.deviceId)
         examined = await look(expand(verdict?.parameterOverrides), verdict)
 
-      const person = applicant.kind !== 'rotation' && (view.approval === 'manual' || examined.suspicion !== undefined)
+      const person = !examined.rotation && (view.approval === 'manual' || examined.suspicion !== undefined)
       if (person) {
         const word = await approved(
           { ...request, registrationId: examined.expanded.thingName, deviceId: examined.deviceId },
@@ -92,7 +92,7 @@ export function createAdmission(ports: AdmissionPorts): Admission {
       return serial(async () => {
         if (now() > deadline) throw new LoomError('PROV_HOOK_TIMEOUT', `template "${view.name}"`)
         const counted = final.exists ? [] : await found.spend()
-        const claimed = applicant.claimId === undefined ? [] : await ports.claims.spend(applicant.claimId)
+        const claimed = applicant.claimId === undefined || final.rotation ? [] : await ports.claims.spend(applicant.claimId)
         const also = [
           ...spend,
           ...counted,

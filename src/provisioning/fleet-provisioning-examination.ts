@@ -19,8 +19,8 @@ export interface Applicant {
   claimId?: string
   /** the one device it may become */
   onlyDevice?: string
-  /** the certificate it connected with, if that shall be replaced */
-  rotates?: string
+  /** the device it is already, by the certificate it connected with: to become that again is to renew the certificate */
+  own?: { deviceId: string; fingerprint: string }
   /** for the audit log */
   by: string
   ip: string
@@ -33,6 +33,8 @@ export interface Examined {
   expanded: Expanded
   deviceId: string
   exists: boolean
+  /** its own certificate is renewed: nothing else changes and nobody but the hook is asked */
+  rotation: boolean
   match?: AllowListMatch
   suspicion?: string
   /** somebody else may pretend to be the device */
@@ -51,7 +53,8 @@ export async function examine(
 ): Promise<Examined> {
   const { applicant, found, expanded, deviceId } = o
   const { view } = found
-  const { certificate, kind } = applicant
+  const { certificate } = applicant
+  const rotation = applicant.own?.deviceId === deviceId
   if (expanded.certificate.id !== undefined && expanded.certificate.id !== certificate.fingerprint)
     throw new LoomError('PROV_PARAMETER_INVALID', 'CertificateId', {
       hint: 'it is that of the certificate that the token stands for',
@@ -61,7 +64,7 @@ export async function examine(
   const [device, owner] = await Promise.all([ports.devices.find(deviceId), ports.devices.ownerOfKey(certificate.spkiHash)])
   if (owner !== undefined && owner !== deviceId)
     throw new LoomError('PKI_KEY_REUSED', 'another device has it', { hint: 'make a new key' })
-  if (kind === 'rotation') return { expanded, deviceId, exists: device !== undefined }
+  if (rotation) return { expanded, deviceId, exists: device !== undefined, rotation }
   const fails = Object.values(expanded.overrides).includes('fail') || view.existing === 'refuse'
   if (device && fails) throw new LoomError('IDENTITY_EXISTS', `"${deviceId}"`)
   const match = await listed(ports, o)
@@ -70,6 +73,7 @@ export async function examine(
     expanded,
     deviceId,
     exists: device !== undefined,
+    rotation,
     ...(match && { match }),
     ...suspicionOf({ device, samePerson, match, found, certificate, deviceId, now: ports.now() }),
   }

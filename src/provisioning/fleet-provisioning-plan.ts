@@ -27,7 +27,7 @@ export function planOf(o: {
     groups: verdict?.groups ?? expanded.groups,
     existing: existingOf(o),
     overrides: expanded.overrides,
-    ...(applicant.rotates !== undefined && { rotates: applicant.rotates }),
+    ...(examined.rotation && applicant.own && { rotates: applicant.own.fingerprint }),
     also: o.also,
     by: applicant.by,
   }
@@ -41,16 +41,8 @@ export const templateOf = (enrolmentId: string | undefined): string | undefined 
   enrolmentId?.startsWith('template/') ? enrolmentId.slice('template/'.length) : undefined
 
 /** A device that was not there when it was looked at must not be there when it is written. */
-function existingOf({
-  applicant,
-  found,
-  examined,
-}: {
-  applicant: Applicant
-  found: FoundTemplate
-  examined: Examined
-}): DevicePlan['existing'] {
-  if (applicant.kind === 'rotation') return 'keep'
+function existingOf({ found, examined }: { found: FoundTemplate; examined: Examined }): DevicePlan['existing'] {
+  if (examined.rotation) return 'keep'
   if (!examined.exists && found.view.existing !== 'allow') return 'refuse'
   const overrides = Object.values(examined.expanded.overrides)
   if (overrides.includes('fail')) return 'refuse'

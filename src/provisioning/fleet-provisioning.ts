@@ -172,7 +172,7 @@ export function createFleetProvisioning(o: {
               certificate: { pem, fingerprint, spkiHash },
               ...(asker.claim && { claimId: asker.claim.id }),
               ...(onlyDevice !== undefined && { onlyDevice }),
-              ...(asker.kind === 'rotation' && { rotates: who.fingerprint }),
+              ...(who.deviceId !== undefined && { own: { deviceId: who.deviceId, fingerprint: who.fingerprint } }),
               by: asker.principal,
               ip: who.ip,
               until,

@@ -493,10 +493,15 @@ describe('a device that asks for its next certificate', () => {
   })
 
   it('may be a claim as well and then makes other devices', async () => {
-    const { fleet, provision, who } = await houseWithClaim()
+    const { fleet, provision, who, claims, devices } = await houseWithClaim()
     await provision('1')
     const both = { ...who, deviceId: 'dev-1' }
     const { certificateOwnershipToken: token } = await fleet.createCertificate(both)
     assert.equal((await fleet.provision(both, 't1', { token, parameters: { SerialNumber: '5' } })).thingName, 'dev-5')
+    assert.equal((await claims.get('line-1'))!.used, 2)
+    const { certificateOwnershipToken: next } = await fleet.createCertificate(both)
+    assert.equal((await fleet.provision(both, 't1', { token: next, parameters: { SerialNumber: '1' } })).thingName, 'dev-1')
+    assert.equal(devices.plans.at(-1)!.rotates, who.fingerprint)
+    assert.equal((await claims.get('line-1'))!.used, 2, 'renewing its own certificate makes no device')
   })
 })
