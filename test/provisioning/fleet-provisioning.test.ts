@@ -158,6 +158,8 @@ describe('fleet provisioning by claim', () => {
       ['1', '2'].map(SerialNumber => fleet.provision(who, 't1', { token, parameters: { SerialNumber } })),
     )
     assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+    const refused = results.find(result => result.status === 'rejected')
+    assert.equal(refused?.reason.code, 'PROV_TOKEN_INVALID')
     assert.equal(devices.plans.length, 1)
   })
 
@@ -297,6 +299,7 @@ describe('fleet provisioning by claim', () => {
     const claim = (await claims.get('line-1'))!
     assert.equal(claim.enabled, false)
     assert.match(claim.reason!, /PROV_TOKEN_INVALID/)
+    assert.equal(claim.rejected, 9)
     assert.equal(events.filter(({ type }) => type === 'claim-disabled').length, 1)
     await assert.rejects(fleet.createCertificate(who), refusedWith('PROV_DISABLED'))
     await claims.update('line-1', { enabled: true })
