@@ -1,7 +1,7 @@
 import { Lru } from './lru.ts'
 import type { PolicyAction } from './policy-actions.ts'
 import type { PolicyDocument } from './policy-document.ts'
-import { type Rules, rulesFor, type Verdict } from './policy-rules.ts'
+import { type ActionRules, type Rules, rulesFor, type Verdict } from './policy-rules.ts'
 import { type AccessContext, resolverOf } from './policy-variables.ts'
 
 /** A policy as a session uses it. `version`: another one whenever the document is another one. */
@@ -17,16 +17,30 @@ export interface Access {
   decide(action: PolicyAction, name: string): Verdict
 }
 
-const mostDecisions = 256
-const longestName = 1024
+const longestName = 512
+const mostRemembered = 128
 
-/** The verdicts of one session over rules that it may share with others. */
+/** The verdicts of one action, without the time. Beyond 128 it begins anew: to delete them one by one costs more than to find them again. */
+class Remembered {
+  #known = new Map<string, Verdict>()
+
+  fixed(rules: ActionRules, name: string): Verdict {
+    const known = this.#known.get(name)
+    if (known !== undefined) return known
+    const verdict = rules.fixed(name)
+    if (name.length > longestName) return verdict
+    if (this.#known.size >= mostRemembered) this.#known = new Map()
+    this.#known.set(name, verdict)
+    return verdict
+  }
+}
+
+/** The verdicts of one session over rules that it may share with others. It remembers those of the two actions that come with every message: 256 in all. */
 class SessionAccess implements Access {
   readonly #rules: Rules
   readonly #now: () => number
-  /** Only of actions whose look-up is slow; the oldest goes first. */
-  readonly #known = new Map<PolicyAction, Map<string, Verdict>>()
-  #count = 0
+  #published: Remembered | undefined
+  #received: Remembered | undefined
 
   constructor(rules: Rules, now: () => number) {
     this.#rules = rules
@@ -36,28 +50,13 @@ class SessionAccess implements Access {
   decide(action: PolicyAction, name: string): Verdict {
     const rules = this.#rules[action]
     if (!rules) return 'none'
-    return rules.at(rules.slow ? this.#remembered(action, name) : rules.fixed(name), name, this.#now)
-  }
-
-  #remembered(action: PolicyAction, name: string): Verdict {
-    let known = this.#known.get(action)
-    const found = known?.get(name)
-    if (found !== undefined) return found
-    const verdict = this.#rules[action]!.fixed(name)
-    if (name.length > longestName) return verdict
-    if (!known) this.#known.set(action, (known = new Map()))
-    if (this.#count < mostDecisions) this.#count++
-    else this.#forget()
-    known.set(name, verdict)
-    return verdict
-  }
-
-  #forget(): void {
-    for (const known of this.#known.values())
-      for (const name of known.keys()) {
-        known.delete(name)
-        return
-      }
+    const remembered =
+      action === 'Publish'
+        ? (this.#published ??= new Remembered())
+        : action === 'Receive'
+          ? (this.#received ??= new Remembered())
+          : undefined
+    return rules.at(remembered ? remembered.fixed(rules, name) : rules.fixed(name), name, this.#now)
   }
 }
 

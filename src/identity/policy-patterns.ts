@@ -3,9 +3,11 @@ import type { Pattern } from './policy-template.ts'
 
 const few = 6
 
-/** Patterns of which any may match: literals by a Set, prefixes by binary search, the rest one by one. */
+const none: readonly never[] = []
+
+/** Patterns of which any may match: literals by a Set, prefixes by binary search, the rest one by one. Sessions keep thousands: what is empty is shared. */
 export class PatternSet {
-  readonly #exact: ReadonlySet<string>
+  readonly #exact: ReadonlySet<string> | undefined
   /** sorted; none begins with another, so that only the greatest that is not above a name can be its prefix */
   readonly #prefixes: readonly string[]
   readonly #globs: readonly Glob[]
@@ -13,21 +15,23 @@ export class PatternSet {
   readonly #whole: readonly Pattern[]
   readonly #kind: string
 
-  constructor(kind: string, patterns: readonly Pattern[], whole: readonly Pattern[] = []) {
+  constructor(kind: string, patterns: readonly Pattern[], whole: readonly Pattern[] = none) {
+    let exact: Set<string> | undefined
+    let prefixes: string[] | undefined
+    let globs: Glob[] | undefined
+    for (const pattern of patterns)
+      if ('exact' in pattern) exact = (exact ?? new Set()).add(pattern.exact)
+      else if ('prefix' in pattern) (prefixes ??= []).push(pattern.prefix)
+      else (globs ??= []).push(pattern.glob)
     this.#kind = kind
-    this.#exact = new Set(patterns.flatMap(pattern => ('exact' in pattern ? [pattern.exact] : [])))
-    this.#globs = patterns.flatMap(pattern => ('glob' in pattern ? [pattern.glob] : []))
-    this.#prefixes = leastPrefixes(patterns.flatMap(pattern => ('prefix' in pattern ? [pattern.prefix] : [])))
+    this.#exact = exact
+    this.#prefixes = prefixes ? leastPrefixes(prefixes) : none
+    this.#globs = globs ?? none
     this.#whole = whole
   }
 
-  /** Whether a look-up may take long: then its result is worth remembering. */
-  get slow(): boolean {
-    return this.#globs.length + this.#whole.length > 0
-  }
-
   has(name: string): boolean {
-    if (this.#exact.size > 0 && this.#exact.has(name)) return true
+    if (this.#exact?.has(name)) return true
     const prefixes = this.#prefixes
     if (prefixes.length <= few) {
       for (let i = 0; i < prefixes.length; i++) if (name.startsWith(prefixes[i]!)) return true
@@ -40,6 +44,9 @@ export class PatternSet {
   }
 }
 
+/** Of no pattern. */
+export const noPatterns = new PatternSet('', none)
+
 export const matchesOne = (pattern: Pattern, name: string): boolean =>
   'exact' in pattern
     ? pattern.exact === name
@@ -47,7 +54,8 @@ export const matchesOne = (pattern: Pattern, name: string): boolean =>
       ? name.startsWith(pattern.prefix)
       : globMatches(pattern.glob, name)
 
-function leastPrefixes(prefixes: readonly string[]): string[] {
+function leastPrefixes(prefixes: readonly string[]): readonly string[] {
+  if (prefixes.length === 1) return prefixes
   const kept: string[] = []
   for (const prefix of prefixes.toSorted(byUnits)) if (!kept.length || !prefix.startsWith(kept.at(-1)!)) kept.push(prefix)
   return kept

@@ -1,8 +1,8 @@
-import { kindOf, type PolicyAction, policyActions } from './policy-actions.ts'
+import { kindOf, type PolicyAction } from './policy-actions.ts'
 import { conditionsFor, type Holds } from './policy-conditions.ts'
-import type { PolicyDocument } from './policy-document.ts'
-import { PatternSet } from './policy-patterns.ts'
-import { fits, type Resource } from './policy-resource.ts'
+import type { PolicyDocument, PolicyStatement } from './policy-document.ts'
+import { noPatterns, PatternSet } from './policy-patterns.ts'
+import { fits } from './policy-resource.ts'
 import { filledIn, type Pattern, patternOf } from './policy-template.ts'
 import type { Resolve } from './policy-variables.ts'
 
@@ -16,14 +16,11 @@ export class ActionRules {
   readonly #deny: PatternSet
   readonly #allow: PatternSet
   readonly #timed: readonly { effect: Effect; patterns: PatternSet; holds: Holds }[]
-  /** Whether a look-up may take long: then the verdict without the time is worth remembering. */
-  readonly slow: boolean
 
   constructor(deny: PatternSet, allow: PatternSet, timed: readonly { effect: Effect; patterns: PatternSet; holds: Holds }[]) {
     this.#deny = deny
     this.#allow = allow
     this.#timed = timed
-    this.slow = deny.slow || allow.slow
   }
 
   /** By the statements that do not depend on the time. */
@@ -48,41 +45,52 @@ export class ActionRules {
 /** Policies with the values of one connection filled in; connections with equal values may share them. */
 export type Rules = Readonly<Partial<Record<PolicyAction, ActionRules>>>
 
-/** Statements of which an action has none are left out, and so is an action of which no statement is left. */
+/** Statements that cannot match are left out, and so is an action of which none is left. */
 export function rulesFor(documents: readonly PolicyDocument[], resolve: Resolve): Rules {
-  const live = documents
-    .flatMap(({ statements }) => statements)
-    .map(statement => ({ ...statement, holds: conditionsFor(statement.conditions, resolve, statement.effect) }))
-    .filter(({ holds }) => holds !== false)
+  const byAction = new Map<PolicyAction, Live[]>()
+  for (const { statements } of documents)
+    for (const statement of statements) {
+      const holds = conditionsFor(statement.conditions, resolve, statement.effect)
+      if (holds === false) continue
+      for (const action of statement.actions) {
+        const live = byAction.get(action)
+        if (live) live.push({ statement, holds })
+        else byAction.set(action, [{ statement, holds }])
+      }
+    }
   const rules: Partial<Record<PolicyAction, ActionRules>> = {}
-  for (const action of policyActions) {
-    const speaking = live.filter(({ actions }) => actions.includes(action))
-    if (!speaking.length) continue
-    const set = (effect: Effect, of: typeof speaking) =>
-      patternSetOf(
-        action,
-        of.flatMap(({ resources }) => resources),
-        effect,
-        resolve,
-      )
-    const fixed = (effect: Effect) =>
-      set(
-        effect,
-        speaking.filter(one => one.effect === effect && one.holds === true),
-      )
-    const timed = speaking.flatMap(one =>
-      typeof one.holds === 'function' ? [{ effect: one.effect, patterns: set(one.effect, [one]), holds: one.holds }] : [],
-    )
-    rules[action] = new ActionRules(fixed('Deny'), fixed('Allow'), timed)
-  }
+  for (const [action, live] of byAction) rules[action] = actionRulesOf(action, live, resolve)
   return rules
 }
 
-function patternSetOf(action: PolicyAction, resources: readonly Resource[], effect: Effect, resolve: Resolve): PatternSet {
-  const byReach: Record<'own' | 'whole', Pattern[]> = { own: [], whole: [] }
-  for (const resource of resources) {
-    const parts = fits(resource, action) && filledIn(resource.template, resolve, effect)
-    if (parts) byReach[resource.whole ? 'whole' : 'own'].push(patternOf(parts))
-  }
-  return new PatternSet(kindOf(action), byReach.own, byReach.whole)
+/** A statement that may match, with its condition on the time if it has one. */
+interface Live {
+  statement: PolicyStatement
+  holds: true | Holds
+}
+
+function actionRulesOf(action: PolicyAction, live: readonly Live[], resolve: Resolve): ActionRules {
+  const fixed = (effect: Effect) =>
+    patternSetOf(
+      action,
+      live.filter(({ statement, holds }) => statement.effect === effect && holds === true),
+      resolve,
+    )
+  const timed = live.flatMap(one =>
+    typeof one.holds === 'function'
+      ? [{ effect: one.statement.effect, patterns: patternSetOf(action, [one], resolve), holds: one.holds }]
+      : [],
+  )
+  return new ActionRules(fixed('Deny'), fixed('Allow'), timed)
+}
+
+function patternSetOf(action: PolicyAction, live: readonly Live[], resolve: Resolve): PatternSet {
+  const own: Pattern[] = []
+  const whole: Pattern[] = []
+  for (const { statement } of live)
+    for (const resource of statement.resources) {
+      const parts = fits(resource, action) && filledIn(resource.template, resolve, statement.effect)
+      if (parts) (resource.whole ? whole : own).push(patternOf(parts))
+    }
+  return own.length + whole.length > 0 ? new PatternSet(kindOf(action), own, whole.length ? whole : undefined) : noPatterns
 }
