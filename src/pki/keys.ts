@@ -1,4 +1,12 @@
-import { createPublicKey, generateKeyPair, hash, type KeyObject } from 'node:crypto'
+import {
+  createPublicKey,
+  generateKeyPair,
+  generateKeyPairSync,
+  hash,
+  type KeyObject,
+  type KeyPairKeyObjectResult,
+} from 'node:crypto'
+import { promisify } from 'node:util'
 import { LoomError } from '../errors.ts'
 import { oid } from './der.ts'
 import { membersOf, only, wholeBits } from './der-reader.ts'
@@ -26,17 +34,20 @@ export function checkKeyType(type: string, { ed25519 = false }: KeyPolicy): KeyT
   throw new LoomError('PKI_KEY_REFUSED', `key type "${String(type).slice(0, 40)}"`, { hint: `types are ${allowed.join(', ')}` })
 }
 
-/** A key pair, made off the main loop. */
-export function generateKey(type: KeyType = 'ec-p256'): Promise<KeyPair> {
-  return new Promise((resolve, reject) => {
-    const done = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) =>
-      error ? reject(error) : resolve({ publicKey, privateKey, spki: newSpkiOf(publicKey, type) })
-    if (type === 'ec-p256') generateKeyPair('ec', { namedCurve: 'prime256v1' }, done)
-    else if (type === 'ec-p384') generateKeyPair('ec', { namedCurve: 'secp384r1' }, done)
-    else if (type === 'ed25519') generateKeyPair('ed25519', undefined, done)
-    else generateKeyPair('rsa', { modulusLength: Number(type.slice(4)), publicExponent: 65537 }, done)
-  })
+/** A key pair. RSA, which takes up to seconds, is made off the main loop; the others are there sooner than a thread would answer. */
+export async function generateKey(type: KeyType = 'ec-p256'): Promise<KeyPair> {
+  const { publicKey, privateKey } = await pairOf(type)
+  return { publicKey, privateKey, spki: newSpkiOf(publicKey, type) }
 }
+
+function pairOf(type: KeyType): KeyPairKeyObjectResult | Promise<KeyPairKeyObjectResult> {
+  if (type === 'ec-p256') return generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  if (type === 'ec-p384') return generateKeyPairSync('ec', { namedCurve: 'secp384r1' })
+  if (type === 'ed25519') return generateKeyPairSync('ed25519')
+  return makeRsa('rsa', { modulusLength: Number(type.slice(4)), publicExponent: 65537 })
+}
+
+const makeRsa = promisify(generateKeyPair)
 
 export const pkcs8Pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString()
 export const spkiOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'der' })

@@ -20,3 +20,4 @@ export {
 export { generateKey, type KeyPair, type KeyType, keyTypes } from './keys.ts'
 export { createPkcs12 } from './pkcs12.ts'
 export { codeHashOf, verifyPossession } from './possession.ts'
+export { signSas, verifySas } from '../identity/sas.ts'
