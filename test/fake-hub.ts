@@ -288,6 +288,8 @@ export function fakeHub(): FakeHub {
     },
     pki: { ...notFaked<Hub['pki']>(), caCertificates: async () => ({ rootPem: 'ROOT', issuingPem: 'ISSUING' }) },
     audit: notFaked<Hub['audit']>(),
+    policies: notFaked<Hub['policies']>(),
+    groups: notFaked<Hub['groups']>(),
     journal: {
       metrics: async () => ({}) as never,
       read: async ({ from, limit }) => records.filter(({ seq }) => seq >= from).slice(0, limit),

@@ -3,6 +3,10 @@ import type { BrokerPort } from '../broker/broker-port.ts'
 import type { Issuers } from '../identity/issuers.ts'
 import { createAuditApi } from './audit-api.ts'
 import type { AuditTrail } from './audit-trail.ts'
+import type { Policies } from '../identity/policy-store.ts'
+import type { Groups } from '../topology/groups.ts'
+import { createGroupsApi } from './groups-api.ts'
+import { createPoliciesApi } from './policies-api.ts'
 import { createIdentityApi } from './identity-api.ts'
 import { createPkiApi } from './pki-api.ts'
 import { listConsumers } from './consumer-list.ts'
@@ -29,6 +33,9 @@ export interface ApiParts {
   authority: Authority
   issuers: Issuers
   trail: AuditTrail
+  policies: Policies
+  groups: Groups
+  now: () => number
   devices: DevicesApi
   presence: Presence
   broker: BrokerPort
@@ -80,6 +87,8 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     identity: createIdentityApi(parts),
     pki: createPkiApi({ ...parts, ownerOfKey: hash => registry.ownerOfKey(hash) }),
     audit: createAuditApi(parts),
+    policies: createPoliciesApi({ ...parts, state: parts.stores.state }),
+    groups: createGroupsApi(parts),
     journal: {
       metrics: async () => journal.metrics(),
       read: o => journal.read(o),

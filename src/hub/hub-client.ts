@@ -38,6 +38,8 @@ export class HubClient implements Hub {
   readonly query: Hub['query']
   readonly health: Hub['health']
   readonly audit: Hub['audit']
+  readonly policies: Hub['policies']
+  readonly groups: Hub['groups']
   #port: Port<FromHub, ToHub> | undefined
   #calls = new Map<number, Pending>()
   #consumptions = new Map<number, Consumption>()
@@ -48,7 +50,9 @@ export class HubClient implements Hub {
   #closed = false
 
   constructor() {
-    const [devices, identity, pki, journal, telemetry, query, health, audit] = hubApis.map(api => this.#proxy(api)) as never[]
+    const [devices, identity, pki, journal, telemetry, query, health, audit, policies, groups] = hubApis.map(api =>
+      this.#proxy(api),
+    ) as never[]
     this.devices = devices!
     this.identity = identity!
     this.pki = pki!
@@ -57,6 +61,8 @@ export class HubClient implements Hub {
     this.query = query!
     this.health = health!
     this.audit = audit!
+    this.policies = policies!
+    this.groups = groups!
   }
 
   /** Connects to a started hub and opens the standing consumptions on it. */

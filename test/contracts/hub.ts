@@ -32,6 +32,106 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.equal(device.credentials[0]!.hasSecret, true)
     })
 
+    it('keeps a policy, attaches it to a group, and says what it would say', async () => {
+      await hub.devices.register({ id: 'pump-1', attributes: { line: '7' } })
+      const text = JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Sid: 'line',
+            Effect: 'Allow',
+            Action: 'iot:Publish',
+            // biome-ignore lint/suspicious/noTemplateCurlyInString: a policy variable
+            Resource: 'arn:aws:iot:eu-west-1:1:topic/line/${iot:Connection.Thing.Attributes[line]}/*',
+          },
+        ],
+      })
+      const { etag } = await hub.policies.create({ id: 'line', text, by: 'test' })
+      await hub.groups.create({ id: 'plant' })
+      await hub.groups.add({ group: 'plant', devices: ['pump-1'] })
+      await hub.policies.attach({ policy: 'line', target: { group: 'plant' } })
+      const ask = (topic: string) => hub.policies.test({ device: 'pump-1', action: 'iot:Publish', topic })
+      const answer = await ask('line/7/temp')
+      assert.deepEqual([answer.verdict, answer.statement], ['allow', { policyId: 'line', index: 0, sid: 'line' }])
+      assert.equal(answer.variables['iot:Connection.Thing.Attributes[line]'], '7')
+      assert.equal((await ask('line/8/temp')).verdict, 'none')
+      assert.deepEqual(
+        (await hub.policies.whoMay({ action: 'Publish', topic: 'line/7/x' })).items.map(({ id }) => id),
+        ['pump-1'],
+      )
+      await assert.rejects(hub.policies.delete({ id: 'line' }), { code: 'POLICY_ATTACHED' })
+      await assert.rejects(
+        hub.policies.update({
+          id: 'line',
+          text: text.replace(']}', ''),
+          etag,
+        }),
+        (error: any) => error.code === 'POLICY_INVALID' && error.position !== undefined,
+      )
+      await hub.groups.remove({ group: 'plant', devices: ['pump-1'] })
+      assert.equal((await ask('line/7/temp')).verdict, 'none')
+    })
+
+    it('has every change on record, in order, and finds the record whole', async () => {
+      await hub.devices.register({ id: 'pump-1', credentials: { kind: 'sas' }, by: 'user anna' })
+      await hub.devices.update({ id: 'pump-1', enabled: false, tags: { a: 1 }, by: 'user bo' })
+      await hub.devices.quarantine({ id: 'pump-1', reason: 'odd', by: 'user bo' })
+      await hub.devices.release({ id: 'pump-1' })
+      const { cid } = await hub.identity.rotate({ id: 'pump-1', credential: { kind: 'sas' } })
+      await hub.identity.revokeCredential({ id: 'pump-1', cid, by: 'user anna' })
+      await hub.devices.retire({ id: 'pump-1', reason: 'scrap' })
+      await hub.devices.delete({ id: 'pump-1' })
+      const { items } = await hub.audit.query({ target: 'pump-1' })
+      assert.deepEqual(
+        items.map(({ action, actor }) => `${action} ${actor}`).filter(one => !one.startsWith('device.update')),
+        [
+          'device.delete hub',
+          'device.retire hub',
+          'credential.revoke user anna',
+          'credential.rotate hub',
+          'device.release hub',
+          'device.quarantine user bo',
+          'device.disable user bo',
+          'device.create user anna',
+        ],
+      )
+      assert.ok(
+        items.some(({ action, detail }) => action === 'device.update' && (detail?.tags as { a?: number } | undefined)?.a === 1),
+      )
+      const whole = await hub.audit.verify({})
+      assert.ok(whole.ok && whole.checked >= items.length)
+    })
+
+    it('quarantine is a state that a release ends; retirement is for good', async () => {
+      await hub.devices.register({ id: 'pump-1', credentials: { kind: 'password' } })
+      assert.equal((await hub.devices.quarantine({ id: 'pump-1', reason: 'odd' })).state, 'quarantined')
+      assert.equal((await hub.devices.get({ id: 'pump-1' })).reason, 'odd')
+      assert.equal((await hub.devices.release({ id: 'pump-1' })).state, 'active')
+      const retired = await hub.devices.retire({ id: 'pump-1' })
+      assert.deepEqual([retired.state, retired.credentials[0]!.status], ['retired', 'revoked'])
+      await assert.rejects(hub.devices.release({ id: 'pump-1' }), { code: 'IDENTITY_RETIRED' })
+      await assert.rejects(hub.devices.register({ id: 'pump-1' }), { code: 'IDENTITY_EXISTS' })
+    })
+
+    it('shows its authorities and their revocation lists, and signs for devices to come', async () => {
+      const cas = await hub.pki.cas({})
+      assert.deepEqual(cas.map(({ role }) => role).sort(), ['issuing', 'root'])
+      const issuing = cas.find(({ role }) => role === 'issuing')!
+      const { certificatePem, crlPem } = await until(async () => {
+        const found = await hub.pki.ca({ id: issuing.id })
+        return found.crlPem && found
+      })
+      assert.match(certificatePem, /BEGIN CERTIFICATE/)
+      assert.match(crlPem!, /BEGIN X509 CRL/)
+      const made = await hub.pki.issue({})
+      assert.match(made.privateKeyPem!, /BEGIN PRIVATE KEY/)
+      const { device } = await hub.devices.register({
+        id: 'later',
+        credentials: { kind: 'x509', certificatePem: made.certificatePem },
+      })
+      assert.equal(device.credentials[0]!.fingerprint, made.fingerprint)
+    })
+
     it('refuses a second device of the same id, and unknown ones, with their codes', async () => {
       await hub.devices.register({ id: 'one' })
       await assert.rejects(hub.devices.register({ id: 'one' }), { code: 'IDENTITY_EXISTS' })
