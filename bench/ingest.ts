@@ -4,7 +4,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { DeviceSecrets } from '../src/hub/hub.ts'
 import type { FlowNode } from '../test/node-red-process.ts'
 import { start, tempFolder } from '../test/processes.ts'
-import { flowAlone, flows, hubId, type HubProcess, loopDelay, startHubProcess, startMosquitto } from './ingest/contenders.ts'
+import {
+  flowAlone,
+  flows,
+  hubId,
+  type HubProcess,
+  loopDelay,
+  startBare,
+  startHubProcess,
+  startMosquitto,
+} from './ingest/contenders.ts'
 import { anonymousClients, type Offered, startGenerator } from './ingest/offer.ts'
 import { residentBytes, stopwatch } from './ingest/processor-time.ts'
 
@@ -33,10 +42,12 @@ function table(head: string[], rows: (string | number)[][]) {
 
 async function versusMosquitto(hub: HubProcess, stored: HubProcess) {
   const mosquitto = await startMosquitto(folder)
+  const bare = await startBare(folder)
   const contenders = [
     { name: 'Mosquitto, not durable', pid: mosquitto.child.pid, port: mosquitto.port },
     { name: 'hub, journal synced', pid: hub.nodeRed.child.pid, port: hub.ports.mqtt },
     { name: 'hub, journal synced, readings stored', pid: stored.nodeRed.child.pid, port: stored.ports.mqtt },
+    { name: 'bare Node with SQLite, no broker', pid: bare.child.pid, port: bare.port },
   ]
   const generators = []
   for (const { port } of contenders)
@@ -45,6 +56,8 @@ async function versusMosquitto(hub: HubProcess, stored: HubProcess) {
     )
   console.log(`## Ingest from ${connections} connections, ${rate} messages/s offered, ${payload.length} bytes each\n`)
   for (const qos of [1, 0] as const) {
+    // Without a PUBACK there is nothing that bare Node would do.
+    if (!qos) contenders.pop()
     const rounds: Offered[][] = contenders.map(() => [])
     for (const [i, { pid }] of contenders.entries()) await generators[i]!.offer({ rate, seconds: 1, qos }, pid)
     for (let turn = 0; turn < turns; turn++)
@@ -71,6 +84,7 @@ async function versusMosquitto(hub: HubProcess, stored: HubProcess) {
   }
   for (const generator of generators) await generator.stop()
   await mosquitto.child.stop()
+  await bare.child.stop()
 }
 
 async function mainThread(hub: HubProcess) {

@@ -19,6 +19,12 @@ export async function startMosquitto(folder: string): Promise<{ child: Child; po
   return { child, port }
 }
 
+/** The floor: see bare.ts. */
+export async function startBare(folder: string): Promise<{ child: Child; port: number }> {
+  const child = start(process.execPath, [join(import.meta.dirname, 'bare.ts'), folder])
+  return { child, port: Number((await child.says(/PORT (\d+)/))[1]) }
+}
+
 async function canConnect(port: number): Promise<boolean> {
   const { connect } = await import('node:net')
   return new Promise(resolve => {
