@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { LoomError } from '../../src/errors.ts'
 import { type ImportOptions, type ImportTotals, runImport } from '../../src/provisioning/bulk-import.ts'
-import type { BulkDevice, BulkResult, BulkSecrets, BulkWriter, BulkWriting } from '../../src/provisioning/bulk-port.ts'
+import type { BulkDevice, BulkResult, BulkSecrets, BulkWriter } from '../../src/provisioning/bulk-port.ts'
 import { type BulkLine, readCsvDevices, readJsonDevices } from '../../src/provisioning/bulk-reader.ts'
 import { reportHeader, reportLines, secretLines } from '../../src/provisioning/bulk-report.ts'
 import { SeenIds } from '../../src/provisioning/bulk-seen.ts'
+import { bulkWriterContract } from '../contracts/bulk-writer.ts'
 import { seeded } from '../seeded.ts'
+import { bulkRegistry } from './bulk-registry.ts'
+
+type Registry = Awaited<ReturnType<typeof bulkRegistry>>
 
 const linesOf = async (lines: AsyncIterable<BulkLine>): Promise<BulkLine[]> => {
   const all: BulkLine[] = []
@@ -16,43 +20,8 @@ const csv = (text: string) => linesOf(readCsvDevices([text]))
 const json = (text: string) => linesOf(readJsonDevices([text]))
 const withCode = (code: string) => (error: unknown) => error instanceof LoomError && error.code === code
 
-/** Devices in memory. */
-function fakeRegistry() {
-  const devices = new Map<string, string>()
-  const calls: { rows: number; o: BulkWriting }[] = []
-  const state: { fail?: LoomError | undefined } = {}
-  const writer: BulkWriter = {
-    async write(rows, o) {
-      calls.push({ rows: rows.length, o })
-      if (state.fail) throw state.fail
-      return rows.map(device => {
-        const { row, id, credential } = device
-        const text = JSON.stringify({ ...device, row: 0, credential: 0 })
-        const there = devices.get(id)
-        const answer = (
-          result: BulkResult['result'],
-          code?: BulkResult['code'],
-        ): BulkResult & { secrets?: BulkSecrets['secrets'] } => ({
-          row,
-          id,
-          result,
-          ...(code && { code, message: `about ${id}` }),
-          ...(result === 'created' &&
-            credential?.kind === 'sas' && { secrets: { cid: 'c', kind: 'sas', primaryKey: `key-of-${id}`, caPem: '' } }),
-        })
-        if (o.op === 'create' && there !== undefined) return answer('failed', 'IDENTITY_EXISTS')
-        const deleting = o.op === 'delete'
-        const changed = deleting ? there !== undefined : there !== text
-        if (changed && !o.dryRun) deleting ? devices.delete(id) : devices.set(id, text)
-        if (!changed) return answer('unchanged')
-        return answer(deleting ? 'deleted' : there === undefined ? 'created' : 'updated')
-      })
-    },
-  }
-  return { devices, calls, state, writer }
-}
-
-async function importing(text: string, o: Partial<ImportOptions> = {}, registry = fakeRegistry()) {
+async function importing(text: string, o: Partial<ImportOptions> = {}, existing?: Registry) {
+  const registry = existing ?? (await bulkRegistry())
   const results: BulkResult[] = []
   const secrets: BulkSecrets[] = []
   const progress: ImportTotals[] = []
@@ -199,6 +168,8 @@ describe('rows of an import', () => {
   })
 })
 
+bulkWriterContract('the registry of these tests', () => bulkRegistry())
+
 describe('an import', () => {
   it('writes in batches, tells results in order, secrets apart, and progress', async () => {
     const { totals, results, secrets, progress, calls, pauses } = await importing(many(1200))
@@ -216,12 +187,12 @@ describe('an import', () => {
       progress.map(({ done }) => done),
       [500, 1000, 1200],
     )
-    assert.equal(pauses(), 24)
+    assert.equal(pauses(), 48, 'half of them in the registry')
     assert.ok(!JSON.stringify([results, progress, totals]).includes('key-of'))
   })
 
   it('done again changes nothing and makes no new secrets', async () => {
-    const registry = fakeRegistry()
+    const registry = await bulkRegistry()
     await importing(many(700), {}, registry)
     const again = await importing(many(700), {}, registry)
     assert.deepEqual(again.totals, { done: 700, created: 0, updated: 0, unchanged: 700, deleted: 0, failed: 0, complete: true })
@@ -234,11 +205,17 @@ describe('an import', () => {
   })
 
   it('may create only, or delete', async () => {
-    const registry = fakeRegistry()
+    const registry = await bulkRegistry()
     await importing(many(3), { op: 'create' }, registry)
     const again = await importing(many(4), { op: 'create' }, registry)
     assert.deepEqual(again.totals, { done: 4, created: 1, updated: 0, unchanged: 0, deleted: 0, failed: 3, complete: true })
-    assert.deepEqual(again.results[0], { row: 1, id: 'd-1', result: 'failed', code: 'IDENTITY_EXISTS', message: 'about d-1' })
+    assert.deepEqual(again.results[0], {
+      row: 1,
+      id: 'd-1',
+      result: 'failed',
+      code: 'IDENTITY_EXISTS',
+      message: 'a device with that id exists: "d-1"',
+    })
     const gone = await importing('id\nd-1\nd-9\n', { op: 'delete' }, registry)
     assert.deepEqual(
       gone.results.map(({ result }) => result),
@@ -247,7 +224,7 @@ describe('an import', () => {
   })
 
   it('tried dry says the same and writes nothing', async () => {
-    const registry = fakeRegistry()
+    const registry = await bulkRegistry()
     let checkpoints = 0
     const checkpoint = () => {
       checkpoints++
@@ -255,12 +232,12 @@ describe('an import', () => {
     }
     const { totals } = await importing(many(600), { dryRun: true, checkpoint }, registry)
     assert.equal((totals as ImportTotals).created, 600)
-    assert.equal(registry.devices.size, 0)
+    assert.equal(await registry.count(), 0)
     assert.equal(checkpoints, 0)
   })
 
   it('reports a device that comes twice, in any case, and takes the first', async () => {
-    const { results, devices } = await importing(`${many(600)}D-5,,z\nd-600,,z\n`)
+    const { results, store, count } = await importing(`${many(600)}D-5,,z\nd-600,,z\n`)
     assert.deepEqual(results.slice(-2), [
       {
         row: 601,
@@ -277,18 +254,18 @@ describe('an import', () => {
         message: 'the device is already in this file: "d-600" is in row 600',
       },
     ])
-    assert.equal(devices.size, 600)
-    assert.ok(!devices.get('d-600')!.includes('z'))
+    assert.equal(await count(), 600)
+    assert.ok(!JSON.stringify(await store.get('bulk_devices', 'd-600')).includes('z'))
   })
 
   it('stops where a person says so, and goes on from there', async () => {
-    const registry = fakeRegistry()
+    const registry = await bulkRegistry()
     let stop = false
     const progress = () => void (stop = true)
     const first = await importing(many(1200), { cancelled: () => stop, progress }, registry)
     const { done, complete } = first.totals as ImportTotals & { complete: boolean }
     assert.deepEqual({ done, complete }, { done: 500, complete: false })
-    assert.equal(registry.devices.size, 500)
+    assert.equal(await registry.count(), 500)
     const rest = await importing(`${many(1200)}d-3,,\n`, { from: done }, registry)
     assert.deepEqual(rest.totals, { done: 1201, created: 700, updated: 0, unchanged: 0, deleted: 0, failed: 1, complete: true })
     assert.equal(rest.results[0]!.row, 501)
@@ -296,7 +273,7 @@ describe('an import', () => {
   })
 
   it('ends with the failure of the store and has told nothing of that batch', async () => {
-    const registry = fakeRegistry()
+    const registry = await bulkRegistry()
     const progress = () => void (registry.state.fail = new LoomError('STORE_CLOSED'))
     const { totals, results } = await importing(many(800), { progress }, registry)
     assert.ok(totals instanceof LoomError && totals.code === 'STORE_CLOSED')
@@ -304,7 +281,10 @@ describe('an import', () => {
   })
 
   it('puts the checkpoint into the transaction of its batch', async () => {
-    const { calls } = await importing(many(700), { checkpoint: done => [{ op: 'put', coll: 'c', id: 'x', doc: { done } }] })
+    const registry = await bulkRegistry()
+    await registry.store.declare('c', {})
+    const checkpoint = (done: number) => [{ op: 'put', coll: 'c', id: 'x', doc: { done } } as const]
+    const { calls } = await importing(many(700), { checkpoint }, registry)
     assert.deepEqual(
       calls.map(({ o }) => o.also[0]),
       [500, 700].map(done => ({ op: 'put', coll: 'c', id: 'x', doc: { done } })),
@@ -312,9 +292,9 @@ describe('an import', () => {
   })
 
   it('ends behind the greatest number of rows, those before it done', async () => {
-    const { totals, devices } = await importing(many(60), { mostRows: 40 })
+    const { totals, count } = await importing(many(60), { mostRows: 40 })
     assert.ok(totals instanceof LoomError && totals.code === 'IMPORT_LIMIT')
-    assert.equal(devices.size, 40)
+    assert.equal(await count(), 40)
   })
 
   it('of a million rows has one batch in memory and notices every duplicate', async function () {

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of Fn::Sub
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { LoomError } from '../../src/errors.ts'
 import { readTemplate } from '../../src/provisioning/template.ts'
 import { expandTemplate, type Parameters } from '../../src/provisioning/template-expand.ts'
@@ -55,6 +56,13 @@ describe('a provisioning template', () => {
   it('takes defaults where nothing is given', () => {
     const made = expand(lightBulb, { ThingName: 'bulb-7', SerialNumber: '0815', ...Id })
     assert.equal(made.deviceConfiguration.LocationUrl, 'https://wa.example')
+  })
+
+  it('of the documentation works', async () => {
+    const page = await readFile('docs/provisioning-aws.md', 'utf8')
+    const made = expand(/```json\n([^`]*)```/.exec(page)![1]!, { SerialNumber: '0815', ...Id })
+    assert.equal(made.thingName, 'pump-0815')
+    assert.deepEqual(made.deviceConfiguration, { url: 'https://north.example' })
   })
 
   it('with a policy by name and one for just-in-time provisioning work as they are', () => {
