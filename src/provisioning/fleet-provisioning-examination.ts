@@ -19,8 +19,8 @@ export interface Applicant {
   claimId?: string
   /** the one device it may become */
   onlyDevice?: string
-  /** the device it is already, by the certificate it connected with: to become that again is to renew the certificate */
-  own?: { deviceId: string; fingerprint: string }
+  /** the device it is already, with the certificate it connected with: to become that again is to renew the certificate */
+  own?: { deviceId: string; fingerprint?: string }
   /** for the audit log */
   by: string
   ip: string

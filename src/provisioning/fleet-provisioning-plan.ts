@@ -27,7 +27,7 @@ export function planOf(o: {
     groups: verdict?.groups ?? expanded.groups,
     existing: existingOf(o),
     overrides: expanded.overrides,
-    ...(examined.rotation && applicant.own && { rotates: applicant.own.fingerprint }),
+    ...(examined.rotation && applicant.own?.fingerprint !== undefined && { rotates: applicant.own.fingerprint }),
     also: o.also,
     by: applicant.by,
   }

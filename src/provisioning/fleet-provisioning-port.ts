@@ -10,8 +10,8 @@ import type { Templates } from './template-store.ts'
 export interface FleetPrincipal {
   claimId?: string
   deviceId?: string
-  /** of the certificate it connected with */
-  fingerprint: string
+  /** of the certificate it connected with, if it did with one */
+  fingerprint?: string
   ip: string
 }
 

@@ -172,7 +172,7 @@ export function createFleetProvisioning(o: {
               certificate: { pem, fingerprint, spkiHash },
               ...(asker.claim && { claimId: asker.claim.id }),
               ...(onlyDevice !== undefined && { onlyDevice }),
-              ...(who.deviceId !== undefined && { own: { deviceId: who.deviceId, fingerprint: who.fingerprint } }),
+              ...(who.deviceId !== undefined && { own: ownOf(who.deviceId, who.fingerprint) }),
               by: asker.principal,
               ip: who.ip,
               until,
@@ -187,6 +187,11 @@ export function createFleetProvisioning(o: {
       }),
   }
 }
+
+const ownOf = (deviceId: string, fingerprint: string | undefined) => ({
+  deviceId,
+  ...(fingerprint !== undefined && { fingerprint }),
+})
 
 /** A device says nothing about its certificate: those values come from the hub. */
 function checkedParameters(value: unknown): Parameters {

@@ -464,6 +464,16 @@ describe('a device that asks for its next certificate', () => {
     assert.equal(asked.at(-1)!.kind, 'rotation')
   })
 
+  it('gets its first certificate when it has connected without one', async () => {
+    const { fleet, provision, devices } = await houseWithClaim()
+    await provision('1')
+    const me = { deviceId: 'dev-1', ip: '192.0.2.9' }
+    const { certificateOwnershipToken: token } = await fleet.createCertificate(me)
+    await fleet.provision(me, 't1', { token, parameters: { SerialNumber: '1' } })
+    assert.equal('rotates' in devices.plans.at(-1)!, false)
+    assert.equal(devices.plans.at(-1)!.existing, 'keep')
+  })
+
   it('uses the key type of the template it came by', async () => {
     const { fleet, provision, keyTypes } = await houseWithClaim({ keyType: 'ec-p256' })
     await provision('1')
