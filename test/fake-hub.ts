@@ -290,6 +290,7 @@ export function fakeHub(): FakeHub {
     audit: notFaked<Hub['audit']>(),
     policies: notFaked<Hub['policies']>(),
     groups: notFaked<Hub['groups']>(),
+    deviceHttp: notFaked<Hub['deviceHttp']>(),
     journal: {
       metrics: async () => ({}) as never,
       read: async ({ from, limit }) => records.filter(({ seq }) => seq >= from).slice(0, limit),

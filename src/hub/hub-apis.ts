@@ -9,6 +9,7 @@ import { createGroupsApi } from './groups-api.ts'
 import { createPoliciesApi } from './policies-api.ts'
 import { createIdentityApi } from './identity-api.ts'
 import { createPkiApi } from './pki-api.ts'
+import type { createDeviceHttp } from './device-http.ts'
 import { listConsumers } from './consumer-list.ts'
 import type { Registry } from '../identity/registry.ts'
 import { kinds } from '../journal/journal-port.ts'
@@ -40,6 +41,8 @@ export interface ApiParts {
   presence: Presence
   broker: BrokerPort
   ingest: Ingest
+  /** The device API, whatever the door. */
+  deviceHttp: ReturnType<typeof createDeviceHttp>
   /** Closes live connections of a device, or those that one of its credentials opened. */
   drop(deviceId: string, cid?: string): Promise<void>
   /** Closes every session that a bearer token opened. */
@@ -89,6 +92,8 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     audit: createAuditApi(parts),
     policies: createPoliciesApi({ ...parts, state: parts.stores.state }),
     groups: createGroupsApi(parts),
+    // Only these two of a peer: a certificate cannot be claimed from elsewhere.
+    deviceHttp: { handle: ({ request, peer: { address, secure } }) => parts.deviceHttp(request, { address, secure }) },
     journal: {
       metrics: async () => journal.metrics(),
       read: o => journal.read(o),

@@ -40,6 +40,7 @@ export class HubClient implements Hub {
   readonly audit: Hub['audit']
   readonly policies: Hub['policies']
   readonly groups: Hub['groups']
+  readonly deviceHttp: Hub['deviceHttp']
   #port: Port<FromHub, ToHub> | undefined
   #calls = new Map<number, Pending>()
   #consumptions = new Map<number, Consumption>()
@@ -50,7 +51,7 @@ export class HubClient implements Hub {
   #closed = false
 
   constructor() {
-    const [devices, identity, pki, journal, telemetry, query, health, audit, policies, groups] = hubApis.map(api =>
+    const [devices, identity, pki, journal, telemetry, query, health, audit, policies, groups, deviceHttp] = hubApis.map(api =>
       this.#proxy(api),
     ) as never[]
     this.devices = devices!
@@ -63,6 +64,7 @@ export class HubClient implements Hub {
     this.audit = audit!
     this.policies = policies!
     this.groups = groups!
+    this.deviceHttp = deviceHttp!
   }
 
   /** Connects to a started hub and opens the standing consumptions on it. */

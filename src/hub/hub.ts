@@ -29,6 +29,7 @@ import type {
   WarmPage,
   WarmRow,
 } from '../storage/warm-store.ts'
+import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 
 export type { CredentialKind, CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 export type { HubOptions } from './options.ts'
@@ -207,6 +208,11 @@ export interface AuditApi {
   note(o: { action: string; target: string; detail?: Record<string, unknown>; by?: string }): Promise<void>
 }
 
+export interface DeviceHttpApi {
+  /** A request of a device that came in by another door than the hub's `https` listener; refusals are answers too. `secure`: TLS, or this machine itself. */
+  handle(o: { request: HttpRequest; peer: { address: string; secure: boolean } }): Promise<HttpAnswer>
+}
+
 export interface ConsumerView {
   name: string
   /** Highest seq below which (inclusive) all is acknowledged. */
@@ -308,6 +314,7 @@ export interface Hub {
   readonly audit: AuditApi
   readonly policies: PoliciesApi
   readonly groups: GroupsApi
+  readonly deviceHttp: DeviceHttpApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
   /** Live events; the returned function ends it. */
@@ -327,4 +334,5 @@ export const hubApis = [
   'audit',
   'policies',
   'groups',
+  'deviceHttp',
 ] as const

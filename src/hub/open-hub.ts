@@ -258,6 +258,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         presence,
         broker,
         ingest,
+        deviceHttp,
         drop,
         dropTokens: () => dropKind('jwt'),
         dropVouched: () => dropKind('x509-group'),
