@@ -75,7 +75,7 @@ describe('a claim', () => {
     await assert.rejects(claims.delete('line-1', { etag }), refusedWith('PROV_CONFLICT'))
     await claims.delete('line-1')
     for (const coll of ['claims', 'claim_counts', 'claim_misuse']) assert.equal(await store.count(coll), 0)
-    assert.equal(await claims.findClaim(who.fingerprint, '::1', 0), undefined)
+    assert.equal(await claims.findClaim(who.fingerprint!, '::1', 0), undefined)
     await assert.rejects(claims.update('line-1', {}), refusedWith('PROV_NO_CLAIM'))
   })
 
@@ -129,7 +129,7 @@ describe('a claim', () => {
   it('is known again after a restart', async () => {
     const first = await houseWithClaim()
     const second = await fleetHouse({ store: first.store })
-    assert.ok((await second.claims.findClaim(first.who.fingerprint, '::1', second.clock.now))?.ok)
+    assert.ok((await second.claims.findClaim(first.who.fingerprint!, '::1', second.clock.now))?.ok)
   })
 })
 
