@@ -1,7 +1,8 @@
 import { Lru } from './lru.ts'
 import type { PolicyAction } from './policy-actions.ts'
 import type { PolicyDocument } from './policy-document.ts'
-import { type ActionRules, type Rules, rulesFor, type Verdict } from './policy-rules.ts'
+import { Remembered } from './policy-remembered.ts'
+import { type Rules, rulesFor, type Verdict } from './policy-rules.ts'
 import { type AccessContext, resolverOf } from './policy-variables.ts'
 
 /** A policy as a session uses it. `version`: another one whenever the document is another one. */
@@ -15,24 +16,6 @@ export interface SessionPolicy {
 export interface Access {
   /** `name`: the topic, topic filter, client id, thing or device, without the kind before it. */
   decide(action: PolicyAction, name: string): Verdict
-}
-
-const longestName = 512
-const mostRemembered = 128
-
-/** The verdicts of one action, without the time. Beyond 128 it begins anew: to delete them one by one costs more than to find them again. */
-class Remembered {
-  #known = new Map<string, Verdict>()
-
-  fixed(rules: ActionRules, name: string): Verdict {
-    const known = this.#known.get(name)
-    if (known !== undefined) return known
-    const verdict = rules.fixed(name)
-    if (name.length > longestName) return verdict
-    if (this.#known.size >= mostRemembered) this.#known = new Map()
-    this.#known.set(name, verdict)
-    return verdict
-  }
 }
 
 /** The verdicts of one session over rules that it may share with others. It remembers those of the two actions that come with every message: 256 in all. */

@@ -3,11 +3,9 @@ import { X509Certificate } from 'node:crypto'
 export interface CertificateValues {
   /** lower hex */
   serial: string
-  /** `subject.commonname` -> values, names in lower case, at most five each as in AWS IoT */
+  /** `subject.commonname` -> values, names in lower case */
   names: ReadonlyMap<string, readonly string[]>
 }
-
-const mostValues = 5
 
 /** Short name as OpenSSL prints it -> AWS IoT's name. */
 const attributeNames: Readonly<Record<string, string>> = {
@@ -44,7 +42,7 @@ export function certificateValues(der: Uint8Array): CertificateValues {
   const names = new Map<string, string[]>()
   const add = (name: string, value: string): void => {
     const values = names.get(name) ?? []
-    if (values.length < mostValues) values.push(value)
+    values.push(value)
     names.set(name, values)
   }
   try {

@@ -115,6 +115,16 @@ describe('policy conditions', () => {
     assert.deepEqual(both(), ['allow', 'deny'])
   })
 
+  it('of two statements for the same time the Deny counts, in either order', () => {
+    const always = { DateGreaterThan: { 'aws:CurrentTime': '2000-01-01' } }
+    const [yes, no] = [allow('topic/a', 'iot:Publish', always), deny('topic/a', 'iot:Publish', always)]
+    for (const statements of [
+      [yes, no],
+      [no, yes],
+    ])
+      assert.equal(accessOf([documentOf(...statements)]).decide('Publish', 'a'), 'deny')
+  })
+
   it('addresses of both kinds, and one within the other', () => {
     assert.ok(holds({ IpAddress: { 'aws:SourceIp': '192.0.2.0/24' } }))
     assert.ok(!holds({ NotIpAddress: { 'aws:SourceIp': ['10.0.0.0/8', '192.0.2.7'] } }))
@@ -171,6 +181,12 @@ describe('policy conditions', () => {
       assert.ok(denies({ StringNotEquals: { [name]: 'x' } }), name)
     }
     assert.ok(!holds({ StringEqualsIfExists: { 'tag.line': 'x' } }))
+    // members of every object are no attributes
+    const bare = { attributes: {}, tags: {} }
+    for (const name of ['toString', 'constructor', '__proto__']) {
+      assert.ok(!holds({ StringLike: { [`iot:Connection.Thing.Attributes[${name}]`]: '*' } }, bare), name)
+      assert.ok(!holds({ StringLike: { [`tag.${name}`]: '*' } }, bare), name)
+    }
   })
 
   it('keys with several values: all of them, or any', () => {
