@@ -5,6 +5,7 @@ import { type AuthorityOptions, CaRecords, isActive } from './ca-records.ts'
 import { type CaView, caViewOf } from './ca-view.ts'
 import { CrlBook, type CrlState } from './crl-book.ts'
 import { type ImportRequest, importIssuing } from './import-issuing.ts'
+import { issuerOf } from './issuer-of.ts'
 import { openIssuing } from './issuing.ts'
 import {
   type DeviceCertificate,
@@ -35,10 +36,15 @@ export interface Authority {
   readonly issuingPem: string
   /** Signs the request, or makes a key as well. PKI_*, REQUEST_INVALID. */
   issueDevice(request: DeviceRequest): Promise<DeviceCertificate>
+  /** Whether `issueDevice` would do it; nothing is made. `spkiHash`: of the key in the request. PKI_*. */
+  checkDevice(request: Pick<DeviceRequest, 'id' | 'csrPem' | 'keyType' | 'ownerOfKey'>): Promise<{ spkiHash?: string }>
   /** For a device whose name is not known yet: the certificate names none. Any common name in the request will do. PKI_*, REQUEST_INVALID. */
   issueUnnamed(request: UnnamedRequest): Promise<DeviceCertificate>
   /** The kept one while it covers exactly these names and is in the first two thirds of its life, else a new one. */
   serverCertificate(o: { names: readonly string[] }): Promise<ServerCertificate>
+
+  /** The CA with a key here that signed a certificate (PEM), undefined if none did. */
+  issuerOf(certificatePem: string): string | undefined
 
   cas(): CaView[]
   /** NOT_FOUND. */
@@ -112,6 +118,7 @@ export async function openAuthority(o: AuthorityOptions): Promise<Authority> {
     },
     ...leaves,
 
+    issuerOf: pem => issuerOf(cas, pem),
     cas: () => cas.all().map(({ id }) => viewOf(id)),
     certificatePem: id => cas.get(id).link.facts.pem,
     crlPem: async id => (await crls.list(id)).pem,

@@ -38,10 +38,23 @@ function certificateOf(text: string, code: ErrorCode): CertificateFacts {
   }
 }
 
+const forms = {
+  'PRIVATE KEY': 'pkcs8',
+  'ENCRYPTED PRIVATE KEY': 'pkcs8',
+  'EC PRIVATE KEY': 'sec1',
+  'RSA PRIVATE KEY': 'pkcs1',
+} as const
+
 function keyOf({ label, text }: PemBlock, passphrase: string | undefined, code: ErrorCode): KeyObject {
+  const form = Object.entries(forms).find(([name]) => name === label)?.[1]
+  if (!form) throw new LoomError(code, `a block "${label}"`, { hint: 'give the key as PKCS#8' })
+  const secret = passphrase === undefined ? {} : { passphrase }
   try {
-    if (label === 'ENCRYPTED PRIVATE KEY') checkRounds(text)
-    return createPrivateKey({ key: text, ...(passphrase !== undefined && { passphrase }) })
+    // openssl's old form, whose headers say how it is encrypted; deriving its key takes no time
+    if (form !== 'pkcs8' && text.includes('Proc-Type:')) return createPrivateKey({ key: text, ...secret })
+    const der = Buffer.from(text.replace(/-----[^-]+-----/g, ''), 'base64')
+    if (form === 'pkcs8') checkRounds(der)
+    return createPrivateKey({ key: der, format: 'der', type: form, ...secret })
   } catch (cause) {
     if (cause instanceof LoomError) throw cause
     throw new LoomError(code, 'the private key cannot be read', {
@@ -55,13 +68,14 @@ const pbes2 = '1.2.840.113549.1.5.13'
 const pbkdf2 = '1.2.840.113549.1.5.12'
 
 /** Deriving a key blocks for as many rounds as the text asks for (RFC 8018, A.2), so they are counted first. */
-function checkRounds(pem: string): void {
-  const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
+function checkRounds(der: Buffer): void {
   const [algorithm] = membersOf(only(der))
+  // the version of a key that is not encrypted
+  if (algorithm?.tag === tags.integer) return
   const [scheme, parameters] = membersOf(algorithm)
   const [derivation, counted] = oidOf(scheme) === pbes2 ? membersOf(membersOf(parameters)[0]) : [undefined, parameters]
   // scrypt has no bound on its time
   if (derivation && oidOf(derivation) !== pbkdf2) throw new RangeError('only PBKDF2 is known')
-  const rounds = membersOf(counted).find(({ tag }) => tag === tags.integer)
+  const [, rounds] = membersOf(counted)
   if (naturalOf(rounds) > mostRounds) throw new RangeError('the key is encrypted with too many rounds')
 }

@@ -7,6 +7,7 @@ import type { AlternativeNames } from './extensions.ts'
 import { type LeafRequest, unnamedDevice } from './issuer.ts'
 import type { Issuing, IssuingAuthorities } from './issuing.ts'
 import { checkKeyType, generateKey, type KeyType, pkcs8Pem, spkiHashOf } from './keys.ts'
+import { encodeName } from './name.ts'
 
 export interface DeviceCertificate {
   certificatePem: string
@@ -65,6 +66,7 @@ const place = { owner: 'pki', cid: 'listeners', field: 'privateKey' }
 
 export interface LeafCertificates {
   issueDevice(request: DeviceRequest): Promise<DeviceCertificate>
+  checkDevice(request: Pick<DeviceRequest, 'id' | 'csrPem' | 'keyType' | 'ownerOfKey'>): Promise<{ spkiHash?: string }>
   issueUnnamed(request: UnnamedRequest): Promise<DeviceCertificate>
   serverCertificate(o: { names: readonly string[] }): Promise<ServerCertificate>
 }
@@ -112,6 +114,15 @@ export async function openLeafCertificates(
       const more = { ...(days !== undefined && { days }), ...(san && { san }) }
       const issued = made(by, { profile, hubId: o.hubId, id, spki, ...more, ...common() }, `CN=${id}, O=${o.hubId}`)
       return { ...issued, ...(privateKey && { privateKeyPem: pkcs8Pem(privateKey) }) }
+    },
+    async checkDevice({ id, csrPem, keyType, ownerOfKey }) {
+      encodeName({ CN: id, O: o.hubId })
+      if (csrPem === undefined) {
+        checkKeyType(keyType ?? o.keyTypes?.device ?? 'ec-p256', cas.policy)
+        return {}
+      }
+      const { spki } = await keyFor({ id, csrPem, ...(ownerOfKey && { ownerOfKey }) })
+      return { spkiHash: spkiHashOf(spki) }
     },
     async issueUnnamed(request) {
       const by = await issuing.forDevices()
