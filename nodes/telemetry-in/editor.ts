@@ -11,7 +11,7 @@ RED.nodes.registerType<TelemetryInConfig>('loom-telemetry-in', {
   color: '#8fc7b8',
   icon: 'telemetry-in.svg',
   inputs: 0,
-  outputs: 2,
+  outputs: 3,
   defaults: {
     name: { value: '' },
     hub: { value: '', type: 'loom-hub', required: true },
@@ -37,7 +37,11 @@ RED.nodes.registerType<TelemetryInConfig>('loom-telemetry-in', {
     return this.name || (this.devices.length > 24 ? `${this.devices.slice(0, 23)}…` : this.devices) || 'telemetry'
   },
   outputLabels(index) {
-    return this._(index === 0 ? 'telemetry-in.output.telemetry' : 'telemetry-in.output.notices')
+    return [
+      this._('telemetry-in.output.telemetry'),
+      this._('telemetry-in.output.notices'),
+      this._('telemetry-in.output.quarantine'),
+    ][index]
   },
   oneditprepare() {
     const start = $('#node-input-start')

@@ -1,4 +1,5 @@
 import type { NodeDef } from 'node-red'
+import { kinds } from '../../src/journal/journal-port.ts'
 import { consumerOf } from '../../src/nodered/consumer-fields.ts'
 import { defineNode } from '../../src/nodered/define.ts'
 import { Feed } from '../../src/nodered/feed.ts'
@@ -8,13 +9,16 @@ import { hubOf } from '../../src/nodered/hubs.ts'
 import { messagesOf } from '../../src/nodered/record-messages.ts'
 import { type TelemetryInConfig, type } from './config.ts'
 
-export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { status, emit }) => {
+export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { node, status, emit }) => {
   const max = Math.max(1, Number(config.batchMax) || 1)
   const consumer = consumerOf(config, {
     devices: wordsOf(config.devices),
     topics: wordsOf(config.topics),
     streams: wordsOf(config.streams),
+    kinds: [kinds.message, kinds.injected, kinds.quarantined],
   })
+  // Read each time: wires may change without a restart of the node. What nobody takes could never be acknowledged.
+  const takesQuarantined = (): boolean => Boolean((node as { wires?: string[][] }).wires?.[2]?.length)
   status('waiting', '')
   const hub = await hubOf(config)
   const feed = await Feed.open({
@@ -22,7 +26,13 @@ export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { st
     spec: max > 1 ? { ...consumer, batch: max, lingerMs: Math.max(0, Number(config.batchLingerMs) || 0) } : consumer,
     ack: config.ack === 'flow' ? 'flow' : 'delivery',
     max,
-    messagesOf: records => messagesOf(records, max > 1),
+    messagesOf: records => {
+      if (takesQuarantined()) return messagesOf(records, max > 1)
+      const [kept, passedOver] = [true, false].map(keep => records.filter(({ kind }) => (kind !== kinds.quarantined) === keep))
+      const made = messagesOf(kept!, max > 1)
+      for (const { seq } of passedOver!) made.done.push(seq)
+      return made
+    },
     gapOf: gap => [undefined, { notice: 'gap', payload: gap }],
     emit,
   })

@@ -5,8 +5,11 @@ import type { HubRef } from './hubs.ts'
 
 /** What a flow gets of some records, in journal order. */
 export interface Handout {
-  /** Messages of output 1 and the records they hold, which are one delivery: what fails in a message comes again with these records and no others. */
-  shares: { seqs: number[]; messages: NewMsg[] }[]
+  /**
+   * Messages of output 1, or of output 3 if `aside`, and the records they hold, which are one delivery: what fails in a message comes again with these records
+   * and no others.
+   */
+  shares: { seqs: number[]; messages: NewMsg[]; aside?: boolean }[]
   /** for output 2 */
   notices: NewMsg[]
   /** Records of which the flow has nothing to acknowledge. */
@@ -126,12 +129,13 @@ export class Feed {
     const { ack, messagesOf, emit } = this.#options
     const { shares, notices, done } = messagesOf(records)
     const messages: NewMsg[] = []
+    const aside: NewMsg[] = []
     for (const share of shares) {
       if (ack === 'flow') this.#mark(share)
       else for (const seq of share.seqs) done.push(seq)
-      for (const msg of share.messages) messages.push(msg)
+      for (const msg of share.messages) (share.aside ? aside : messages).push(msg)
     }
-    if (messages.length || notices.length) emit([messages, notices])
+    if (messages.length || notices.length || aside.length) emit([messages, notices, aside])
     this.#released += records.length
     if (done.length) this.#acknowledge(done)
   }

@@ -1,5 +1,5 @@
 import { LoomError } from '../errors.ts'
-import { type Delivered, flags } from '../journal/journal-port.ts'
+import { type Delivered, flags, kinds } from '../journal/journal-port.ts'
 import type { Reading } from '../telemetry/reading.ts'
 import { readingsOfRecord } from '../telemetry/record.ts'
 import type { NewMsg } from './define.ts'
@@ -36,36 +36,50 @@ function messageOf({ values, device, time, arrived, stream, seq, schema, jseq, i
   return msg
 }
 
+/** Readings of consecutive JSON records in one message. */
+type Batch = { seqs: number[]; payload: Reading[]; msg: NewMsg }
+
 /**
  * The messages of some records, in journal order: one a reading (`batch: false`), or the readings of consecutive JSON records together. Bytes of another form
- * have a message and so a delivery of their own; what could not be decoded is a notice, and done: it is a dead letter already.
+ * have a message and so a delivery of their own; what could not be decoded is a notice, and done: it is a dead letter already. What devices in quarantine sent
+ * is kept apart, `aside`, and marked.
  */
 export function messagesOf(records: readonly Delivered[], batch: boolean): Handout {
   const made: Handout = { shares: [], notices: [], done: [] }
-  let open: { seqs: number[]; payload: Reading[]; msg: NewMsg } | undefined
+  let [open, openAside]: (Batch | undefined)[] = []
   for (const record of records) {
     const { seq } = record
+    const aside = record.kind === kinds.quarantined
+    const mark = aside && { quarantined: true }
+    const share = (seqs: number[], messages: NewMsg[]) => made.shares.push({ seqs, messages, ...(aside && { aside }) })
     const decoded = record.flags & flags.erased ? undefined : readingsOfRecord(record)
     if (!decoded || 'undecodable' in decoded) {
-      if (decoded) made.notices.push(noticeOf(record, decoded.undecodable))
+      if (decoded) made.notices.push({ ...noticeOf(record, decoded.undecodable), ...mark })
       made.done.push(seq)
     } else if ('opaque' in decoded) {
-      open = undefined
-      made.shares.push({ seqs: [seq], messages: [bytesOf(record)] })
+      if (aside) openAside = undefined
+      else open = undefined
+      share([seq], [{ ...bytesOf(record), ...mark }])
     } else if (!decoded.readings.length) made.done.push(seq)
     else if (batch) {
-      if (!open) {
+      let into = aside ? openAside : open
+      if (!into) {
         const payload: Reading[] = []
-        open = { seqs: [], payload, msg: { payload } }
-        made.shares.push({ seqs: open.seqs, messages: [open.msg] })
+        into = { seqs: [], payload, msg: { payload, ...mark } }
+        if (aside) openAside = into
+        else open = into
+        share(into.seqs, [into.msg])
       }
-      open.seqs.push(seq)
-      for (const reading of decoded.readings) open.payload.push(reading)
-      if (record.deliveries > 1) open.msg.redelivered = true
+      into.seqs.push(seq)
+      for (const reading of decoded.readings) into.payload.push(reading)
+      if (record.deliveries > 1) into.msg.redelivered = true
     } else {
       const messages = decoded.readings.map(messageOf)
-      if (record.deliveries > 1) for (const msg of messages) msg.redelivered = true
-      made.shares.push({ seqs: [seq], messages })
+      for (const msg of messages) {
+        if (aside) msg.quarantined = true
+        if (record.deliveries > 1) msg.redelivered = true
+      }
+      share([seq], messages)
     }
   }
   return made

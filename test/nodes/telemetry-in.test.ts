@@ -3,7 +3,7 @@ import helper from 'node-red-node-test-helper'
 import ack from '../../nodes/ack/ack.ts'
 import telemetryIn from '../../nodes/telemetry-in/telemetry-in.ts'
 import { LoomError } from '../../src/errors.ts'
-import type { ConsumerEvents } from '../../src/journal/journal-port.ts'
+import { type ConsumerEvents, kinds } from '../../src/journal/journal-port.ts'
 import { type FakeHub, fakeHub, message } from '../fake-hub.ts'
 import { flow, type Received, unload } from '../flow.ts'
 import { until } from '../until.ts'
@@ -105,6 +105,52 @@ describe('loom-telemetry-in', () => {
     assert.deepEqual(gap!.payload, { from: 2, to: 9, reason: 'trimmed' })
   })
 
+  describe('of a device in quarantine', () => {
+    const quarantined = (t: number) => ({ ...message('bad', { t }, { stream: 's' }), kind: kinds.quarantined })
+
+    it('sends what it said to output 3 alone, marked and otherwise the same', async () => {
+      const { outputs, seen, consumer } = await open(hub)
+      const [ordinary, aside] = [outputs(1), outputs(1, 2)]
+      hub.append(quarantined(1))
+      hub.append(message('good', { t: 2 }, { stream: 's' }))
+      const { _msgid: _, ...expected } = { ...(await ordinary)[0]!, payload: { t: 1 }, device: 'bad', quarantined: true }
+      const { _msgid: __, ...got } = (await aside)[0]!
+      assert.deepEqual(got, { ...expected, topic: 'devices/bad/telemetry', arrived: 1000, time: 1000, jseq: 1 })
+      assert.deepEqual([seen(0).length, seen(1).length], [1, 0])
+      await until(() => consumer.acked.size === 2)
+    })
+
+    it('keeps it apart in batches too', async () => {
+      const { outputs } = await open(hub, { batchMax: 10, batchLingerMs: 5 })
+      const [ordinary, aside] = [outputs(1), outputs(1, 2)]
+      for (const t of [1, 2, 3, 4]) hub.append(t % 2 ? message('good', { t }) : quarantined(t))
+      const values = (msg: Received) => msg.payload.map((reading: Received) => reading.values.t)
+      const [good, bad] = [(await ordinary)[0]!, (await aside)[0]!]
+      assert.deepEqual([values(good), good.quarantined], [[1, 3], undefined])
+      assert.deepEqual([values(bad), bad.quarantined], [[2, 4], true])
+    })
+
+    it('marks bytes and notices of it', async () => {
+      const { outputs } = await open(hub)
+      const [notice, aside] = [outputs(1, 1), outputs(1, 2)]
+      hub.append({ ...message('bad', Buffer.from('{')), kind: kinds.quarantined })
+      hub.append({ ...message('bad', Buffer.from([1]), { contentType: 'application/cbor' }), kind: kinds.quarantined })
+      assert.equal((await notice)[0]!.quarantined, true)
+      assert.deepEqual([(await aside)[0]!.payload, (await aside)[0]!.quarantined], [Buffer.from([1]), true])
+    })
+
+    it('waits for the acknowledgement of the flow, and passes over what no wire takes', async () => {
+      const { outputs, consumer, node } = await open(hub, { ack: 'flow' })
+      const aside = outputs(1, 2)
+      hub.append(quarantined(1))
+      assert.ok((await aside)[0]!.delivery)
+      ;(node as unknown as { updateWires(wires: string[][]): void }).updateWires([['out0'], ['out1'], []])
+      hub.append(quarantined(2))
+      await until(() => consumer.acked.has(2))
+      assert.equal(consumer.acked.has(1), false)
+    })
+  })
+
   it('passes device, topic and stream filters and the place to start to the journal', async () => {
     const { consumer } = await open(hub, {
       devices: 'd1, d2',
@@ -120,7 +166,7 @@ describe('loom-telemetry-in', () => {
       start: { time: Date.parse('2026-01-01') },
       window: 256,
       strictOrder: false,
-      filter: { devices: ['d1', 'd2'], topics: ['a/#'], streams: ['s'] },
+      filter: { devices: ['d1', 'd2'], topics: ['a/#'], streams: ['s'], kinds: [1, 6, 7] },
     })
   })
 
