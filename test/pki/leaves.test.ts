@@ -144,3 +144,35 @@ describe('certificates for devices without a name', () => {
     await assert.rejects(authority.issueUnnamed({ csrPem: stolen }), codeOf('PKI_CSR_INVALID'))
   })
 })
+
+describe('what is known of a certificate before and after', () => {
+  it('its authority is found by name and signature', async () => {
+    const { authority, clock } = await authorityOf()
+    const other = await authorityOf()
+    const old = await authority.issueDevice({ id: 'pump' })
+    clock.now = start + days(1830)
+    const young = await authority.issueDevice({ id: 'pump' })
+    const unnamed = await authority.issueUnnamed({})
+    const named = [old, young, unnamed].map(({ certificatePem }) => authority.issuerOf(certificatePem))
+    assert.deepEqual(named, ['issuing-1', 'issuing-2', 'issuing-2'])
+    assert.equal(authority.issuerOf(authority.issuingPem), 'root')
+    // of the same name, by another key
+    assert.equal(authority.issuerOf((await other.authority.issueDevice({ id: 'pump' })).certificatePem), undefined)
+    assert.throws(() => authority.issuerOf('none'), codeOf('CRED_INVALID'))
+  })
+
+  it('a request can be checked without a certificate being made', async () => {
+    const { authority } = await authorityOf()
+    const pair = await generateKey()
+    const csrPem = createCsr({ id: 'pump', ...pair })
+    const { spkiHash } = await authority.checkDevice({ id: 'pump', csrPem })
+    assert.equal(spkiHash, (await authority.issueDevice({ id: 'pump', csrPem })).spkiHash)
+    assert.deepEqual(await authority.checkDevice({ id: 'pump' }), {})
+    const refused = (request: Parameters<typeof authority.checkDevice>[0], code: string) =>
+      assert.rejects(authority.checkDevice(request), codeOf(code))
+    await refused({ id: 'valve', csrPem }, 'PKI_SUBJECT_MISMATCH')
+    await refused({ id: 'pump', csrPem, ownerOfKey: async () => 'valve' }, 'PKI_KEY_REUSED')
+    await refused({ id: 'x'.repeat(65) }, 'PKI_SUBJECT_TOO_LONG')
+    await refused({ id: 'pump', keyType: 'ed25519' }, 'PKI_KEY_REFUSED')
+  })
+})
