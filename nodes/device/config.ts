@@ -7,9 +7,13 @@ export const actions = [
   'update',
   'enable',
   'disable',
+  'quarantine',
+  'release',
+  'retire',
   'delete',
   'credential',
   'rotate',
+  'regenerate',
   'revoke',
 ] as const
 export type DeviceAction = (typeof actions)[number]
@@ -22,4 +26,10 @@ export interface DeviceConfig {
   credential: 'none' | 'sas' | 'x509' | 'password'
   /** rotate: old credentials of that kind are revoked at once */
   revokeOld: boolean
+  /** rotate: for so long they go on after the first use of the new one; empty: the hub's 7 */
+  overlapDays: number | ''
+  /** regenerate */
+  slot: 'primary' | 'secondary'
+  /** revoke */
+  revokeReason: string
 }

@@ -1,18 +1,21 @@
 import type { NodeDef } from 'node-red'
-import { errorData, LoomError } from '../../src/errors.ts'
-import { defineNode, type Msg, type NewMsg, type Result } from '../../src/nodered/define.ts'
-import { type ActionAnswer, type ActionDefaults, deviceActions, itemsOf } from '../../src/nodered/device-actions.ts'
+import { LoomError } from '../../src/errors.ts'
+import { defineNode, type Msg, type Result } from '../../src/nodered/define.ts'
+import { type ActionDefaults, deviceActions, itemsOf } from '../../src/nodered/device-actions.ts'
 import { hubOf } from '../../src/nodered/hubs.ts'
+import { runItems, secretsMsg } from '../../src/nodered/item-runs.ts'
+import { overlapOfDays } from '../../src/nodered/overlap.ts'
 import { type DeviceConfig, type } from './config.ts'
 
-/** Items of an array that are in work at once; they share the store's commits. */
-const atOnce = 32
-
 export default defineNode<DeviceConfig & NodeDef>(type, async (config, { status }) => {
+  const overlapMs = overlapOfDays(config.overlapDays)
   const { hub } = await hubOf(config)
   const defaults: ActionDefaults = {
     credential: config.credential === 'none' ? undefined : config.credential,
     revokeOld: config.revokeOld,
+    overlapMs,
+    slot: config.slot ?? 'primary',
+    revokeReason: config.revokeReason,
     by: `node ${config.id}`,
   }
   status('ok', '')
@@ -39,33 +42,21 @@ export default defineNode<DeviceConfig & NodeDef>(type, async (config, { status 
         status('ok', record.id)
         return [
           { ...msg, payload: record, device: record.id },
-          secrets && secretsOf(msg, { device: record.id, payload: secrets }),
+          secrets && secretsMsg(msg, { device: record.id, payload: secrets }),
         ]
       }
-      const answers: (ActionAnswer | Error)[] = []
-      for (let at = 0; at < items.length; at += atOnce) {
-        const some = items.slice(at, at + atOnce).map(item => action(hub, item, defaults).catch((thrown: Error) => thrown))
-        answers.push(...(await Promise.all(some)))
-      }
-      const done = answers.filter((answer): answer is ActionAnswer => !(answer instanceof Error))
-      const results = answers.map((answer, i) =>
-        answer instanceof Error ? { id: items[i]!.id, ok: false, error: errorData(answer) } : { id: items[i]!.id, ok: true },
+      const { done, results } = await runItems(
+        items,
+        ({ id }) => id,
+        item => action(hub, item, defaults),
       )
       const secrets = done.flatMap(answer => (answer.secrets ? [{ device: answer.record.id, ...answer.secrets }] : []))
       status(done.length < items.length ? 'warn' : 'ok', `${done.length} / ${items.length}`)
       return [
         { ...msg, payload: done.map(({ record }) => record), results },
-        secrets.length ? secretsOf(msg, { payload: secrets }) : undefined,
+        secrets.length ? secretsMsg(msg, { payload: secrets }) : undefined,
         { ...msg, payload: results },
       ]
     },
   }
-})
-
-/** Only what names the origin: the rest of the message may go where secrets must not. */
-const secretsOf = ({ _msgid, req, res }: Msg, made: NewMsg): NewMsg => ({
-  _msgid,
-  ...(req !== undefined && { req }),
-  ...(res !== undefined && { res }),
-  ...made,
 })

@@ -15,6 +15,9 @@ RED.nodes.registerType<DeviceConfig>('loom-device', {
     action: { value: 'get' },
     credential: { value: 'sas' },
     revokeOld: { value: false },
+    overlapDays: { value: 7, validate: days => String(days) === '' || (Number(days) >= 0 && Number(days) <= 366) },
+    slot: { value: 'primary' },
+    revokeReason: { value: 'unspecified' },
   },
   paletteLabel: 'device',
   label() {
@@ -26,12 +29,17 @@ RED.nodes.registerType<DeviceConfig>('loom-device', {
   },
   oneditprepare() {
     const action = $('#node-input-action')
+    const revokeOld = $('#node-input-revokeOld')
     const show = (): void => {
       const chosen = String(action.val())
       $('.loom-device-credential').toggle(['create', 'credential', 'rotate'].includes(chosen))
       $('.loom-device-rotate').toggle(chosen === 'rotate')
+      $('.loom-device-overlap').toggle(chosen === 'rotate' && !revokeOld.is(':checked'))
+      $('.loom-device-regenerate').toggle(chosen === 'regenerate')
+      $('.loom-device-revoke').toggle(chosen === 'revoke')
     }
     action.on('change', show)
+    revokeOld.on('change', show)
     show()
   },
 })

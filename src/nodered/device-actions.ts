@@ -1,14 +1,20 @@
 import { LoomError } from '../errors.ts'
 import type { CredentialRequest, DeviceSecrets, DeviceView, Hub, RegisterDevice } from '../hub/hub.ts'
-import { type MadeKind, madeKinds } from '../identity/credential-types.ts'
+import { type CredentialView, type MadeKind, madeKinds } from '../identity/credential-types.ts'
+import { reasonOf } from './revocation-reason.ts'
+import { overlapOf } from './overlap.ts'
 
 /** One device to act on: an id, or what is to be known of it. */
 export type DeviceItem = Partial<Omit<RegisterDevice, 'id'>> & {
   id: string
   reason?: string
   etag?: string
-  /** of revoke */
+  /** of revoke and regenerate */
   cid?: string
+  /** of regenerate */
+  slot?: 'primary' | 'secondary'
+  /** of rotate: how long the old credential goes on after the first use of the new one */
+  overlapMs?: number
   /** of credential and rotate */
   credential?: CredentialRequest
 }
@@ -16,7 +22,12 @@ export type DeviceItem = Partial<Omit<RegisterDevice, 'id'>> & {
 export interface ActionDefaults {
   /** kind of credential to make where the item names none; undefined: none, rotate keeps the kind in use */
   credential: MadeKind | undefined
+  /** rotate: the old ones end at once, not after the overlap */
   revokeOld: boolean
+  /** undefined: what the hub has */
+  overlapMs: number | undefined
+  slot: 'primary' | 'secondary'
+  revokeReason: string | undefined
   /** who did it, for the audit trail */
   by: string
 }
@@ -40,29 +51,65 @@ const setEnabled =
     }),
   })
 
+const changeState =
+  (state: 'quarantine' | 'release' | 'retire'): Action =>
+  async ({ devices }, { id, reason, etag }, { by }) => ({
+    record: await devices[state]({ id, by, ...(reason !== undefined && { reason }), ...(etag !== undefined && { etag }) }),
+  })
+
 const addCredential: Action = async ({ identity, devices }, { id, credential }, { credential: kind, by }) => {
   const request = credential ?? (kind && { kind })
-  if (!request)
-    throw new LoomError('CRED_INVALID', `no kind of credential for ${id}`, {
-      hint: 'choose one in the node or set credential.kind',
-    })
+  if (!request) throw noKind(id)
   const secrets = await identity.addCredential({ id, credential: request, by })
   return { record: await devices.get({ id }), secrets }
 }
 
-/** Adds a credential of the kind in use, then revokes those it replaces if asked to. */
-const rotate: Action = async (hub, item, { revokeOld, ...defaults }) => {
+/** A credential of the kind in use that takes the place of the old ones: after its first use and the overlap, or at once. */
+const rotate: Action = async (hub, item, defaults) => {
   const { id } = item
-  const old = (await hub.devices.get({ id })).credentials.filter(({ status }) => status === 'active')
-  const inUse = madeKinds.findLast(made => old.some(credential => credential.kind === made))
+  const { revokeOld, by } = defaults
+  const old = (await hub.devices.get({ id })).credentials.filter(({ status }) => status === 'active' || status === 'pending')
+  const inUse = madeKinds.findLast(made => old.some(({ kind, status }) => kind === made && status === 'active'))
   const made = defaults.credential ?? inUse
-  const request = item.credential ?? (made && { kind: made })
-  const answer = await addCredential(hub, { ...item, ...(request && { credential: request }) }, { ...defaults, revokeOld })
-  if (!revokeOld) return answer
-  for (const { cid } of old.filter(({ kind }) => kind === request?.kind))
-    await hub.identity.revokeCredential({ id, cid, by: defaults.by })
+  const credential = item.credential ?? (made && { kind: made })
+  if (!credential) throw noKind(id)
+  if (!revokeOld) {
+    const overlapMs = overlapOf(item.overlapMs) ?? defaults.overlapMs
+    const secrets = await hub.identity.rotate({ id, credential, by, ...(overlapMs !== undefined && { overlapMs }) })
+    return { record: await hub.devices.get({ id }), secrets }
+  }
+  // Not as a replacement: that would be dropped if it were never used, and then nothing would be left.
+  const answer = await addCredential(hub, { ...item, credential }, defaults)
+  for (const { cid } of old.filter(({ kind }) => kind === credential.kind))
+    await hub.identity.revokeCredential({ id, cid, reason: 'superseded', by })
   return { ...answer, record: await hub.devices.get({ id }) }
 }
+
+const regenerate: Action = async ({ identity, devices }, { id, cid, slot }, defaults) => {
+  const chosen = slot ?? defaults.slot
+  if (chosen !== 'primary' && chosen !== 'secondary')
+    throw new LoomError('REQUEST_INVALID', `slot ${String(chosen).slice(0, 40)}`, { hint: 'primary or secondary' })
+  const keys = cid ?? (await onlyOne(devices, id, ({ kind, status }) => kind === 'sas' && status !== 'revoked')).cid
+  const secrets = await identity.regenerateKey({ id, cid: keys, slot: chosen, by: defaults.by })
+  return { record: await devices.get({ id }), secrets }
+}
+
+/** The one credential that is meant where the message names none. CRED_NOT_FOUND if there is none or more than one. */
+export async function onlyOne(
+  devices: Hub['devices'],
+  id: string,
+  meant: (credential: CredentialView) => boolean,
+): Promise<CredentialView> {
+  const found = (await devices.get({ id })).credentials.filter(meant)
+  if (found.length !== 1)
+    throw new LoomError('CRED_NOT_FOUND', `${found.length} that may be meant of ${id}`, {
+      hint: found.length ? 'set cid in the payload' : 'add one first',
+    })
+  return found[0]!
+}
+
+const noKind = (id: string): LoomError =>
+  new LoomError('CRED_INVALID', `no kind of credential for ${id}`, { hint: 'choose one in the node or set credential.kind' })
 
 /** What `loom-device` can do to one device. Errors are the hub's. */
 export const deviceActions: Readonly<Record<string, Action>> = {
@@ -93,15 +140,20 @@ export const deviceActions: Readonly<Record<string, Action>> = {
   }),
   enable: setEnabled(true),
   disable: setEnabled(false),
+  quarantine: changeState('quarantine'),
+  release: changeState('release'),
+  retire: changeState('retire'),
   delete: async ({ devices }, { id }, { by }) => {
     await devices.delete({ id, by })
     return { record: { id, deleted: true } }
   },
   credential: addCredential,
   rotate,
-  revoke: async ({ identity, devices }, { id, cid }, { by }) => {
+  regenerate,
+  revoke: async ({ identity, devices }, { id, cid, reason: asked }, { by, revokeReason }) => {
     if (!cid) throw new LoomError('CRED_NOT_FOUND', `no credential id for ${id}`, { hint: 'set cid' })
-    await identity.revokeCredential({ id, cid, by })
+    const reason = reasonOf(asked ?? revokeReason)
+    await identity.revokeCredential({ id, cid, by, ...(reason && { reason }) })
     return { record: await devices.get({ id }) }
   },
 }

@@ -62,7 +62,7 @@ export function messagesOf(records: readonly Delivered[], batch: boolean): Hando
       share([seq], [{ ...bytesOf(record), ...mark }])
     } else if (!decoded.readings.length) made.done.push(seq)
     else if (batch) {
-      let into = aside ? openAside : open
+      let into: Batch | undefined = aside ? openAside : open
       if (!into) {
         const payload: Reading[] = []
         into = { seqs: [], payload, msg: { payload, ...mark } }

@@ -96,6 +96,109 @@ describe('loom-device', () => {
     )
   })
 
+  it('takes a device into quarantine, releases and retires it', async () => {
+    await hub.devices.register({ id: 'd1' })
+    const told: object[] = []
+    const { quarantine } = hub.devices
+    hub.devices.quarantine = async o => {
+      told.push(o)
+      return quarantine(o)
+    }
+    const { send, outputs } = await open({ action: 'quarantine' })
+    const three = outputs(3)
+    send({ device: 'd1', payload: { reason: 'odd traffic', etag: '1' } })
+    send({ device: 'd1', action: 'release' })
+    send({ device: 'd1', action: 'retire' })
+    assert.deepEqual(
+      (await three).map(({ payload }) => payload.state),
+      ['quarantined', 'active', 'retired'],
+    )
+    assert.deepEqual(told, [{ id: 'd1', by: 'node n', reason: 'odd traffic', etag: '1' }])
+  })
+
+  it('renews the credential in use with the overlap of the setting, or of the message', async () => {
+    await hub.devices.register({ id: 'd1', credentials: { kind: 'x509' } })
+    const { send, outputs } = await open({ action: 'rotate', credential: 'none', overlapDays: '2' })
+    const [done, secrets] = [outputs(2), outputs(2, 1)]
+    send({ device: 'd1' })
+    send({ device: 'd1', payload: { overlapMs: 5, credential: { kind: 'sas' } } })
+    assert.deepEqual(
+      (await done)[1]!.payload.credentials.map(({ kind, status }: any) => [kind, status]),
+      [
+        ['x509', 'active'],
+        ['x509', 'active'],
+        ['sas', 'active'],
+      ],
+    )
+    assert.equal((await secrets)[1]!.payload.primaryKey, 'secret-c3')
+    assert.deepEqual(hub.asked, [
+      ['rotate', { id: 'd1', credential: { kind: 'x509' }, by: 'node n', overlapMs: 2 * 86_400_000 }],
+      ['rotate', { id: 'd1', credential: { kind: 'sas' }, by: 'node n', overlapMs: 5 }],
+    ])
+  })
+
+  it('leaves the overlap to the hub where none is set, and says so if it is none', async () => {
+    await hub.devices.register({ id: 'd1', credentials: { kind: 'sas' } })
+    const { send, outputs, error } = await open({ action: 'rotate' })
+    const done = outputs(1)
+    send({ device: 'd1' })
+    await done
+    assert.equal('overlapMs' in hub.asked[0]![1], false)
+    const failed = error()
+    send({ device: 'd1', payload: { overlapMs: -1 } })
+    assert.equal((await failed).code, 'REQUEST_INVALID')
+    await unload()
+    const wrong = await open({ action: 'rotate', overlapDays: 'soon' })
+    wrong.send({ device: 'd1' })
+    assert.equal((await wrong.error()).code, 'NODE_CONFIG')
+  })
+
+  it('makes one key anew: of the slot asked for, of the credential named or the only one', async () => {
+    await hub.devices.register({ id: 'd1', credentials: { kind: 'sas' } })
+    const asked: object[] = []
+    hub.identity.regenerateKey = async o => {
+      asked.push(o)
+      return { cid: o.cid, kind: 'sas', [`${o.slot}Key`]: 'fresh', caPem: 'CA' }
+    }
+    const { send, outputs, error } = await open({ action: 'regenerate', slot: 'secondary' })
+    const [done, secrets] = [outputs(2), outputs(2, 1)]
+    send({ device: 'd1' })
+    send({ device: 'd1', payload: { cid: 'c1', slot: 'primary' } })
+    assert.deepEqual((await secrets)[0]!.payload, { cid: 'c1', kind: 'sas', secondaryKey: 'fresh', caPem: 'CA' })
+    assert.doesNotMatch(JSON.stringify(await done), /fresh/)
+    assert.deepEqual(asked, [
+      { id: 'd1', cid: 'c1', slot: 'secondary', by: 'node n' },
+      { id: 'd1', cid: 'c1', slot: 'primary', by: 'node n' },
+    ])
+    await hub.identity.addCredential({ id: 'd1', credential: { kind: 'sas' } })
+    for (const [payload, code] of [
+      [{}, 'CRED_NOT_FOUND'],
+      [{ cid: 'c1', slot: 'third' }, 'REQUEST_INVALID'],
+    ] as const) {
+      const failed = error()
+      send({ device: 'd1', payload })
+      assert.equal((await failed).code, code)
+    }
+  })
+
+  it('revokes with a reason that lists know', async () => {
+    await hub.devices.register({ id: 'd1', credentials: { kind: 'x509' } })
+    const asked: object[] = []
+    hub.identity.revokeCredential = async o => void asked.push(o)
+    const { send, outputs, error } = await open({ action: 'revoke', revokeReason: 'keyCompromise' })
+    const two = outputs(2)
+    send({ device: 'd1', payload: { cid: 'c1' } })
+    send({ device: 'd1', payload: { cid: 'c1', reason: 'superseded' } })
+    await two
+    assert.deepEqual(
+      asked.map((one: any) => one.reason),
+      ['keyCompromise', 'superseded'],
+    )
+    const failed = error()
+    send({ device: 'd1', payload: { cid: 'c1', reason: 'toString' } })
+    assert.equal((await failed).code, 'REQUEST_INVALID')
+  })
+
   it('renews a credential and revokes the old ones of its kind if asked to', async () => {
     await hub.devices.register({ id: 'd1', credentials: { kind: 'sas' } })
     await hub.identity.addCredential({ id: 'd1', credential: { kind: 'x509' } })
