@@ -2,15 +2,14 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { policyActions } from '../../src/identity/policy-actions.ts'
 import { operators } from '../../src/identity/policy-operators.ts'
-import { snippetOf } from '../readme/snippets.ts'
 import { accessOf } from './policy-make.ts'
 
 describe('docs/policies.md', () => {
   const page = readFileSync('docs/policies.md', 'utf8')
 
   it('shows a document that says what it seems to', () => {
-    const { code } = snippetOf('docs/policies.md', 'policy')
-    const access = accessOf([code], { deviceId: 'pump', tags: { line: 'A' } })
+    const [, code] = /^```json\n([\s\S]*?)^```$/m.exec(page)!
+    const access = accessOf([code!], { deviceId: 'pump', tags: { line: 'A' } })
     const verdicts = [
       access.decide('Connect', 'pump'),
       access.decide('Publish', 'plant/A/x'),
