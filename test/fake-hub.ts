@@ -287,9 +287,13 @@ export function fakeHub(): FakeHub {
       },
     },
     pki: { ...notFaked<Hub['pki']>(), caCertificates: async () => ({ rootPem: 'ROOT', issuingPem: 'ISSUING' }) },
-    audit: notFaked<Hub['audit']>(),
+    audit: {
+      ...notFaked<Hub['audit']>(),
+      note: async o => void asked.push(['note', o]),
+    },
     policies: notFaked<Hub['policies']>(),
     groups: notFaked<Hub['groups']>(),
+    provisioning: notFaked<Hub['provisioning']>(),
     deviceHttp: notFaked<Hub['deviceHttp']>(),
     journal: {
       metrics: async () => ({}) as never,

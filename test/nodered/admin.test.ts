@@ -186,6 +186,13 @@ describe('admin API', () => {
       ['replayed', 'discarded'],
     )
     assert.equal((await call('POST', at('/deadletters/9/replay'))).status, 404)
+    assert.deepEqual(
+      hub.asked.map(([, { action, target, by }]) => [action, target, by]),
+      [
+        ['deadletter.replay', '1', 'admin api'],
+        ['deadletter.discard', '2', 'admin api'],
+      ],
+    )
   })
 
   it('streams live events until the client leaves', async () => {
@@ -233,11 +240,17 @@ describe('admin API', () => {
     }
   })
 
-  it('needs the right to administer for keys, and to write for changes', () => {
+  it('needs the right to administer for keys, authorities and policies, to write for other changes, to read for questions', () => {
+    const administered = /\/(credentials|consumers|issuers|cas|certificates|policies|retire)\b/
+    const questions = /\/(policies\/test|audit\/verify)$/
     for (const { method, secret, permission, path } of routes) {
-      if (secret || path.includes('/credentials') || (path.includes('/consumers') && method !== 'get'))
-        assert.equal(permission, 'thingloom.admin.write', path)
-      else assert.equal(permission, method === 'get' ? 'thingloom.read' : 'thingloom.write', path)
+      const needed =
+        method === 'get' || questions.test(path)
+          ? 'thingloom.read'
+          : secret || administered.test(path)
+            ? 'thingloom.admin.write'
+            : 'thingloom.write'
+      assert.equal(permission, needed, `${method} ${path}`)
     }
   })
 
@@ -302,6 +315,7 @@ describe('admin API', () => {
       ['PUT', '/thingloom', 'GET, HEAD, OPTIONS'],
       ['DELETE', '/thingloom/openapi.json', 'GET, HEAD, OPTIONS'],
       ['PUT', at('/devices/d1'), 'DELETE, GET, HEAD, OPTIONS, PATCH'],
+      ['POST', at('/policies/p1'), 'DELETE, GET, HEAD, OPTIONS, PUT'],
       ['PATCH', at('/devices/'), 'GET, HEAD, OPTIONS, POST'],
       ['GET', at('/deadletters/1/replay'), 'OPTIONS, POST'],
     ] as const) {
@@ -364,7 +378,8 @@ describe('admin API', () => {
 
   it('is served once however often the node is registered', async () => {
     let routed = 0
-    const app = { use() {}, get: () => routed++, post: () => routed++, patch: () => routed++, delete: () => routed++ }
+    const take = () => routed++
+    const app = { use() {}, get: take, post: take, put: take, patch: take, delete: take }
     serveAdmin(redOf({}, app), hubs)
     serveAdmin(redOf({}, app), hubs)
     assert.equal(routed, routes.length + 1)

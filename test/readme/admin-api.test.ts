@@ -12,10 +12,16 @@ const shows: Record<string, RegExp> = {
   find: /"items":\[\{"id":"pump-1"/,
   change: /"enabled":false.*"reason":"lost".*"tags":\{\}/,
   credential: /"kind":"password","username":"pump-1","password":"/,
+  rotate: /"kind":"sas".*"primaryKey":"/,
+  quarantine: /"state":"quarantined".*"reason":"odd traffic"[\s\S]*"state":"active"/,
   readings: /"items":\[\]/,
   letters: /\{"items":\[\]\}/,
   consumers: /\{"items":\[\{"name":"\$warm","position":\d+,"lag":\d+,"inFlight":\d+,"lastSeen":\d+,"inUse":true\}\]\}/,
   state: /"status":"ok"[\s\S]*^thingloom_devices\{hub="demo"\} 1$/m,
+  group: /"id":"lab"[\s\S]*\{"added":1\}/,
+  ask: /"verdict":"allow","statement":\{"policyId":"lab"[\s\S]*\{"items":\[\{"id":"pump-1"/,
+  certificate: /"privateKeyPem":"-----BEGIN[\s\S]*-----BEGIN CERTIFICATE-----/,
+  audit: /"actor":"admin api","action":"[\s\S]*\{"ok":true/,
   remove: /^$/,
 }
 

@@ -1,11 +1,34 @@
-import type { CredentialRequest, Hub, RegisterDevice } from '../../hub/hub.ts'
+import type { Hub, RegisterDevice } from '../../hub/hub.ts'
 import { type HubRoute, paging } from './route.ts'
-import { credentialRequest, devicePatch, pageOf, refTo, registration } from './schemas.ts'
+import { devicePatch, reasonGiven, registration } from './schemas.ts'
+import { listOf, object, pageOf, refTo, text } from './shapes.ts'
 
 type Update = Parameters<Hub['devices']['update']>[0]
 
-/** Who did it, as the audit trail shows. */
-const by = 'admin api'
+/** Changes of what a device may do at all, with the word of the path. */
+const states = {
+  quarantine: ['Only twin and jobs are left to a device until it is released', 'thingloom.write'],
+  release: ['Ends a quarantine', 'thingloom.write'],
+  retire: ['Takes a device out of service for good: its credentials are revoked', 'thingloom.admin.write'],
+} as const
+const stateRoutes = Object.entries(states).map(
+  ([verb, [summary, permission]]): HubRoute => ({
+    method: 'post',
+    path: `/thingloom/{hub}/devices/{id}/${verb}`,
+    id: `${verb}Device`,
+    summary,
+    permission,
+    body: reasonGiven,
+    bodyOptional: true,
+    conditional: true,
+    answers: { 200: { description: 'the device as it is now', schema: refTo('Device') } },
+    run: async ({ on: hub, args, body, etag, by }) => {
+      const change = { ...(body as { reason?: string }), id: args.id as string, by, ...(etag && { etag }) }
+      const device = await hub.devices[verb as keyof typeof states](change)
+      return { body: device, etag: device.etag }
+    },
+  }),
+)
 
 export const deviceRoutes: HubRoute[] = [
   {
@@ -27,7 +50,7 @@ export const deviceRoutes: HubRoute[] = [
     body: registration,
     answers: { 201: { description: 'the device and its secrets', schema: refTo('Created') } },
     secret: true,
-    run: async ({ on: hub, body }) => {
+    run: async ({ on: hub, body, by }) => {
       const made = await hub.devices.register({ ...(body as RegisterDevice), by })
       return { status: 201, body: made, etag: made.device.etag }
     },
@@ -53,7 +76,7 @@ export const deviceRoutes: HubRoute[] = [
     body: devicePatch,
     conditional: true,
     answers: { 200: { description: 'the device as it is now', schema: refTo('Device') } },
-    run: async ({ on: hub, args, body, etag }) => {
+    run: async ({ on: hub, args, body, etag, by }) => {
       const device = await hub.devices.update({ ...(body as Update), id: args.id as string, by, ...(etag && { etag }) })
       return { body: device, etag: device.etag }
     },
@@ -65,35 +88,24 @@ export const deviceRoutes: HubRoute[] = [
     summary: 'Removes a device and drops its connection',
     permission: 'thingloom.write',
     answers: { 204: { description: 'deleted' } },
-    run: async ({ on: hub, args }) => {
+    run: async ({ on: hub, args, by }) => {
       await hub.devices.delete({ id: args.id as string, by })
       return { status: 204 }
     },
   },
+  ...stateRoutes,
   {
-    method: 'post',
-    path: '/thingloom/{hub}/devices/{id}/credentials',
-    id: 'addCredential',
-    summary: 'Adds a credential; its key material is in this answer, once',
-    permission: 'thingloom.admin.write',
-    body: credentialRequest,
-    answers: { 201: { description: 'the secrets', schema: refTo('Secrets') } },
-    secret: true,
-    run: async ({ on: hub, args, body }) => ({
-      status: 201,
-      body: await hub.identity.addCredential({ id: args.id as string, credential: body as CredentialRequest, by }),
-    }),
-  },
-  {
-    method: 'delete',
-    path: '/thingloom/{hub}/devices/{id}/credentials/{cid}',
-    id: 'revokeCredential',
-    summary: 'Revokes a credential and closes the sessions opened with it',
-    permission: 'thingloom.admin.write',
-    answers: { 204: { description: 'revoked' } },
+    method: 'get',
+    path: '/thingloom/{hub}/devices/{id}/groups',
+    id: 'listGroupsOfDevice',
+    summary: 'Groups that a device is in, and all with those above them',
+    permission: 'thingloom.read',
+    answers: {
+      200: { description: 'their ids', schema: object({ direct: listOf(text), all: listOf(text) }, ['direct', 'all']) },
+    },
     run: async ({ on: hub, args }) => {
-      await hub.identity.revokeCredential({ id: args.id as string, cid: args.cid as string, by })
-      return { status: 204 }
+      await hub.devices.get({ id: args.id as string })
+      return { body: await hub.groups.groupsOf({ device: args.id as string }) }
     },
   },
 ]

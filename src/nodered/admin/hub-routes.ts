@@ -1,6 +1,6 @@
 import { streamEvents } from './event-stream.ts'
 import { type HubRoute, paging, type RuntimeRoute } from './route.ts'
-import { pageOf, refTo } from './schemas.ts'
+import { pageOf, refTo } from './shapes.ts'
 
 export const runtimeRoutes: RuntimeRoute[] = [
   {
@@ -59,7 +59,10 @@ export const hubRoutes: HubRoute[] = [
     summary: 'Live changes as server-sent events, at most once each; read it with a streaming fetch',
     permission: 'thingloom.read',
     answers: {
-      200: { description: 'events `device`, `health`, `metrics`, `deadletter`, `security`', contentType: 'text/event-stream' },
+      200: {
+        description: 'events `device`, `health`, `metrics`, `credential`, `deadletter`, `security`',
+        contentType: 'text/event-stream',
+      },
     },
     run: async ({ on: hub }) => ({ stream: response => streamEvents(hub, response) }),
   },
@@ -80,8 +83,10 @@ export const hubRoutes: HubRoute[] = [
     summary: 'Forgets the place of a reader that no node uses: the journal keeps nothing for it any more',
     permission: 'thingloom.admin.write',
     answers: { 204: { description: 'forgotten' } },
-    run: async ({ on: hub, args }) => {
-      await hub.journal.forget({ name: args.name as string, existing: true })
+    run: async ({ on: hub, args, by }) => {
+      const target = args.name as string
+      await hub.journal.forget({ name: target, existing: true })
+      await hub.audit.note({ action: 'consumer.forget', target, by })
       return { status: 204 }
     },
   },
@@ -111,7 +116,11 @@ export const hubRoutes: HubRoute[] = [
         schema: { type: 'object', properties: { seq: { type: 'integer' } } },
       },
     },
-    run: async ({ on: hub, args }) => ({ body: await hub.journal.replayDeadLetter({ id: args.letter as number }) }),
+    run: async ({ on: hub, args, by }) => {
+      const body = await hub.journal.replayDeadLetter({ id: args.letter as number })
+      await hub.audit.note({ action: 'deadletter.replay', target: String(args.letter), detail: body, by })
+      return { body }
+    },
   },
   {
     method: 'delete',
@@ -120,8 +129,9 @@ export const hubRoutes: HubRoute[] = [
     summary: 'Marks a dead letter as discarded',
     permission: 'thingloom.write',
     answers: { 204: { description: 'discarded' } },
-    run: async ({ on: hub, args }) => {
+    run: async ({ on: hub, args, by }) => {
       await hub.journal.discardDeadLetter({ id: args.letter as number })
+      await hub.audit.note({ action: 'deadletter.discard', target: String(args.letter), by })
       return { status: 204 }
     },
   },

@@ -1,5 +1,6 @@
 import { isHubRoute, pathParameters, pathSchemas, type Route } from './route.ts'
-import { components, refTo } from './schemas.ts'
+import { components } from './schemas.ts'
+import { refTo } from './shapes.ts'
 
 const failure = { description: 'the error', content: { 'application/json': { schema: refTo('Error') } } }
 
@@ -12,12 +13,12 @@ function operationOf(route: Route): object {
     ...(schema.type === 'array' && { explode: false }),
   }))
   const inHeader = route.conditional ? [{ name: 'If-Match', in: 'header', schema: { type: 'string' } }] : []
-  const answers = Object.entries(route.answers).map(([status, { description, schema, contentType = 'application/json' }]) => [
+  const answers = Object.entries(route.answers).map(([status, { description, schema, contentType = 'application/json', or }]) => [
     status,
     {
       description,
       ...((schema || contentType !== 'application/json') && {
-        content: { [contentType]: { schema: schema ?? { type: 'string' } } },
+        content: { [contentType]: { schema: schema ?? { type: 'string' } }, ...(or && { [or]: {} }) },
       }),
     },
   ])
@@ -26,7 +27,9 @@ function operationOf(route: Route): object {
     summary: route.summary,
     description: `Permission \`${route.permission}\`.`,
     parameters: [...inPath, ...inQuery, ...inHeader],
-    ...(route.body && { requestBody: { required: true, content: { 'application/json': { schema: route.body } } } }),
+    ...(route.body && {
+      requestBody: { required: !route.bodyOptional, content: { 'application/json': { schema: route.body } } },
+    }),
     responses: {
       ...Object.fromEntries(answers),
       default: failure,

@@ -14,6 +14,8 @@ export interface Call<Scope> {
   body: unknown
   /** If-Match without quotes */
   etag?: string
+  /** who asks, as the audit log shows it */
+  by: string
 }
 
 export interface Answer {
@@ -21,13 +23,15 @@ export interface Answer {
   /** JSON body; none for 204 */
   body?: unknown
   text?: { type: string; text: string }
+  /** A file to be saved under that name. */
+  file?: { type: string; name: string; bytes: Uint8Array }
   /** A body that goes on until the client leaves; the returned function ends it. */
   stream?: (response: ServerResponse) => () => void
   etag?: string
 }
 
 interface RouteOf<Scope> {
-  method: 'get' | 'post' | 'patch' | 'delete'
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** Below the admin root, OpenAPI form. */
   path: string
   id: string
@@ -35,8 +39,10 @@ interface RouteOf<Scope> {
   permission: Permission
   query?: Readonly<Record<string, Schema>>
   body?: Schema
-  /** By status: what the answer holds; a `contentType` other than JSON. */
-  answers: Readonly<Record<number, { description: string; schema?: Schema; contentType?: string }>>
+  /** No body is the same as `{}`. */
+  bodyOptional?: boolean
+  /** By status: what the answer holds; a `contentType` other than JSON, `or` one that it may have instead. */
+  answers: Readonly<Record<number, { description: string; schema?: Schema; contentType?: string; or?: string }>>
   /** The answer holds key material: no cache may keep it. */
   secret?: boolean
   /** Takes If-Match. */
@@ -58,9 +64,19 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   cid: { type: 'string', maxLength: 128, description: 'credential id' },
   name: { type: 'string', maxLength: 200, description: 'name of the consumer' },
   letter: { type: 'integer', minimum: 1, description: 'number of the dead letter' },
+  issuer: { type: 'string', maxLength: 63, description: 'id of the token issuer' },
+  ca: { type: 'string', maxLength: 128, description: 'id of the CA' },
+  policy: { type: 'string', maxLength: 128, description: 'policy id' },
+  group: { type: 'string', maxLength: 128, description: 'group id' },
 }
 
 export const paging = {
   limit: { type: 'integer', minimum: 1, maximum: 1000, description: 'items a page, default 100' },
   cursor: { type: 'string', maxLength: 4096, description: '`next` of the page before' },
 } as const satisfies Record<string, Schema>
+
+/** The page that the query asks for. */
+export const pageAsked = ({ limit, cursor }: Record<string, unknown>): { limit?: number; cursor?: string } => ({
+  ...(limit !== undefined && { limit: limit as number }),
+  ...(cursor !== undefined && { cursor: cursor as string }),
+})

@@ -1,7 +1,28 @@
+import { auditRoutes } from './audit-routes.ts'
+import { caRoutes } from './ca-routes.ts'
+import { certificateRoutes } from './certificate-routes.ts'
+import { credentialRoutes } from './credential-routes.ts'
 import { deviceRoutes } from './device-routes.ts'
+import { groupRoutes } from './group-routes.ts'
 import { hubRoutes, runtimeRoutes } from './hub-routes.ts'
+import { issuerRoutes } from './issuer-routes.ts'
+import { attachmentRoutes } from './attachment-routes.ts'
+import { policyRoutes } from './policy-routes.ts'
 import type { Route } from './route.ts'
 import { telemetryRoutes } from './telemetry-routes.ts'
 
-/** The admin API: what is served, checked and documented. */
-export const routes: readonly Route[] = [...runtimeRoutes, ...hubRoutes, ...deviceRoutes, ...telemetryRoutes]
+/** The admin API: what is served, checked and documented. Of two paths that fit, the first counts. */
+export const routes: readonly Route[] = [
+  ...runtimeRoutes,
+  ...hubRoutes,
+  ...deviceRoutes,
+  ...credentialRoutes,
+  ...telemetryRoutes,
+  ...issuerRoutes,
+  ...caRoutes,
+  ...certificateRoutes,
+  ...attachmentRoutes,
+  ...policyRoutes,
+  ...groupRoutes,
+  ...auditRoutes,
+]

@@ -55,6 +55,11 @@ function checkObject(value: Record<string, unknown>, schema: Schema, at: string,
   }
 }
 
+const booleans = new Map([
+  ['true', true],
+  ['false', false],
+])
+
 /** A query or path parameter is text; the schema says what it stands for. Lists are comma-separated. */
 export function parameterOf(text: string, schema: Schema, name: string): unknown {
   const value =
@@ -64,7 +69,9 @@ export function parameterOf(text: string, schema: Schema, name: string): unknown
         : Number(text)
       : schema.type === 'array'
         ? text.split(',').filter(Boolean)
-        : text
+        : schema.type === 'boolean'
+          ? (booleans.get(text) ?? text)
+          : text
   check(value, schema, name)
   return value
 }

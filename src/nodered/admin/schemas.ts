@@ -1,32 +1,26 @@
+import { keyTypes } from '../../pki/keys.ts'
+import { accessSchemas } from './access-schemas.ts'
+import { pkiSchemas } from './pki-schemas.ts'
 import type { Schema } from './schema.ts'
-
-const text: Schema = { type: 'string' }
-const time: Schema = { type: 'integer', description: 'epoch ms' }
-const count: Schema = { type: 'integer' }
-const free: Schema = { type: 'object', additionalProperties: true }
-const object = (properties: Record<string, Schema>, required: string[], more: Partial<Schema> = {}): Schema => ({
-  type: 'object',
-  properties,
-  required,
-  ...more,
-})
-export const refTo = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
-export const pageOf = (items: Schema): Schema =>
-  object({ items: { type: 'array', items }, next: { ...text, description: 'cursor of the next page' } }, ['items'], {
-    additionalProperties: true,
-  })
+import { count, free, object, refTo, text, time } from './shapes.ts'
 
 /** What a request may say of a credential. Nothing in it: made here. */
 export const credentialRequest: Schema = object(
   {
-    kind: { type: 'string', enum: ['sas', 'x509', 'password'] },
+    kind: { type: 'string', enum: ['sas', 'x509', 'password', 'x509-group', 'sas-derived', 'jwt'] },
     primaryKey: { type: 'string', maxLength: 128 },
     secondaryKey: { type: 'string', maxLength: 128 },
     csrPem: { type: 'string', maxLength: 32_768 },
     certificatePem: { type: 'string', maxLength: 32_768 },
+    keyType: { type: 'string', enum: keyTypes },
     days: { type: 'integer', minimum: 1, maximum: 3650 },
     username: { type: 'string', maxLength: 128 },
     password: { type: 'string', maxLength: 256 },
+    caId: { type: 'string', maxLength: 128, description: 'x509-group: a registered CA' },
+    match: { type: 'string', enum: ['cn', 'san-uri'] },
+    groupId: { type: 'string', maxLength: 128, description: 'sas-derived: an enrolment group' },
+    tokenIssuer: { type: 'string', maxLength: 63, description: 'jwt: id of a token issuer' },
+    tokenSubject: { type: 'string', maxLength: 512 },
   },
   ['kind'],
 )
@@ -52,6 +46,9 @@ export const devicePatch: Schema = object(
   },
   [],
 )
+
+/** Of what changes a device's state. */
+export const reasonGiven: Schema = object({ reason: { type: 'string', maxLength: 256 } })
 
 /** Components of the OpenAPI document: the shapes of answers. */
 export const components: Readonly<Record<string, Schema>> = {
@@ -129,4 +126,6 @@ export const components: Readonly<Record<string, Schema>> = {
     ['id', 'at', 'code', 'message', 'state'],
     { additionalProperties: true },
   ),
+  ...pkiSchemas,
+  ...accessSchemas,
 }

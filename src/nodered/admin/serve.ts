@@ -3,6 +3,7 @@ import type { Request, RequestHandler, Response, Router } from 'express'
 import type { NodeAPI } from 'node-red'
 import { LoomError } from '../../errors.ts'
 import type { Hubs } from '../hubs.ts'
+import { actorOf } from './actor.ts'
 import { fail, parserFailure } from './failure.ts'
 import { noRoute } from './no-route.ts'
 import { openapiOf } from './openapi.ts'
@@ -59,18 +60,22 @@ async function answerOf(route: Route, hubs: Hubs, request: Request): Promise<Ans
   }
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
     throw new LoomError('REQUEST_TOO_LARGE', `at most ${maxBodyBytes} bytes`)
-  if (route.body) check(jsonOf(request), route.body)
+  const body = route.body && !(route.bodyOptional && isEmpty(request)) ? jsonOf(request) : {}
+  if (route.body) check(body, route.body)
   const etag = request.headers['if-match']?.replace(/^(W\/)?"(.*)"$/, '$2')
-  const call = { args, body: request.body as unknown, ...(etag && etag !== '*' && { etag }) }
+  const call = { args, body, by: actorOf(request), ...(etag && etag !== '*' && { etag }) }
   if (!isHubRoute(route)) return route.run({ ...call, on: hubs })
   return route.run({ ...call, on: await hubs.byId(args.hub as string) })
 }
 
+const isEmpty = ({ headers }: Request): boolean =>
+  !Number(headers['content-length'] ?? 0) && headers['transfer-encoding'] === undefined
+
 /** The server parses what says that it is JSON and makes an empty object of everything else. */
-function jsonOf({ headers, body }: Request): unknown {
+function jsonOf(request: Request): unknown {
+  const { headers, body } = request
   const hint = 'send JSON with the header content-type: application/json'
-  if (!Number(headers['content-length'] ?? 0) && headers['transfer-encoding'] === undefined)
-    throw new LoomError('REQUEST_INVALID', 'the body is missing', { hint })
+  if (isEmpty(request)) throw new LoomError('REQUEST_INVALID', 'the body is missing', { hint })
   const type = /^[^;]*/
     .exec(headers['content-type'] ?? '')![0]
     .trim()
@@ -80,7 +85,7 @@ function jsonOf({ headers, body }: Request): unknown {
   return body
 }
 
-function reply(response: Response, route: Route, { status = 200, body, text, stream, etag }: Answer): void {
+function reply(response: Response, route: Route, { status = 200, body, text, file, stream, etag }: Answer): void {
   if (stream) {
     const end = stream(response)
     response.on('close', end)
@@ -91,6 +96,8 @@ function reply(response: Response, route: Route, { status = 200, body, text, str
   response.set('Cache-Control', route.secret ? 'no-store' : 'no-cache')
   if (etag) response.set('ETag', `"${etag}"`)
   if (text) response.set('Content-Type', text.type).end(text.text)
+  else if (file)
+    response.set({ 'Content-Type': file.type, 'Content-Disposition': `attachment; filename="${file.name}"` }).end(file.bytes)
   else if (body === undefined) response.end()
   else response.json(body)
 }

@@ -2,7 +2,7 @@ import { LoomError } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { AggregateQuery, DownsampleQuery, RangeQuery, WarmPage } from '../../storage/warm-store.ts'
 import type { HubRoute } from './route.ts'
-import { pageOf, refTo } from './schemas.ts'
+import { pageOf, refTo } from './shapes.ts'
 
 const words = { type: 'array', items: { type: 'string', maxLength: 256 } } as const
 const fillFns = ['avg', 'min', 'max', 'sum', 'count', 'first', 'last', 'stddev', 'twa', 'p50', 'p95', 'p99'] as const
