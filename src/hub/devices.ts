@@ -8,7 +8,7 @@ import type { Deed } from './audit-trail.ts'
 import type { DevicesApi, DeviceView, HubEvent } from './hub.ts'
 import { mergePatch } from './merge-patch.ts'
 import type { Presence } from './presence.ts'
-import { createTurns } from './turns.ts'
+import type { InTurn } from './turns.ts'
 
 export const devicesColl = 'devices'
 export const twinsColl = 'twins'
@@ -26,6 +26,8 @@ export interface DevicesParts {
   presence: Presence
   now: () => number
   emit(event: HubEvent): void
+  /** One change of a device at a time; shared with who else changes devices. */
+  inTurn: InTurn
   /** Closes every live connection of the device; resolves when the sockets are closed. */
   drop(deviceId: string): Promise<void>
   /** Forgets stored sessions, queues and last values; telemetry stays until its retention ends. */
@@ -40,8 +42,7 @@ export interface DevicesParts {
 
 /** Registry, entity store, twin and connection of a device behind one face. */
 export function createDevices(parts: DevicesParts): DevicesApi {
-  const { registry, state, presence, now, emit } = parts
-  const inTurn = createTurns()
+  const { registry, state, presence, now, emit, inTurn } = parts
 
   const viewOf = (
     identity: IdentityView,

@@ -19,8 +19,16 @@ import type { Envelope } from '../telemetry/envelope.ts'
 import { ConnectionRecords } from '../telemetry/record.ts'
 import type { HubEvent } from './hub.ts'
 import type { Ingest } from './ingest.ts'
+import type { Attested } from '../provisioning/attest.ts'
 import type { Presence } from './presence.ts'
 import type { SessionRights } from './rights.ts'
+
+/** As it goes to the connection that asked, and to no other. */
+export interface RequestAnswer {
+  topic: string
+  payload: string | Uint8Array
+  qos: 0 | 1
+}
 
 export type DeviceRequest = Extract<Classified, { kind: 'request' }>
 
@@ -30,13 +38,20 @@ export interface GateParts {
   presence: Presence
   rights: SessionRights
   /** Operations that this hub offers; undefined: none of that name, its dialect refuses. */
-  requests(connection: Connection, request: DeviceRequest, payload: Uint8Array): Promise<WireAnswer | undefined> | undefined
+  requests(
+    connection: Connection,
+    request: DeviceRequest,
+    payload: Uint8Array,
+    registration: Attested | undefined,
+  ): Promise<RequestAnswer | undefined> | undefined
+  /** It has ended: nobody waits for its answers. */
+  gone(connection: Connection): void
   http: BrokerGate['request'] & object
   allowAnonymous: boolean
   now: () => number
   emit(event: HubEvent): void
   /** Writes an answer to a connection; failures are the broker's to count. */
-  answer(connectionId: string, message: { topic: string; payload: string; qos: 0 | 1 }): void
+  answer(connectionId: string, message: RequestAnswer): void
   /** Still what it was at CONNECT: enabled, the same generation, the credential active. */
   stillWelcome(connection: Connection): Promise<boolean>
   disconnect(connection: Connection): void
@@ -83,7 +98,10 @@ export function createGate(parts: GateParts): BrokerGate {
     const sessionKey = `${principal.family}|${hello.clientId}`
     const admission = { admit: true, principal, sessionKey, ...(expiresAt !== undefined && { expiresAt }) } as const
     // Who has no identity yet may only ask for one: no session, no will, no policy.
-    if (as) return { ...admission, willAllowed: false, clean: true }
+    if (as) {
+      if (registration) registrations.set(principal, registration)
+      return { ...admission, willAllowed: false, clean: true }
+    }
     try {
       await rights.admit({
         principal,
@@ -133,6 +151,7 @@ export function createGate(parts: GateParts): BrokerGate {
     })
   }
 
+  const registrations = new WeakMap<Principal, Attested>()
   const records = new WeakMap<Connection, ConnectionRecords>()
   const recordsOf = (connection: Connection): ConnectionRecords => {
     let found = records.get(connection)
@@ -199,10 +218,10 @@ export function createGate(parts: GateParts): BrokerGate {
   const request = (connection: Connection, asked: DeviceRequest, payload: Uint8Array, refusal: LoomError | undefined): void => {
     const family = connection.principal.family as Family
     const refuse = (error: LoomError): WireAnswer | undefined => refuseRequest(family, asked, payload, error, now())
-    const send = (answer: WireAnswer | undefined): void => {
+    const send = (answer: RequestAnswer | undefined): void => {
       if (answer) setImmediate(() => parts.answer(connection.id, answer))
     }
-    const running = refusal ? undefined : parts.requests(connection, asked, payload)
+    const running = refusal ? undefined : parts.requests(connection, asked, payload, registrations.get(connection.principal))
     if (!running) send(refuse(refusal ?? new LoomError('COMMAND_UNSUPPORTED', asked.operation)))
     running?.then(send, error =>
       send(refuse(error instanceof LoomError ? error : new LoomError('NODE_FAULT', asked.operation, { cause: error }))),
@@ -222,15 +241,17 @@ export function createGate(parts: GateParts): BrokerGate {
     forward: ({ principal }, topic) => ruled(principal, { kind: 'ordinary' }, 'Receive', topic).allow,
     request: parts.http,
     connected: connection => {
-      if (!connection.principal.deviceId) return
-      presence.connected(connection)
+      if (connection.principal.deviceId) presence.connected(connection)
       // Disabled between the check and now: the sweep over live connections could not see this one yet.
       parts.stillWelcome(connection).then(
         welcome => welcome || parts.disconnect(connection),
         () => parts.disconnect(connection),
       )
     },
-    disconnected: (connection, reason) => void (connection.principal.deviceId && presence.disconnected(connection, reason)),
+    disconnected: (connection, reason) => {
+      parts.gone(connection)
+      if (connection.principal.deviceId) presence.disconnected(connection, reason)
+    },
     refused: ({ remoteAddress, reason, code = 'BROKER_THROTTLED', clientId }) =>
       emit({
         type: 'security',

@@ -6,6 +6,8 @@ import type { AuditTrail } from './audit-trail.ts'
 import type { Policies } from '../identity/policy-store.ts'
 import type { Groups } from '../topology/groups.ts'
 import { createGroupsApi } from './groups-api.ts'
+import type { Provisioning } from './open-provisioning.ts'
+import { createProvisioningApi } from './provisioning-api.ts'
 import { createPoliciesApi } from './policies-api.ts'
 import { createIdentityApi } from './identity-api.ts'
 import { createPkiApi } from './pki-api.ts'
@@ -15,7 +17,7 @@ import type { Registry } from '../identity/registry.ts'
 import { kinds } from '../journal/journal-port.ts'
 import type { Authority } from '../pki/authority.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
-import type { DevicesApi, Hub, HubHealth, hubApis } from './hub.ts'
+import type { DevicesApi, Hub, HubEvent, HubHealth, hubApis } from './hub.ts'
 import type { Ingest } from './ingest.ts'
 import type { Stores } from './open-stores.ts'
 import type { HubLimits, HubOptions } from './options.ts'
@@ -34,6 +36,9 @@ export interface ApiParts {
   authority: Authority
   issuers: Issuers
   trail: AuditTrail
+  provisioning: Provisioning
+  endpoints(): { kind: 'mqtts' | 'wss' | 'https' | 'dps'; address: string }[]
+  emit(event: HubEvent): void
   policies: Policies
   groups: Groups
   now: () => number
@@ -92,6 +97,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     audit: createAuditApi(parts),
     policies: createPoliciesApi({ ...parts, state: parts.stores.state }),
     groups: createGroupsApi(parts),
+    provisioning: createProvisioningApi(parts),
     // Only these two of a peer: a certificate cannot be claimed from elsewhere.
     deviceHttp: { handle: ({ request, peer: { address, secure } }) => parts.deviceHttp(request, { address, secure }) },
     journal: {

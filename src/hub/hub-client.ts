@@ -40,6 +40,7 @@ export class HubClient implements Hub {
   readonly audit: Hub['audit']
   readonly policies: Hub['policies']
   readonly groups: Hub['groups']
+  readonly provisioning: Hub['provisioning']
   readonly deviceHttp: Hub['deviceHttp']
   #port: Port<FromHub, ToHub> | undefined
   #calls = new Map<number, Pending>()
@@ -51,9 +52,8 @@ export class HubClient implements Hub {
   #closed = false
 
   constructor() {
-    const [devices, identity, pki, journal, telemetry, query, health, audit, policies, groups, deviceHttp] = hubApis.map(api =>
-      this.#proxy(api),
-    ) as never[]
+    const [devices, identity, pki, journal, telemetry, query, health, audit, policies, groups, provisioning, deviceHttp] =
+      hubApis.map(api => this.#proxy(api)) as never[]
     this.devices = devices!
     this.identity = identity!
     this.pki = pki!
@@ -64,6 +64,7 @@ export class HubClient implements Hub {
     this.audit = audit!
     this.policies = policies!
     this.groups = groups!
+    this.provisioning = provisioning!
     this.deviceHttp = deviceHttp!
   }
 

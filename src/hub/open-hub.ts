@@ -23,6 +23,10 @@ import { createTokenVerifier } from './jwt-verifier.ts'
 import { fetchJson } from './fetch-json.ts'
 import { createDevices, devicesColl, twinsColl } from './devices.ts'
 import { createDeviceHttp } from './device-http.ts'
+import { createDeviceWriter } from './device-writer.ts'
+import { endpointsOf } from './endpoints.ts'
+import { createTurns } from './turns.ts'
+import { openProvisioning } from './open-provisioning.ts'
 import { createGate } from './gate.ts'
 import { createApis } from './hub-apis.ts'
 import { tellOfJournal } from './journal-news.ts'
@@ -102,6 +106,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       ...(options.hubNames?.length && { hubNames: names }),
       clientIdMode: 'owned',
       tokens: { verifier, issuers },
+      groupKeys: id => provisioning.enrolments.groupKeys(id),
+      provisioning: {
+        attest: o => provisioning.proofs.attest!(o),
+        claimOf: o => provisioning.proofs.claimOf!(o),
+        admitUnknown: o => provisioning.proofs.admitUnknown!(o),
+      },
       anchors: { anchorOf: async (certificate, at) => anchorOf(authority, certificate, at) },
       sessionOwner: clientId => broker.holderOf(`thing|${clientId}`),
     })
@@ -147,6 +157,38 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const dropKind = async (kind: Principal['kind']): Promise<void> => {
       await Promise.all([...broker.connections()].filter(c => c.principal.kind === kind).map(closeOne))
     }
+    const inTurn = createTurns()
+    const provisioning = await openProvisioning({
+      hubId,
+      identities,
+      sealer,
+      authority,
+      devices: createDeviceWriter({
+        registry,
+        identities,
+        state,
+        groups,
+        policies,
+        sealer,
+        trail,
+        inTurn,
+        now,
+        changed: (id, change) => {
+          emit({ type: 'device', id, change, at: now() })
+          rights.changed([`device:${id}`])
+          changed()
+        },
+      }),
+      trail,
+      sasClockSkewS: limits.sasClockSkewS,
+      thisHub: () => hostName(),
+      emit,
+      broker: () => broker,
+      now,
+      random: randomBytes,
+      schedule: later,
+    })
+    undo.push(() => provisioning.close())
     const deviceHttp = createDeviceHttp({
       authenticator,
       ingest,
@@ -164,14 +206,18 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       ingest,
       presence,
       rights,
-      requests: () => undefined,
+      requests: (connection, request, payload, registration) => provisioning.request(connection, request, payload, registration),
+      gone: ({ id }) => provisioning.gone(id),
       http: (request, { remoteAddress, certificate }) =>
         deviceHttp(request, { address: remoteAddress, secure: true, ...(certificate && { certificate }) }),
       allowAnonymous: options.allowAnonymous ?? false,
       now,
       emit,
       answer: (id, message) => void broker.send(id, message).catch(() => {}),
-      stillWelcome: async ({ principal }) => registry.accepts({ deviceId: principal.deviceId, cid: principal.cid }),
+      stillWelcome: async ({ principal }) =>
+        principal.deviceId
+          ? registry.accepts({ deviceId: principal.deviceId, cid: principal.cid })
+          : provisioning.welcomes(principal),
       disconnect: ({ id }) => void broker.disconnect(id, 'FORBIDDEN_ACCESS'),
       delay: async ms => void (await after(ms, undefined, { ref: false })),
     })
@@ -193,6 +239,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       await Promise.all([broker.purge(id), warm.forgetLatest({ devices: [id] })])
     }
     const devices = createDevices({
+      inTurn,
       registry,
       state,
       presence,
@@ -217,6 +264,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(5000, 'connectivity', () => presence.flush())
     every(60_000, 'identity', () => registry.flush())
     every(5000, 'audit', () => trail.drain())
+    every(60_000, 'provisioning', () => provisioning.sweep())
     every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
     every(3_600_000, 'revocation lists', () => lists.renew())
     every(3_600_000, 'retention', () => warm.expire(now()))
@@ -253,6 +301,9 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         trail,
         policies,
         groups,
+        provisioning,
+        endpoints: () => endpointsOf(options, broker.listeners()),
+        emit,
         now,
         devices,
         presence,

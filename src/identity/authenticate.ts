@@ -1,4 +1,5 @@
 import { type ErrorCode, LoomError } from '../errors.ts'
+import type { Attested } from '../provisioning/attest.ts'
 import { maxClientIdLength, ownsClientId } from './client-id.ts'
 import { createGuessGuard } from './guess-guard.ts'
 import type { Credential, Identity } from './identity.ts'
@@ -36,7 +37,7 @@ export interface Admitted {
   /** who it is if not a device of its family: a connection that may only ask for an identity */
   as?: 'claim' | 'dps'
   /** of `dps`: what it registers, and by which enrolment */
-  registration?: DpsAttestation
+  registration?: Attested
   /** let in, but only to be looked after */
   quarantined?: true
   module?: string
@@ -63,26 +64,10 @@ export interface Authenticator {
   authenticate(attempt: ConnectAttempt): Promise<Admitted | Refused>
 }
 
-/** A device that may register itself, as its enrolment proved. */
-export interface DpsAttestation {
-  enrolmentId: string
-  registrationId: string
-  kind: 'sas' | 'x509'
-  fingerprint?: string
-  /** epoch ms */
-  expiresAt?: number
-}
-
 /** Parts of provisioning that take part in a CONNECT; absent ones are not offered. */
 export interface ProvisioningProofs {
   /** CRED_*, PROV_*: not admitted. */
-  attest?(o: {
-    registrationId: string
-    idScope: string
-    token?: string
-    certificate?: PeerFacts
-    now: number
-  }): Promise<DpsAttestation>
+  attest?(o: { registrationId: string; idScope: string; token?: string; certificate?: PeerFacts; now: number }): Promise<Attested>
   /** The claim whose certificate this is; a claim may do nothing but provision. PROV_* if it may not be used. */
   claimOf?(o: { fingerprint: string; address: string; now: number }): Promise<{ claimId: string } | undefined>
   /** Just-in-time provisioning of an unknown certificate; true if it is registered now. */

@@ -47,7 +47,7 @@ export type CredentialRequest =
   | { kind: 'x509'; csrPem?: string; certificatePem?: string; keyType?: KeyType; days?: number }
   | { kind: 'password'; username?: string; password?: string }
   | { kind: 'x509-group'; caId: string; match?: 'cn' | 'san-uri' }
-  | { kind: 'sas-derived'; groupId: string }
+  | { kind: 'sas-derived'; groupId: string; registrationId?: string }
   | { kind: 'jwt'; tokenIssuer: string; tokenSubject?: string }
 
 /** Key material: in the reply that made it, once, and nowhere after. */

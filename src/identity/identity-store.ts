@@ -1,4 +1,5 @@
 import { LoomError } from '../errors.ts'
+import { pagesOf, staleWrites } from '../storage/stale-writes.ts'
 import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import { isDeviceId } from './device-id.ts'
 import type { Credential, Identity } from './identity.ts'
@@ -15,6 +16,15 @@ export interface Claim {
 }
 
 export type StoredIdentity = Stored<Identity>
+
+/** One identity with the claims it gains and loses; `version` as in `Write`, `doc: null` deletes. `also`: further documents of the same store. */
+export interface IdentityEdit {
+  doc: Identity | null
+  version: number | 'new'
+  gains?: readonly (readonly [string, Claim])[]
+  losses?: readonly string[]
+  also?: readonly Write[]
+}
 
 /** The claims a credential makes. The device's own id needs none as a user name. */
 export function claimsOf(deviceId: string, credential: Credential): [id: string, claim: Claim][] {
@@ -80,36 +90,12 @@ export class IdentityStore {
     return value
   }
 
-  /**
-   * Writes one identity with the claims it gains and loses, all or nothing; `version` as in `Write`, `doc: null` deletes. STORE_VERSION_CONFLICT. `also`: further
-   * documents of the same store. Resolves with the new version.
-   */
-  async write(
-    id: string,
-    o: {
-      doc: Identity | null
-      version: number | 'new'
-      gains?: readonly (readonly [string, Claim])[]
-      losses?: readonly string[]
-      also?: readonly Write[]
-      by?: string
-    },
-  ): Promise<number> {
-    const { doc, version, gains = [], losses = [], also = [], by } = o
-    const main: Write = doc
-      ? { op: 'put', coll: identitiesColl, id, doc, version }
-      : { op: 'delete', coll: identitiesColl, id, ...(version !== 'new' && { version }) }
+  /** All or nothing. STORE_VERSION_CONFLICT. Resolves with the new version. */
+  async write(id: string, { by, ...edit }: IdentityEdit & { by?: string }): Promise<number> {
+    const { doc, losses = [] } = edit
     this.#writes++
     try {
-      const [written = 0] = await this.#store.tx(
-        [
-          main,
-          ...gains.map(([claimId, claim]): Write => ({ op: 'put', coll: claimsColl, id: claimId, doc: claim, version: 'new' })),
-          ...losses.map((claimId): Write => ({ op: 'delete', coll: claimsColl, id: claimId })),
-          ...also,
-        ],
-        by === undefined ? {} : { by },
-      )
+      const [written = 0] = await this.#store.tx(writesOf(id, edit), by === undefined ? {} : { by })
       if (doc) this.#identities.set(id, { id, doc, version: written })
       else this.#identities.delete(id)
       for (const claimId of losses) this.#claims.delete(claimId)
@@ -120,6 +106,47 @@ export class IdentityStore {
     } finally {
       this.#writes++
     }
+  }
+
+  /** Any writes of this store, with the identities and claims they concern, all or nothing; past the memory of those used last. */
+  async writeMany(
+    writes: readonly Write[],
+    { by, ids, losses }: { by?: string; ids: readonly string[]; losses: readonly string[] },
+  ): Promise<void> {
+    this.#writes++
+    try {
+      await this.#store.tx(writes, by === undefined ? {} : { by })
+    } finally {
+      this.#writes++
+      for (const id of ids) this.#identities.delete(id)
+      for (const claimId of losses) this.#claims.delete(claimId)
+    }
+  }
+
+  /** Those of `writes`, to be done in this order, that expect another version than the current one. */
+  stale(writes: readonly Write[]): Promise<Set<Write>> {
+    return staleWrites(this.#store, writes)
+  }
+
+  /** Who has which of these claims. */
+  async claims(ids: readonly string[]): Promise<Map<string, Claim>> {
+    const found = new Map<string, Claim>()
+    for (const some of pagesOf(ids)) {
+      const { items } = await this.#store.query<Claim>(claimsColl, { where: [['id', 'in', some]], limit: some.length })
+      for (const { id, doc } of items) found.set(id, doc)
+    }
+    return found
+  }
+
+  /** The ids that are there, by their lower case. */
+  async likeIds(ids: readonly string[]): Promise<Map<string, string>> {
+    const found = new Map<string, string>()
+    for (const some of pagesOf(ids.map(id => id.toLowerCase()))) {
+      const where = [['idLower', 'in', some]] as const
+      const { items } = await this.#store.query<Identity>(identitiesColl, { where, limit: some.length })
+      for (const { id } of items) found.set(id.toLowerCase(), id)
+    }
+    return found
   }
 
   /** At most 1,000. Past the memory of those used last, which a list would only flush. */
@@ -153,3 +180,15 @@ export class IdentityStore {
 }
 
 export const isConflict = (error: unknown): boolean => error instanceof LoomError && error.code === 'STORE_VERSION_CONFLICT'
+
+export function writesOf(id: string, { doc, version, gains = [], losses = [], also = [] }: IdentityEdit): Write[] {
+  const main: Write = doc
+    ? { op: 'put', coll: identitiesColl, id, doc, version }
+    : { op: 'delete', coll: identitiesColl, id, ...(version !== 'new' && { version }) }
+  return [
+    main,
+    ...gains.map(([claimId, claim]): Write => ({ op: 'put', coll: claimsColl, id: claimId, doc: claim, version: 'new' })),
+    ...losses.map((claimId): Write => ({ op: 'delete', coll: claimsColl, id: claimId })),
+    ...also,
+  ]
+}

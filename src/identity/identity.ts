@@ -46,6 +46,8 @@ export interface X509GroupCredential extends CredentialBase {
 export interface SasDerivedCredential extends CredentialBase {
   kind: 'sas-derived'
   groupId: string
+  /** what its keys are derived from, spelled as the device did */
+  registrationId: string
 }
 
 export interface JwtCredential extends CredentialBase {

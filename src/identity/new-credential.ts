@@ -11,7 +11,7 @@ export const isUsername = (text: string): boolean => /^[^\p{Cc}?]{1,128}$/u.test
 
 export interface CredentialParts {
   sealer: Sealer
-  authority: Authority
+  authority: Pick<Authority, 'rootPem' | 'issuerOf' | 'issueDevice'>
   passwords: Passwords
   now: () => number
   random: (size: number) => Buffer
@@ -65,7 +65,19 @@ export async function newCredential(parts: CredentialParts, id: string, request:
         throw new LoomError('CRED_EXPIRED', `the certificate ended at ${new Date(notAfter).toISOString()}`)
       const owner = await parts.ownerOfKey(spkiHash)
       if (owner !== undefined && owner !== id) throw new LoomError('PKI_KEY_REUSED', `device "${owner}" has it`)
-      const credential = { ...base, kind: 'x509', fingerprint, serial, subject, spkiHash, notBefore, notAfter, pem } as const
+      // one of ours that was made before its device had a name
+      const issuerId = parts.authority.issuerOf(pem)
+      const facts = {
+        fingerprint,
+        serial,
+        subject,
+        spkiHash,
+        notBefore,
+        notAfter,
+        pem,
+        ...(issuerId !== undefined && { issuerId }),
+      }
+      const credential = { ...base, kind: 'x509', ...facts } as const
       return { credential, secrets: { cid, kind: 'x509', certificatePem: pem, caPem } }
     }
     case 'x509-group': {
@@ -75,10 +87,13 @@ export async function newCredential(parts: CredentialParts, id: string, request:
       return { credential: { ...base, kind: 'x509-group', caId, match }, secrets: { cid, kind: 'x509-group', caPem } }
     }
     case 'sas-derived': {
-      const { groupId } = request
+      const { groupId, registrationId = id } = request
       if (typeof groupId !== 'string' || !groupId || groupId.length > 128)
         throw new LoomError('CRED_INVALID', 'a derived key', { hint: 'give the groupId of an enrolment group' })
-      return { credential: { ...base, kind: 'sas-derived', groupId }, secrets: { cid, kind: 'sas-derived', caPem } }
+      return {
+        credential: { ...base, kind: 'sas-derived', groupId, registrationId },
+        secrets: { cid, kind: 'sas-derived', caPem },
+      }
     }
     case 'jwt': {
       const { tokenIssuer, tokenSubject = id } = request

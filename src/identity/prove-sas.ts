@@ -34,7 +34,7 @@ export function createSasProof(o: {
       if (credential.kind === 'sas-derived') {
         const group = await groupKeys(credential.groupId)
         for (const key of group ? [group.primaryKey, group.secondaryKey] : [])
-          keys.push({ slot: cid, key: deriveKey(key, identity.id) })
+          keys.push({ slot: cid, key: deriveKey(key, credential.registrationId) })
       }
     }
     return keys

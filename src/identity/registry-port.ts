@@ -1,3 +1,4 @@
+import type { LoomError } from '../errors.ts'
 import type { RevocationReason } from '../pki/crl.ts'
 import type { Write } from '../storage/state-store.ts'
 import type { CredentialRequest, DeviceSecrets } from './credential-types.ts'
@@ -17,7 +18,27 @@ export interface RegisterIdentity extends By {
   /** default true */
   enabled?: boolean
   enrolmentId?: string
+  /** its credential does not count until an operator says so */
+  inactive?: boolean
 }
+
+/** One of many changes that are written together; `also`: only if it is. An `update` that changes nothing writes `also` alone. */
+export type IdentityChange = { id: string; also?: readonly Write[] } & (
+  | { op: 'register'; credential?: CredentialRequest; enabled?: boolean }
+  | { op: 'update'; credential?: CredentialRequest; enabled?: boolean }
+  | { op: 'delete' }
+)
+
+export interface ManyOptions extends By {
+  /** checks all, makes and writes nothing */
+  dryRun?: boolean
+  /** awaited after every 50 changes, so that others have their turn */
+  pause(): Promise<void>
+  /** Awaited once everything is checked and made, with the ids that will be written; if it rejects, none is. */
+  ready?(ids: ReadonlySet<string>): Promise<void>
+}
+
+export type IdentityOutcome = { id: string; secrets?: DeviceSecrets; error?: undefined } | { id: string; error: LoomError }
 
 /** The devices that may connect, and how they prove who they are. It must be the only writer of its collections. */
 export interface Registry {
@@ -25,6 +46,11 @@ export interface Registry {
   check(id: string): Promise<void>
   /** IDENTITY_EXISTS also for an id that differs only in case; codes of `addCredential`. */
   register(o: RegisterIdentity): Promise<{ identity: IdentityView; secrets?: DeviceSecrets }>
+  /**
+   * At most 500 changes of different devices in one transaction, with `also`. One that cannot be has its error (codes of `register`, `addCredential`, `delete`) and does not stop
+   * the others; one outcome for each, in order. A rejection means that nothing was written: STORE_VERSION_CONFLICT for `also`, REQUEST_INVALID.
+   */
+  writeMany(changes: readonly IdentityChange[], o: ManyOptions): Promise<IdentityOutcome[]>
   get(id: string): Promise<IdentityView | undefined>
   /** Those that exist of at most 1,000 ids, in one reading. */
   many(ids: readonly string[]): Promise<IdentityView[]>

@@ -3,21 +3,25 @@ import type { Authority, Revocation } from '../pki/authority.ts'
 import type { RevocationReason } from '../pki/crl.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
 import type { CredentialRequest, DeviceSecrets } from './credential-types.ts'
+import { checkRoom, withCredential } from './credential-list.ts'
 import { checkDeviceId } from './device-id.ts'
 import { type Credential, type Identity, type IdentityView, revoked, viewOf } from './identity.ts'
 import { type Claim, claimsOf, IdentityStore, isConflict, type StoredIdentity, tokenClaim } from './identity-store.ts'
 import { LastUsed, usesColl } from './last-used.ts'
 import { isUsername, newCredential } from './new-credential.ts'
+import { newIdentity } from './new-identity.ts'
 import { createPasswords } from './password.ts'
+import { idExists, idIsUsername, noIdentity, outrun, takenBy, usernameIsId } from './refusals.ts'
 import type { By, Registry } from './registry-port.ts'
 import { activated, type CredentialEvent, defaultOverlapMs, settled, withDueAt, withReplacement } from './rotation.ts'
 import type { Sealer } from './seal.ts'
+import { writeMany } from './write-many.ts'
 
+export { maxCredentials } from './credential-list.ts'
 export { identitiesColl } from './identity-store.ts'
 export type { IdentityView } from './identity.ts'
 export type { Registry } from './registry-port.ts'
 
-export const maxCredentials = 10
 const maxTries = 5
 
 interface Edit {
@@ -52,7 +56,7 @@ export async function openRegistry(o: {
 
   const found = async (id: string): Promise<StoredIdentity> => {
     const stored = await identities.find(id)
-    if (!stored) throw new LoomError('IDENTITY_NOT_FOUND', JSON.stringify(String(id).slice(0, 80)))
+    if (!stored) throw noIdentity(id)
     return stored
   }
   const views = async (stored: readonly StoredIdentity[]): Promise<IdentityView[]> => {
@@ -64,12 +68,12 @@ export async function openRegistry(o: {
   /** The claims that are new, or the code why another device or a revoked certificate has them. */
   const gainsOf = async (id: string, credential: Credential): Promise<[string, Claim][]> => {
     if (credential.kind === 'password' && credential.username !== id && (await identities.find(credential.username)))
-      throw new LoomError('CRED_TAKEN', `"${credential.username}" is the id of a device`)
+      throw usernameIsId(credential.username)
     const gains: [string, Claim][] = []
     for (const [claimId, claim] of claimsOf(id, credential)) {
       const holder = await identities.claim(claimId)
       if (!holder) gains.push([claimId, claim])
-      else if (holder.deviceId !== id) throw new LoomError('CRED_TAKEN', `device "${holder.deviceId}" has it`)
+      else if (holder.deviceId !== id) throw takenBy(holder.deviceId)
       else if (claim.cid !== undefined) await refuseOwnCertificate(id, holder)
     }
     return gains
@@ -85,13 +89,9 @@ export async function openRegistry(o: {
   const check = async (id: string): Promise<void> => {
     checkDeviceId(id)
     const like = (await identities.find(id))?.id ?? (await identities.likeId(id))
-    if (like !== undefined)
-      throw new LoomError(
-        'IDENTITY_EXISTS',
-        like === id ? `"${id}"` : `"${like}" differs from "${id}" only in upper and lower case`,
-      )
+    if (like !== undefined) throw idExists(id, like)
     const alias = await identities.claim(`user:${id}`)
-    if (alias) throw new LoomError('IDENTITY_EXISTS', `"${id}" is a user name of device "${alias.deviceId}"`)
+    if (alias) throw idIsUsername(id, alias.deviceId)
   }
 
   /** Reads, changes and writes an identity; again while others are faster. */
@@ -116,7 +116,7 @@ export async function openRegistry(o: {
         return { id, doc, version }
       } catch (error) {
         if (!isConflict(error)) throw error
-        if (tries === maxTries) throw new LoomError('IDENTITY_CONFLICT', `"${id}"`, { cause: error, hint: 'try again' })
+        if (tries === maxTries) throw outrun(id, error)
       } finally {
         passwords.forget()
       }
@@ -144,21 +144,16 @@ export async function openRegistry(o: {
     if (etag !== undefined && etag !== String(version))
       throw new LoomError('IDENTITY_CONFLICT', `"${id}" has etag ${version}`, { hint: 'read the device again and repeat' })
   }
-  const roomFor = ({ id, state, credentials }: Identity): void => {
-    if (state === 'retired') throw new LoomError('IDENTITY_RETIRED', `"${id}"`)
-    if (credentials.filter(({ status }) => status !== 'revoked').length >= maxCredentials)
-      throw new LoomError('CRED_LIMIT', `"${id}" has ${maxCredentials}`, { hint: 'revoke one that is no longer used' })
-  }
   const add = async (
     id: string,
     request: CredentialRequest,
     { by, also = [] }: By,
     as: (doc: Identity, credential: Credential) => Credential,
   ): Promise<DeviceSecrets> => {
-    roomFor((await found(id)).doc)
+    checkRoom((await found(id)).doc)
     const { credential, secrets } = await newCredential(parts, id, request)
     await change(id, by, async ({ doc }) => {
-      roomFor(doc)
+      checkRoom(doc)
       const gains = await gainsOf(id, credential)
       return { ...withCredential(doc, as(doc, credential)), gains, also }
     })
@@ -174,20 +169,17 @@ export async function openRegistry(o: {
 
   return {
     check,
-    async register({ id, credential, enabled = true, enrolmentId, also = [], by }) {
+    async register({ id, credential, enabled = true, enrolmentId, inactive = false, also = [], by }) {
       await check(id)
       const made = credential && (await newCredential(parts, id, credential))
-      const at = now()
-      const doc = withDueAt({
+      if (made && inactive) made.credential.status = 'inactive'
+      const doc = newIdentity({
         id,
-        idLower: id.toLowerCase(),
-        generation: uuidOf(random(16)),
         enabled,
-        state: 'active',
-        credentials: made ? [made.credential] : [],
+        at: now(),
+        random,
+        ...(made && { credential: made.credential }),
         ...(enrolmentId !== undefined && { enrolmentId }),
-        createdAt: at,
-        updatedAt: at,
       })
       const gains = made ? await gainsOf(id, made.credential) : []
       try {
@@ -197,9 +189,10 @@ export async function openRegistry(o: {
         if (!isConflict(error)) throw error
         await check(id)
         if (made) await gainsOf(id, made.credential)
-        throw new LoomError('IDENTITY_CONFLICT', `"${id}"`, { cause: error, hint: 'try again' })
+        throw outrun(id, error)
       }
     },
+    writeMany: (changes, many) => writeMany({ ...parts, identities, lastUsed, endedOf, listing, revoked: tellRevoked }, changes, many),
     async get(id) {
       const stored = await identities.find(id)
       return stored && view(stored)
@@ -343,21 +336,3 @@ export async function openRegistry(o: {
 const noCredential = (id: string, cid: string) =>
   new LoomError('CRED_NOT_FOUND', `${JSON.stringify(String(cid).slice(0, 40))} of "${id}"`)
 const isAbsent = (error: unknown) => error instanceof LoomError && error.code === 'STORE_NOT_FOUND'
-
-/** Adds one and forgets the oldest revoked ones beyond the limit, with the claims that only they had. */
-function withCredential(doc: Identity, credential: Credential): { doc: Identity; losses: string[] } {
-  const old = doc.credentials.filter(({ status }) => status === 'revoked')
-  const forgotten = new Set(old.slice(0, Math.max(0, old.length - maxCredentials)))
-  const credentials = [...doc.credentials.filter(one => !forgotten.has(one)), credential]
-  const kept = new Set(credentials.flatMap(one => claimsOf(doc.id, one).map(([claimId]) => claimId)))
-  const losses = [...forgotten]
-    .flatMap(one => claimsOf(doc.id, one).map(([claimId]) => claimId))
-    .filter(claimId => !kept.has(claimId))
-  return { doc: { ...doc, credentials }, losses }
-}
-
-function uuidOf(bytes: Buffer): string {
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}

@@ -29,6 +29,7 @@ async function devicesWith(wrap: (registry: Registry) => Partial<Registry>) {
     purge: async () => {},
     stateChanged: () => {},
     described: () => {},
+    inTurn: createTurns(),
     audit: nothing,
   }
   return { devices: createDevices(parts), dropped }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createSign, generateKeyPairSync } from 'node:crypto'
-import type { ConnectAttempt, DpsAttestation } from '../../src/identity/authenticate.ts'
+import type { ConnectAttempt } from '../../src/identity/authenticate.ts'
+import type { Attested } from '../../src/provisioning/attest.ts'
 import { deriveKey } from '../../src/identity/prove-sas.ts'
 import { signSas } from '../../src/identity/sas.ts'
 import type { TokenIssuer } from '../../src/identity/token-verifier.ts'
@@ -198,7 +199,13 @@ describe('who asks for an identity', () => {
 
   it('registers under his own name with what his enrolment says', async () => {
     const seen: object[] = []
-    const registration: DpsAttestation = { enrolmentId: 'plant', registrationId: 'Pump-1', kind: 'sas', expiresAt: start + 9 }
+    const registration: Attested = {
+      enrolmentId: 'plant',
+      enrolmentKind: 'group',
+      registrationId: 'Pump-1',
+      kind: 'sas',
+      expiresAt: start + 9,
+    }
     const attest = async (o: object) => {
       seen.push(o)
       return registration

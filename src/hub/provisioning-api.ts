@@ -1,0 +1,166 @@
+import { LoomError } from '../errors.ts'
+import { bootstrapDocument } from '../provisioning/bootstrap.ts'
+import type { Authority } from '../pki/authority.ts'
+import type { AuditTrail } from './audit-trail.ts'
+import type { HubEvent, ProvisioningApi } from './hub.ts'
+import type { Provisioning } from './open-provisioning.ts'
+
+/** Enrolments, templates, claims, lists and waiting devices; each change with its audit record. */
+export function createProvisioningApi(parts: {
+  provisioning: Provisioning
+  authority: Authority
+  trail: AuditTrail
+  endpoints(): { kind: 'mqtts' | 'wss' | 'https' | 'dps'; address: string }[]
+  emit(event: HubEvent): void
+  now: () => number
+}): ProvisioningApi {
+  const { provisioning, authority, trail, now } = parts
+  const { enrolments, templates, claims, allowLists, approvals, caTemplates, desk, dps, closeClaim } = provisioning
+  const write = (by: string | undefined, action: string, target: string, detail: Record<string, unknown> = {}) =>
+    trail.write('identities', { by, action, target, detail })
+  const audited = (by: string | undefined, action: string, target: string, detail: Record<string, unknown> = {}) => ({
+    ...(by !== undefined && { by }),
+    also: [write(by, action, target, detail)],
+  })
+  const tagged = (etag: string | undefined) => (etag === undefined ? {} : { etag })
+  const listeners = new Map<string, () => void>()
+
+  return {
+    enrolments: o => enrolments.page(o),
+    enrolment: ({ id }) => enrolments.get(id),
+    createEnrolment: ({ enrolment, by }) =>
+      enrolments.create(enrolment, audited(by, 'enrolment.create', enrolment.id ?? 'new', { kind: enrolment.kind })),
+    updateEnrolment: ({ id, change, etag, by }) =>
+      enrolments.update(id, change, {
+        ...audited(by, 'enrolment.update', id, { members: Object.keys(change) }),
+        ...tagged(etag),
+      }),
+    renewEnrolmentKey: ({ id, slot, etag, by }) =>
+      enrolments.renewKey(id, slot, { ...audited(by, 'enrolment.renewKey', id, { slot }), ...tagged(etag) }),
+    deleteEnrolment: ({ id, etag, by }) => enrolments.delete(id, { ...audited(by, 'enrolment.delete', id), ...tagged(etag) }),
+    registrations: o => dps.registrations(o),
+    forgetRegistration: ({ registrationId, by }) =>
+      dps.forget(registrationId, audited(by, 'registration.forget', registrationId)),
+
+    templates: o => templates.list(o),
+    template: ({ name }) => templates.get(name),
+    createTemplate: ({ name, settings, by }) => templates.create(name, settings, audited(by, 'template.create', name)),
+    updateTemplate: ({ name, change, etag, by }) =>
+      templates.update(name, change, {
+        ...audited(by, 'template.update', name, { members: Object.keys(change) }),
+        ...tagged(etag),
+      }),
+    deleteTemplate: ({ name, etag, by }) => templates.delete(name, { ...audited(by, 'template.delete', name), ...tagged(etag) }),
+
+    claims: o => claims.list(o),
+    claim: ({ id }) => claims.get(id),
+    async createClaim({ id, settings, by }) {
+      return { ...(await claims.create(id, settings, audited(by, 'claim.create', id))), caPem: authority.rootPem }
+    },
+    async createTrustedClaim({ by, ...request }) {
+      const made = await claims.createTrusted({
+        ...request,
+        ...audited(by, 'claim.createTrusted', request.deviceId ?? request.template),
+      })
+      return { ...made, caPem: authority.rootPem }
+    },
+    async updateClaim({ id, change, etag, by }) {
+      const view = await claims.update(id, change, {
+        ...audited(by, 'claim.update', id, { members: Object.keys(change) }),
+        ...tagged(etag),
+      })
+      if (!view.enabled) closeClaim(id)
+      return view
+    },
+    async deleteClaim({ id, etag, by }) {
+      await claims.delete(id, { ...audited(by, 'claim.delete', id), ...tagged(etag) })
+      closeClaim(id)
+    },
+
+    async allowLists() {
+      return { items: await allowLists.list() }
+    },
+    createAllowList: ({ name, by }) => allowLists.create(name, audited(by, 'allowList.create', name)),
+    deleteAllowList: ({ name, by }) => allowLists.delete(name, audited(by, 'allowList.delete', name)),
+    allowListEntries: ({ name, ...page }) => allowLists.entries(name, page),
+    addToAllowList: ({ name, entries, by }) =>
+      allowLists.add(name, entries, audited(by, 'allowList.add', name, { count: entries.length })),
+    removeFromAllowList: ({ name, serials, by }) =>
+      allowLists.remove(name, serials, audited(by, 'allowList.remove', name, { count: serials.length })),
+
+    async pending({ limit = 100, cursor }) {
+      // DPS first, then templates: the cursor says which of the two it belongs to.
+      const [list, at] = [cursor?.slice(0, 2) ?? 'd:', cursor?.slice(2)]
+      const page = { limit, ...(at && { cursor: at }) }
+      if (list === 'd:') {
+        const { items, next } = await dps.pending(page)
+        const waiting = items.map(({ operationId, ...rest }) => ({ id: operationId, kind: 'dps' as const, ...rest }))
+        return { items: waiting, next: next === undefined ? 't:' : `d:${next}` }
+      }
+      const { items, next } = await approvals.pending(page)
+      const waiting = items.map(({ request, until }) => {
+        const { id, kind, registrationId, deviceId, template, attestation, ip, at: since, suspicion } = request
+        return { id, kind, registrationId, deviceId, template, attestation, ip, since, until, ...(suspicion && { suspicion }) }
+      })
+      return { items: waiting, ...(next !== undefined && { next: `t:${next}` }) }
+    },
+    async approve({ id, verdict, by = 'hub' }) {
+      const given = verdict && { verdict }
+      try {
+        await dps.approve({ operationId: id, by, ...given })
+      } catch (error) {
+        if (!isUnknown(error)) throw error
+        await approvals.approve({ id, by, ...given, also: [write(by, 'provisioning.approve', id)] })
+        return
+      }
+      trail.note({ by, action: 'provisioning.approve', target: id })
+    },
+    async deny({ id, reason, by = 'hub' }) {
+      const given = reason === undefined ? {} : { reason }
+      try {
+        await dps.deny({ operationId: id, by, ...given })
+      } catch (error) {
+        if (!isUnknown(error)) throw error
+        await approvals.deny({ id, by, ...given, also: [write(by, 'provisioning.deny', id, { reason })] })
+        return
+      }
+      trail.note({ by, action: 'provisioning.deny', target: id, detail: { reason } })
+    },
+
+    async caTemplates() {
+      return { items: caTemplates.list() }
+    },
+    async setCaTemplate({ ca, template, by }) {
+      if (!authority.cas().some(({ id }) => id === ca)) throw new LoomError('NOT_FOUND', `CA "${ca.slice(0, 80)}"`)
+      if (template !== undefined && !(await templates.get(template)))
+        throw new LoomError('PROV_NO_TEMPLATE', `"${template.slice(0, 80)}"`)
+      await caTemplates.set(ca, template, audited(by, 'ca.template', ca, { template }))
+    },
+
+    async listen({ listener, on }) {
+      listeners.get(listener)?.()
+      listeners.delete(listener)
+      if (on)
+        listeners.set(
+          listener,
+          desk.subscribe(question => parts.emit({ type: 'provisioning-question', at: now(), ...question })),
+        )
+    },
+    async answer({ id, verdict }) {
+      desk.answer(id, verdict)
+    },
+
+    async bootstrap() {
+      return bootstrapDocument({
+        endpoints: parts.endpoints(),
+        cas: [authority.rootPem],
+        now: now(),
+        intervals: {},
+        configuration: {},
+      })
+    },
+  }
+}
+
+const isUnknown = (error: unknown): boolean =>
+  error instanceof LoomError && (error.code === 'PROV_NO_OPERATION' || error.code === 'NOT_FOUND')
