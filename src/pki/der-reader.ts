@@ -117,7 +117,8 @@ export function timeOf(element: Slice | undefined): number {
   const year = head.length === 4 ? head : `${Number(head) < 50 ? 20 : 19}${head}`
   const [month, day, hour, minute, second] = rest.match(/../g)!
   const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-  if (Number.isNaN(ms)) throw new RangeError('a time is not in the calendar')
+  // Date.parse takes the 30th of February
+  if (Number.isNaN(ms) || new Date(ms).getUTCDate() !== Number(day)) throw new RangeError('a time is not in the calendar')
   return ms
 }
 

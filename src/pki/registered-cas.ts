@@ -63,7 +63,7 @@ export async function verifyCa(
 ): Promise<void> {
   const record = cas.get(id)
   const { codeHash, codeEndsAt = 0, ...rest } = record.doc
-  if (rest.status !== 'pending' || codeHash === undefined) throw new LoomError('PKI_PROOF_FAILED', `"${id}" waits for no proof`)
+  if (codeHash === undefined) throw new LoomError('PKI_PROOF_FAILED', `"${id}" waits for no proof`)
   if (o.now() >= codeEndsAt)
     throw new LoomError('PKI_PROOF_FAILED', 'the code is too old', { hint: 'register the CA again for a new one' })
   verifyPossession({ ca: record.link.facts.der, proof: proofPem, codeHash, now: o.now() })

@@ -107,6 +107,8 @@ describe('chains', () => {
     'a leaf whose key may only encrypt': [{ leaf: { keyUsage: 0x20 } }, 'PKI_CHAIN_INVALID'],
     'a critical extension that nobody knows': [{ upper: { critical: { '1.2.3.4': sequence() } } }, 'PKI_CHAIN_INVALID'],
     'name constraints': [{ upper: { critical: { '2.5.29.30': sequence() } } }, 'PKI_CHAIN_INVALID'],
+    'name constraints that call themselves uncritical': [{ upper: { other: { '2.5.29.30': sequence() } } }, 'PKI_CHAIN_INVALID'],
+    'a CA as the leaf': [{ leaf: { ca: true, keyUsage: 0x86 } }, 'PKI_CHAIN_INVALID'],
     'a leaf with Ed25519': [{ leaf: { keyType: 'ed25519' } }, 'PKI_KEY_REFUSED'],
   }
   for (const [name, [parts, code]] of Object.entries(broken))

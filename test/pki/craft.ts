@@ -29,15 +29,15 @@ export interface Recipe {
   extKeyUsage?: readonly string[]
   uris?: readonly string[]
   critical?: Record<string, Buffer>
+  other?: Record<string, Buffer>
   notBefore?: number
   notAfter?: number
-  withoutKeyIds?: boolean
 }
 
 const extension = (id: string, value: Buffer, critical = false) => sequence(oid(id), ...(critical ? [yes] : []), octets(value))
 
 export async function craft(recipe: Recipe): Promise<Crafted> {
-  const { name, by, ca = false, pathLength, keyUsage, extKeyUsage, uris, critical = {} } = recipe
+  const { name, by, ca = false, pathLength, keyUsage, extKeyUsage, uris, critical = {}, other = {} } = recipe
   const { publicKey, privateKey } = recipe.keys ?? (await generateKey(recipe.keyType))
   const spki = spkiOf(publicKey)
   const own = { name: encodeName({ CN: name }), keyId: keyIdOf(spki), privateKey }
@@ -51,6 +51,7 @@ export async function craft(recipe: Recipe): Promise<Crafted> {
     ...(extKeyUsage ? [extension(ids.extKeyUsage, sequence(...extKeyUsage.map(oid)))] : []),
     ...(uris ? [extension(ids.alternativeNames, sequence(...uris.map(uri => tlv(0x86, Buffer.from(uri)))))] : []),
     ...Object.entries(critical).map(([id, value]) => extension(id, value, true)),
+    ...Object.entries(other).map(([id, value]) => extension(id, value)),
   ]
   const notBefore = recipe.notBefore ?? start - days(1)
   const notAfter = recipe.notAfter ?? start + days(100)

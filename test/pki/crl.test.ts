@@ -51,6 +51,16 @@ describe('revocation lists', () => {
     assert.match(text, /Authority Key Identifier: \s+[0-9A-F:]{59}/)
   })
 
+  it('serial numbers with the highest bit set stay positive', async function () {
+    needOpenssl(this)
+    const root = await createRoot({ hubId: 'house', now: start, random })
+    const { pem } = createCrl({ issuer: root, entries: [{ serial: 'ff01', at: start }], number: 128, ...times })
+    await folder.write({ 'list.pem': pem })
+    const { text } = await folder.run('crl -in list.pem -noout -text')
+    assert.match(text, /Serial Number: FF01\n/)
+    assert.match(text, /CRL Number: \s+128\n/)
+  })
+
   const kinds: readonly KeyType[] = ['ec-p256', 'ec-p384', 'rsa-2048', 'ed25519']
   for (const keyType of kinds)
     it(`openssl reads a list signed by ${keyType}`, async function () {
