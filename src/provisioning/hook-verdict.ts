@@ -8,7 +8,8 @@ export const payloadBytes = 65_536
 /** A verdict as it came from a flow or a person, checked and copied; members it does not know are left out. PROV_INVALID. */
 export function checkVerdict(value: unknown): Verdict {
   if (!isObject(value)) throw invalidValue('verdict', 'it is an object with allow: true or false')
-  const { reason, deviceId, tags, attributes, desired, policies, groups, hub, payload, deviceConfiguration } = value
+  const { reason, deviceId, tags, attributes, desired, policies, groups, hub, payload, deviceConfiguration, parameterOverrides } =
+    value
   if (reason !== undefined && typeof reason !== 'string') throw invalidValue('verdict.reason', 'it is a text')
   if (deviceId !== undefined && (typeof deviceId !== 'string' || !isDeviceId(deviceId)))
     throw invalidValue('verdict.deviceId', 'a device id has 1 to 128 of A-Z a-z 0-9 : . _ - and begins with a letter or digit')
@@ -25,6 +26,9 @@ export function checkVerdict(value: unknown): Verdict {
     ...(payload !== undefined && { payload: jsonCopy(payload, 'verdict.payload', payloadBytes) }),
     ...(deviceConfiguration !== undefined && {
       deviceConfiguration: attributeMap(deviceConfiguration, 'verdict.deviceConfiguration'),
+    }),
+    ...(parameterOverrides !== undefined && {
+      parameterOverrides: attributeMap(parameterOverrides, 'verdict.parameterOverrides'),
     }),
   }
 }

@@ -119,4 +119,10 @@ describe('the hook desk', () => {
     tags.a.b = 2
     assert.deepEqual(verdict.tags, { a: { b: 1 } })
   })
+
+  it('keeps values for template parameters, which are texts', () => {
+    const parameterOverrides = { SerialNumber: '77' }
+    assert.deepEqual(checkVerdict({ allow: true, parameterOverrides }), { allow: true, parameterOverrides })
+    assert.throws(() => checkVerdict({ allow: true, parameterOverrides: { SerialNumber: 77 } }), codeOf('PROV_INVALID'))
+  })
 })
