@@ -53,7 +53,7 @@ export function newTwin(o: { deviceId: string; name?: string; desired?: TwinSect
   }
 }
 
-function stampOf(value: unknown, t: number, v: number): Stamp {
+export function stampOf(value: unknown, t: number, v: number): Stamp {
   if (!isObject(value)) return { t, v }
   return { t, v, of: Object.fromEntries(Object.entries(value).map(([key, member]) => [key, stampOf(member, t, v)])) }
 }
