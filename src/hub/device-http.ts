@@ -1,4 +1,5 @@
 import type { HttpAnswer, HttpMessage, HttpOperation, HttpRequest } from '../dialects/http.ts'
+import type { InboundBytes } from '../dialects/dialect.ts'
 import { readHttp } from '../dialects/http-table.ts'
 import { classifyTopic } from '../dialects/topic-table.ts'
 import { errorData, LoomError } from '../errors.ts'
@@ -26,7 +27,7 @@ export interface DeviceHttpParts {
   limits: { payloadBytes: number }
   now: () => number
   delay(ms: number): Promise<void>
-  rights: Pick<SessionRights, 'admit' | 'strict'>
+  rights: Pick<SessionRights, 'admit' | 'end' | 'strict'>
   active(deviceId: string, at: number): void
   refused(o: { code: string; message: string; device?: string; address: string }): void
   traceId(): string
@@ -64,7 +65,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
   }
 
   /** What the same device could do over MQTT, with its own id as the client's. */
-  const rightsOf = async (who: Admitted, peer: HttpPeer): Promise<Rights> => {
+  const withRights = async <T>(who: Admitted, peer: HttpPeer, work: (rights: Rights) => Promise<T>): Promise<T> => {
     if (!who.deviceId) throw new LoomError('POLICY_DENIED', 'a claim may only provision')
     const { certificate } = peer
     const principal = {
@@ -74,7 +75,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
       kind: who.kind,
       ...(certificate && { fingerprint: certificate.fingerprint }),
     } as const
-    return parts.rights.admit({
+    const rights = await parts.rights.admit({
       principal,
       clientId: who.deviceId,
       address: peer.address,
@@ -83,12 +84,18 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
       will: false,
       ...(certificate && { certificate: certificate.der }),
     })
+    try {
+      return await work(rights)
+    } finally {
+      parts.rights.end(principal)
+    }
   }
 
   const publish = async (operation: HttpOperation & { kind: 'publish' }, who: Admitted, peer: HttpPeer): Promise<void> => {
-    const rights = await rightsOf(who, peer)
     // All are looked at before the first is kept.
-    const arrivals = operation.messages.map(message => arrivalOf(operation, message, who, rights))
+    const arrivals = await withRights(who, peer, async rights =>
+      operation.messages.map(message => arrivalOf(operation, message, who, rights)),
+    )
     const context = { clientId: who.deviceId, principal: who.cid, sourceIp: peer.address, connectionId: '' }
     const written = arrivals.map(
       arrival =>
@@ -112,10 +119,13 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     const found = classifyTopic(operation.family, topic, { deviceId })
     if (found.kind === 'request') throw new LoomError('COMMAND_UNSUPPORTED', `${found.operation} by a topic over HTTP`)
     const ordinary = found.kind === 'ordinary'
+    const bytes: InboundBytes = { topic, payload, qos, retain: false, will: false, deviceId }
+    // Policies speak of topics: a bag of properties at the end must not make another one of it.
+    const envelope = found.kind === 'telemetry' ? found.envelope(bytes) : plainEnvelope(bytes, contentType)
     const reserved = found.kind === 'denied' || (ordinary && (operation.family !== 'thing' || refusedAlways('publish', topic)))
     const { allow, because, divert } = ruleAccess({
       table: reserved ? 'denied' : ordinary ? 'ordinary' : 'granted',
-      verdict: rights.decide('Publish', topic),
+      verdict: rights.decide('Publish', envelope.topic),
       feature: found.kind,
       direction: 'publish',
       quarantined: rights.quarantined,
@@ -126,23 +136,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
         'POLICY_DENIED',
         `publish to ${topic.slice(0, 100)}: ${found.kind === 'denied' ? found.reason : because}`,
       )
-    const kind = divert ? kinds.quarantined : kinds.message
-    if (found.kind === 'telemetry')
-      return { envelope: found.envelope({ topic, payload, qos, retain: false, will: false, deviceId }), kind }
-    const type = contentType && { contentType }
-    const envelope: Envelope = {
-      deviceId,
-      stream: '',
-      body: payload,
-      properties: {},
-      system: {},
-      topic,
-      qos,
-      will: false,
-      dialect: 'plain',
-      ...type,
-    }
-    return { envelope, kind }
+    return { envelope, kind: divert ? kinds.quarantined : kinds.message }
   }
 
   return async (request, peer) => {
@@ -170,6 +164,20 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     }
   }
 }
+
+/** A topic of no dialect: telemetry with the topic as its only header. */
+const plainEnvelope = ({ deviceId, topic, payload, qos }: InboundBytes, contentType: string | undefined): Envelope => ({
+  deviceId,
+  stream: '',
+  body: payload,
+  properties: {},
+  system: {},
+  topic,
+  qos,
+  will: false,
+  dialect: 'plain',
+  ...(contentType && { contentType }),
+})
 
 /** The CONNECT that the same credentials would make: a SAS token, a bearer token, user and password, or the certificate of the connection. */
 function attemptOf({ headers }: HttpRequest, operation: HttpOperation, peer: HttpPeer): ConnectAttempt {

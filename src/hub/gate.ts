@@ -116,13 +116,18 @@ export function createGate(parts: GateParts): BrokerGate {
       if (!(error instanceof LoomError && error.code === 'POLICY_DENIED')) throw error
       return refuse(5, error.message, error.code, deviceId)
     }
-    return { ...admission, willAllowed: hello.will !== undefined && mayPublish(principal, hello.will.topic).allow }
+    const { will } = hello
+    return { ...admission, willAllowed: will !== undefined && ruledPublish(principal, willOf(will)).allow }
   }
 
   /** The table of reserved topics first, then quarantine, then policies. */
-  const mayPublish = (principal: Principal, topic: string): AccessRuling & { found: Classified } => {
-    const found = classifyTopic(principal.family as Family, topic, meOf(principal))
-    return { found, ...ruled(principal, found, 'Publish', topic) }
+  const ruledPublish = (principal: Principal, packet: Published): AccessRuling & { found: Classified; envelope?: Envelope } => {
+    const me = meOf(principal)
+    const found = classifyTopic(principal.family as Family, packet.topic, me)
+    // Policies speak of topics: a bag of properties at the end must not make another one of it.
+    const envelope = found.kind === 'telemetry' ? found.envelope({ ...packet, ...me }) : undefined
+    const name = envelope?.topic ?? (found.kind === 'request' ? packet.topic.replace(/\/\?.*$/s, '') : packet.topic)
+    return { found, ...(envelope && { envelope }), ...ruled(principal, found, 'Publish', name) }
   }
   const ruled = (
     principal: Principal,
@@ -182,7 +187,13 @@ export function createGate(parts: GateParts): BrokerGate {
     const family = principal.family as Family
     // In the clouds a QoS 2 publish closes the connection, and SDKs rely on no more than QoS 1.
     if (packet.qos === 2 && (family !== 'thing' || packet.topic.startsWith('$'))) return 'close'
-    const { found, allow, because, divert = false } = mayPublish(principal, packet.topic)
+    const {
+      found,
+      envelope = ordinaryEnvelope(deviceId, packet),
+      allow,
+      because,
+      divert = false,
+    } = ruledPublish(principal, packet)
     if (deviceId) presence.active(deviceId, now())
     if (found.kind === 'request') {
       const refusal = new LoomError(because === 'quarantine' ? 'DEVICE_QUARANTINED' : 'POLICY_DENIED', found.operation)
@@ -192,11 +203,9 @@ export function createGate(parts: GateParts): BrokerGate {
       return allow ? 'sink' : 'refuse'
     }
     if (allow) {
-      const telemetry = found.kind === 'telemetry'
-      const envelope = telemetry ? found.envelope({ ...packet, ...meOf(principal) }) : ordinaryEnvelope(deviceId, packet)
       append(connection, envelope, packet, acknowledge, divert)
       if (divert) return 'sink'
-      if (telemetry) return found.route ? 'route' : 'sink'
+      if (found.kind === 'telemetry') return found.route ? 'route' : 'sink'
       return packet.retain && rights.of(principal)?.decide('RetainPublish', packet.topic) === 'allow' ? 'retain' : 'route'
     }
     tellDenied(connection, packet.topic, found.kind === 'denied' ? found.reason : because)
@@ -241,6 +250,7 @@ export function createGate(parts: GateParts): BrokerGate {
     forward: ({ principal }, topic) => ruled(principal, { kind: 'ordinary' }, 'Receive', topic).allow,
     request: parts.http,
     connected: connection => {
+      rights.connected(connection)
       if (connection.principal.deviceId) presence.connected(connection)
       // Disabled between the check and now: the sweep over live connections could not see this one yet.
       parts.stillWelcome(connection).then(
@@ -250,6 +260,7 @@ export function createGate(parts: GateParts): BrokerGate {
     },
     disconnected: (connection, reason) => {
       parts.gone(connection)
+      rights.end(connection.principal)
       if (connection.principal.deviceId) presence.disconnected(connection, reason)
     },
     refused: ({ remoteAddress, reason, code = 'BROKER_THROTTLED', clientId }) =>
@@ -262,6 +273,16 @@ export function createGate(parts: GateParts): BrokerGate {
       }),
   }
 }
+
+type Published = Pick<InboundPublish, 'topic' | 'payload' | 'qos' | 'retain' | 'will'>
+
+const willOf = ({ topic, payload, qos, retain }: NonNullable<ConnectHello['will']>): Published => ({
+  topic,
+  payload,
+  qos: qos as Published['qos'],
+  retain,
+  will: true,
+})
 
 const directions = { Publish: 'publish', Subscribe: 'subscribe', Receive: 'receive' } as const
 

@@ -9,6 +9,7 @@ import { LoomError } from '../errors.ts'
 import { openIssuers } from '../identity/issuers.ts'
 import { identitiesColl, openRegistry } from '../identity/registry.ts'
 import { createAccessCompiler } from '../identity/policy-access.ts'
+import { createPolicySessions } from '../identity/policy-sessions.ts'
 import { openPolicies } from '../identity/policy-store.ts'
 import { openSealer } from '../identity/open-sealer.ts'
 import { openAuthority } from '../pki/authority.ts'
@@ -129,18 +130,21 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     })
     const policies = await openPolicies({ store: identities, now, changed: targets => described(targets) })
     const rights = createRights({
-      policies,
-      groups,
-      compiler: createAccessCompiler({ now }),
+      sessions: createPolicySessions({
+        policies,
+        compiler: createAccessCompiler({ now }),
+        groupsOf: async id => (await groups.groupsOf(id)).all,
+        turn: () => new Promise(setImmediate),
+      }),
+      strict: () => policies.strict,
       entityOf: async id =>
         (await state.get<{ tags: Record<string, unknown>; attributes: Record<string, string> }>(devicesColl, id))?.doc,
-      live: () => broker.connections(),
       liveOf: id => broker.connectionsOf(id),
       close: ({ id }) => void broker.disconnect(id, 'FORBIDDEN_ACCESS'),
       recheck: ({ id }) => problems.watch('subscriptions', broker.recheck(id)),
-      failed: error => problems.watch('policies', Promise.reject(error)),
+      now,
     })
-    described = targets => rights.changed(targets)
+    described = targets => problems.watch('policies', rights.changed(targets))
     const ingest = createIngest({
       journal,
       now,
@@ -175,7 +179,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         now,
         changed: (id, change) => {
           emit({ type: 'device', id, change, at: now() })
-          rights.changed([`device:${id}`])
+          described([`device:${id}`])
           changed()
         },
       }),
@@ -248,7 +252,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       drop,
       purge,
       stateChanged: (id, to) => rights.quarantine(id, to === 'quarantined'),
-      described: id => rights.changed([`device:${id}`]),
+      described: id => described([`device:${id}`]),
       audit: (store, deed) => trail.write(store, deed),
     })
     const changed = (): void => problems.watch('lifecycle', outbox.drain())
@@ -265,6 +269,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(60_000, 'identity', () => registry.flush())
     every(5000, 'audit', () => trail.drain())
     every(60_000, 'provisioning', () => provisioning.sweep())
+    every(60_000, 'policies', () => rights.sweep())
     every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
     every(3_600_000, 'revocation lists', () => lists.renew())
     every(3_600_000, 'retention', () => warm.expire(now()))

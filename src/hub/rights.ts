@@ -1,171 +1,150 @@
 import type { Connection, Principal } from '../broker/broker-port.ts'
 import { LoomError } from '../errors.ts'
-import type { Access, AccessCompiler } from '../identity/policy-access.ts'
 import { ruleAccess } from '../identity/policy-order.ts'
-import type { Policies } from '../identity/policy-store.ts'
-import type { Verdict } from '../identity/policy-rules.ts'
-import type { PolicyAction } from '../identity/policy-actions.ts'
+import type { PolicySession, PolicySessions } from '../identity/policy-sessions.ts'
 import type { AccessContext } from '../identity/policy-variables.ts'
-import type { Groups } from '../topology/groups.ts'
 
-/** What one session may do now; replaced in place when a policy, a group or the state of its device changes. */
-export class Rights {
-  #access: Access
-  /** keys of the policy targets that count for it */
-  targets: ReadonlySet<string>
-  quarantined: boolean
-  readonly context: AccessContext
-  readonly fingerprint: string | undefined
-
-  constructor(o: {
-    access: Access
-    targets: Iterable<string>
-    quarantined: boolean
-    context: AccessContext
-    fingerprint: string | undefined
-  }) {
-    this.#access = o.access
-    this.targets = new Set(o.targets)
-    this.quarantined = o.quarantined
-    this.context = o.context
-    this.fingerprint = o.fingerprint
-  }
-
-  decide(action: PolicyAction, name: string): Verdict {
-    return this.#access.decide(action, name)
-  }
-
-  replace(access: Access, targets: Iterable<string>): void {
-    this.#access = access
-    this.targets = new Set(targets)
-  }
+/** What one session may do now: its policies, which follow every change, and whether its device is in quarantine. */
+export interface Rights {
+  readonly decide: PolicySession['decide']
+  readonly quarantined: boolean
 }
 
 export interface RightsParts {
-  policies: Pick<Policies, 'policiesFor' | 'strict'>
-  groups: Pick<Groups, 'groupsOf'>
-  compiler: AccessCompiler
-  /** What policies may read of a device; only asked if one does. */
+  sessions: PolicySessions
+  readonly strict: () => boolean
+  /** what policies may read of a device */
   entityOf(deviceId: string): Promise<{ tags?: Record<string, unknown>; attributes?: Record<string, string> } | undefined>
-  live(): Iterable<Connection>
   liveOf(deviceId: string): readonly Connection[]
   /** The session may not be connected any more. */
   close(connection: Connection): void
   /** Subscriptions that are no longer allowed are to go. */
   recheck(connection: Connection): void
-  failed(error: unknown): void
+  now: () => number
 }
 
-export interface Admission {
+export interface RightsRequest {
   principal: Principal
   clientId: string
   address: string
+  /** DER */
   certificate?: Uint8Array
   quarantined: boolean
   persistent: boolean
   will: boolean
 }
 
-const perTurn = 200
-const reads = /^(tag\.|site$|device\.model$|iot:connection\.thing\.(attributes|thingtypename))/i
+interface Held extends Rights {
+  session: PolicySession
+  quarantined: boolean
+  clientId: string
+  /** absent until it is live */
+  connection?: Connection
+  since: number
+  ended: boolean
+}
 
-/** The rights of live sessions: compiled at CONNECT, compiled again when what they rest on changes. */
+/** An admitted CONNECT that never went live (taken over, over a limit) is forgotten after so long. */
+const admittedMs = 60_000
+
+/** The rights of sessions, from CONNECT to their end. */
 export function createRights(parts: RightsParts) {
-  const { policies, groups, compiler } = parts
-  const known = new WeakMap<Principal, Rights>()
-  let stale = new Set<string>()
-  let running = false
+  const { sessions, now } = parts
+  const byPrincipal = new WeakMap<Principal, Held>()
+  const bySession = new Map<PolicySession, Held>()
 
-  const compiled = async (deviceId: string, fingerprint: string | undefined, context: AccessContext) => {
-    const { all } = deviceId ? await groups.groupsOf(deviceId) : { all: [] }
-    const found = await policies.policiesFor({ deviceId, groups: all, ...(fingerprint !== undefined && { fingerprint }) })
-    const entity =
-      deviceId && found.policies.some(({ document }) => document.variables.some(name => reads.test(name)))
-        ? await parts.entityOf(deviceId)
-        : undefined
-    const { tags, attributes } = entity ?? {}
+  const contextOf = async ({
+    principal,
+    clientId,
+    address,
+    certificate,
+    persistent,
+    will,
+  }: RightsRequest): Promise<AccessContext> => {
+    const { deviceId } = principal
+    const { tags, attributes } = (deviceId && (await parts.entityOf(deviceId))) || {}
     const { model, site } = attributes ?? {}
-    const whole: AccessContext = {
-      ...context,
+    return {
+      clientId,
+      sourceIp: address,
+      deviceId,
       ...(tags && { tags }),
       ...(attributes && { attributes }),
       ...(model !== undefined && { model }),
       ...(site !== undefined && { site }),
+      ...(certificate && { certificate }),
+      connectAttributes: [...(persistent ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])],
     }
-    return { access: compiler.compile({ policies: found.policies, context: whole }), targets: found.targets }
   }
-
-  const mayConnect = (rights: Rights, clientId: string): boolean =>
+  const mayConnect = ({ session, quarantined, clientId }: Held): boolean =>
     ruleAccess({
       // The registry has said that the client id is the device's own.
       table: 'granted',
-      verdict: rights.decide('Connect', clientId),
+      verdict: session.decide('Connect', clientId),
       feature: 'connect',
       direction: 'connect',
-      quarantined: rights.quarantined,
-      strict: policies.strict,
+      quarantined,
+      strict: parts.strict(),
     }).allow
-
-  const refresh = async (connection: Connection): Promise<void> => {
-    const rights = known.get(connection.principal)
-    if (!rights) return
-    const { access, targets } = await compiled(connection.principal.deviceId, rights.fingerprint, rights.context)
-    rights.replace(access, targets)
-    if (mayConnect(rights, connection.clientId)) parts.recheck(connection)
-    else parts.close(connection)
-  }
-
-  const run = async (): Promise<void> => {
-    running = true
-    try {
-      while (stale.size) {
-        const targets = stale
-        stale = new Set()
-        let done = 0
-        for (const connection of [...parts.live()]) {
-          const rights = known.get(connection.principal)
-          if (!rights || rights.targets.isDisjointFrom(targets)) continue
-          await refresh(connection)
-          if (++done % perTurn === 0) await new Promise(setImmediate)
-        }
-      }
-    } finally {
-      running = false
-    }
+  const end = (held: Held): void => {
+    held.ended = true
+    bySession.delete(held.session)
+    held.session.end()
   }
 
   return {
-    /** POLICY_DENIED if no policy lets it connect. */
-    async admit({ principal, clientId, address, certificate, quarantined, persistent, will }: Admission): Promise<Rights> {
-      const { deviceId, fingerprint } = principal
-      const context: AccessContext = {
-        clientId,
-        sourceIp: address,
-        ...(deviceId && { deviceId }),
-        ...(certificate && { certificate }),
-        connectAttributes: [...(persistent ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])],
+    /** To be ended with `end`. POLICY_DENIED if no policy lets it connect. */
+    async admit(request: RightsRequest): Promise<Rights> {
+      const { principal, clientId, quarantined } = request
+      const { fingerprint } = principal
+      const session = await sessions.open({
+        context: () => contextOf(request),
+        ...(fingerprint !== undefined && { fingerprint }),
+      })
+      const decide: Rights['decide'] = (action, name) => session.decide(action, name)
+      const held: Held = { session, decide, quarantined, clientId, since: now(), ended: false }
+      if (!mayConnect(held)) {
+        session.end()
+        throw new LoomError('POLICY_DENIED', `connect as "${clientId.slice(0, 80)}"`)
       }
-      const { access, targets } = await compiled(deviceId, fingerprint, context)
-      const rights = new Rights({ access, targets, quarantined, context, fingerprint })
-      if (!mayConnect(rights, clientId)) throw new LoomError('POLICY_DENIED', `connect as "${clientId.slice(0, 80)}"`)
-      known.set(principal, rights)
-      return rights
+      byPrincipal.set(principal, held)
+      bySession.set(session, held)
+      return held
     },
-    of: (principal: Principal): Rights | undefined => known.get(principal),
+    of: (principal: Principal): Rights | undefined => byPrincipal.get(principal),
     get strict(): boolean {
-      return policies.strict
+      return parts.strict()
     },
-    /** Policies, groups or attributes changed: sessions that rest on one of these targets are compiled again, a few hundred a turn. */
-    changed(targets: readonly string[]): void {
-      for (const target of targets) stale.add(target)
-      if (!running && stale.size) run().catch(parts.failed)
+    /** The connection is live; what came between its admission and now is judged. */
+    connected(connection: Connection): void {
+      const held = byPrincipal.get(connection.principal)
+      if (!held) return
+      held.connection = connection
+      if (held.ended || !mayConnect(held)) parts.close(connection)
     },
-    /** Counts at once, before the sessions are compiled again. */
+    end(principal: Principal): void {
+      const held = byPrincipal.get(principal)
+      if (held && !held.ended) end(held)
+    },
+    sweep(): void {
+      for (const held of bySession.values()) if (!held.connection && now() - held.since > admittedMs) end(held)
+    },
+    /** Policies, groups or attributes changed: sessions that rest on one of these targets have other rights now. */
+    async changed(targets: readonly string[]): Promise<void> {
+      const { renewed, failed } = await sessions.changed(targets)
+      for (const session of [...renewed, ...failed]) {
+        const held = bySession.get(session)
+        if (!held?.connection) continue
+        if (mayConnect(held)) parts.recheck(held.connection)
+        else parts.close(held.connection)
+      }
+    },
+    /** Counts at once. */
     quarantine(deviceId: string, quarantined: boolean): void {
       for (const connection of parts.liveOf(deviceId)) {
-        const rights = known.get(connection.principal)
-        if (!rights) continue
-        rights.quarantined = quarantined
+        const held = byPrincipal.get(connection.principal)
+        if (!held) continue
+        held.quarantined = quarantined
         parts.recheck(connection)
       }
     },
