@@ -1,5 +1,6 @@
 import type { NodeAPI, NodeDef } from 'node-red'
 import { serveAdmin } from '../../src/nodered/admin/serve.ts'
+import { serveDevices } from '../../src/nodered/device-api.ts'
 import { defineNode } from '../../src/nodered/define.ts'
 import { logHub } from '../../src/nodered/hub-log.ts'
 import { hubOptionsOf } from '../../src/nodered/hub-options.ts'
@@ -38,5 +39,6 @@ const hubNode = defineNode<HubConfig & NodeDef, Partial<HubCredentials>>(
 
 export default (RED: NodeAPI): void => {
   serveAdmin(RED, hubs)
+  serveDevices(RED, hubs)
   hubNode(RED)
 }

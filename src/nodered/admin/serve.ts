@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import type { Request, RequestHandler, Response, Router } from 'express'
 import type { NodeAPI } from 'node-red'
 import { LoomError } from '../../errors.ts'
+import { sharedRoot } from '../http-roots.ts'
 import type { Hubs } from '../hubs.ts'
 import { actorOf } from './actor.ts'
 import { fail, parserFailure } from './failure.ts'
@@ -33,7 +34,10 @@ export function serveAdmin(RED: NodeAPI, hubs: Hubs): void {
     app[route.method](path, RED.auth.needsPermission(route.permission), handlerOf(route, hubs))
   }
   // Without these the server answers with a page that shows a stack trace.
-  app.use('/thingloom', noRoute([...routes, { method: 'get', path: openapi }]))
+  app.use(
+    '/thingloom',
+    noRoute([...routes, { method: 'get', path: openapi }], { others: sharedRoot(RED.settings) !== undefined }),
+  )
   const failure = parserFailure(error => RED.log.error(`[thingloom] ${error instanceof Error ? error.stack : String(error)}`))
   app.use('/thingloom', failure)
   // Node-RED hands out an app inside the one that parses bodies, whose failures never come in here.
