@@ -1,21 +1,11 @@
+import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
+import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+import type { ProvisioningApi } from './hub-provisioning.ts'
 import type { Listening } from '../broker/broker-port.ts'
 import type { ErrorData } from '../errors.ts'
-import type { AuditQuery, AuditView, Checkpoint, Verification } from '../guard/audit-log.ts'
 import type { CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 import type { IssuerView, NewIssuer } from '../identity/issuers.ts'
-import type { PolicyAnswer } from '../identity/policy-tester.ts'
-import type { PolicyView } from '../identity/policy-store.ts'
-import type { PolicyTarget } from '../identity/policy-targets.ts'
-import type { AllowListView, KeptEntry } from '../provisioning/allow-list.ts'
-import type { BootstrapDocument } from '../provisioning/bootstrap.ts'
-import type { ClaimView } from '../provisioning/claim.ts'
-import type { MadeClaim } from '../provisioning/claim-store.ts'
-import type { Registration } from '../provisioning/dps-port.ts'
-import type { EnrolmentChange, EnrolmentKind, EnrolmentRequest, EnrolmentView } from '../provisioning/enrolment.ts'
-import type { EnrolmentReply } from '../provisioning/enrolments.ts'
-import type { ProvisioningKind, ProvisioningRequest, Verdict } from '../provisioning/provisioning-port.ts'
-import type { TemplateView } from '../provisioning/template-store.ts'
-import type { GroupView } from '../topology/group.ts'
+import type { ProvisioningRequest } from '../provisioning/provisioning-port.ts'
 import type { CredentialEvent } from '../identity/rotation.ts'
 import type { CaView, DeviceCertificate, ExportedRoot, ImportRequest, RegisterCaRequest, RegisteredCa } from '../pki/authority.ts'
 import type { RevocationReason } from '../pki/crl.ts'
@@ -38,8 +28,9 @@ import type {
   WarmPage,
   WarmRow,
 } from '../storage/warm-store.ts'
-import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 
+export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+export type { ProvisioningApi, WaitingDevice } from './hub-provisioning.ts'
 export type { CredentialKind, CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 export type { HubOptions } from './options.ts'
 
@@ -151,152 +142,6 @@ export interface PkiApi {
   restoreRootKey(o: { pem: string; passphrase?: string; by?: string }): Promise<void>
   /** A certificate that is nobody's yet: it lets nobody in until it is registered with a device. PKI_*. */
   issue(o: { csrPem?: string; keyType?: KeyType; days?: number; by?: string }): Promise<DeviceCertificate & { caPem: string }>
-}
-
-export interface PoliciesApi {
-  list(o: { prefix?: string; limit?: number; cursor?: string }): Promise<{ items: PolicyView[]; next?: string }>
-  get(o: { id: string }): Promise<PolicyView | undefined>
-  /** `text`: an AWS IoT policy document. POLICY_INVALID with the place, POLICY_EXISTS. */
-  create(o: { id: string; text: string; description?: string; by?: string }): Promise<PolicyView>
-  /** Acts on live sessions at once. POLICY_NOT_FOUND, POLICY_INVALID, POLICY_CONFLICT. */
-  update(o: { id: string; text?: string; description?: string; etag?: string; by?: string }): Promise<PolicyView>
-  /** POLICY_NOT_FOUND, POLICY_CONFLICT, POLICY_ATTACHED. */
-  delete(o: { id: string; etag?: string; by?: string }): Promise<void>
-  /** POLICY_NOT_FOUND, POLICY_LIMIT. */
-  attach(o: { policy: string; target: PolicyTarget; by?: string }): Promise<void>
-  detach(o: { policy: string; target: PolicyTarget; by?: string }): Promise<void>
-  attached(o: { target: PolicyTarget }): Promise<string[]>
-  targets(o: { policy: string; limit?: number; cursor?: string }): Promise<{ items: PolicyTarget[]; next?: string }>
-  strict(o: Record<string, never>): Promise<{ strict: boolean }>
-  /** Strict: what the table of reserved topics grants needs an Allow too, as in AWS. */
-  setStrict(o: { strict: boolean; by?: string }): Promise<void>
-  /** What the device's policies, or a `document` that is not stored, say of one action, by policies alone. POLICY_INVALID, REQUEST_INVALID. */
-  test(o: {
-    device: string
-    action: string
-    topic?: string
-    clientId?: string
-    sourceIp?: string
-    document?: string
-  }): Promise<PolicyAnswer>
-  /** Devices that policies allow it, with the statement; looks at no more than 10,000 for one answer, so a page may be short, or longer than `limit` by 200. */
-  whoMay(o: {
-    action: string
-    topic?: string
-    limit?: number
-    cursor?: string
-  }): Promise<{ items: { id: string; statement: NonNullable<PolicyAnswer['statement']> }[]; next?: string }>
-}
-
-export interface GroupsApi {
-  list(o: {
-    parent?: string | null
-    prefix?: string
-    limit?: number
-    cursor?: string
-  }): Promise<{ items: GroupView[]; next?: string }>
-  get(o: { id: string }): Promise<GroupView | undefined>
-  /** GROUP_INVALID, GROUP_EXISTS, GROUP_LIMIT, GROUP_NOT_FOUND for the parent. */
-  create(o: { id: string; parent?: string; description?: string; by?: string }): Promise<GroupView>
-  /** `parent: null` moves it to the top. GROUP_NOT_FOUND, GROUP_LIMIT, ENTITY_CYCLE, GROUP_CONFLICT. */
-  update(o: { id: string; parent?: string | null; description?: string; etag?: string; by?: string }): Promise<GroupView>
-  /** GROUP_NOT_EMPTY unless `force`. */
-  delete(o: { id: string; force?: boolean; etag?: string; by?: string }): Promise<void>
-  /** At most 1,000, all or none. */
-  add(o: { group: string; devices: string[]; by?: string }): Promise<{ added: number }>
-  remove(o: { group: string; devices: string[]; by?: string }): Promise<{ removed: number }>
-  members(o: { group: string; deep?: boolean; limit?: number; cursor?: string }): Promise<{ items: string[]; next?: string }>
-  groupsOf(o: { device: string }): Promise<{ direct: string[]; all: string[] }>
-}
-
-/** A device that waits for a person's word. */
-export interface WaitingDevice {
-  id: string
-  kind: ProvisioningKind
-  registrationId: string
-  deviceId?: string
-  enrolmentId?: string
-  template?: string | undefined
-  attestation: { kind: 'sas' | 'x509'; fingerprint?: string; subject?: string }
-  ip: string
-  suspicion?: string
-  /** epoch ms */
-  since: number
-  until: number
-}
-
-/** PROV_* codes. Secrets are in the answer that made them, once. */
-export interface ProvisioningApi {
-  enrolments(o: { kind?: EnrolmentKind; limit?: number; cursor?: string }): Promise<{ items: EnrolmentView[]; next?: string }>
-  enrolment(o: { id: string }): Promise<EnrolmentView | undefined>
-  createEnrolment(o: { enrolment: EnrolmentRequest; by?: string }): Promise<EnrolmentReply>
-  updateEnrolment(o: { id: string; change: EnrolmentChange; etag?: string; by?: string }): Promise<EnrolmentReply>
-  renewEnrolmentKey(o: { id: string; slot: 'primary' | 'secondary'; etag?: string; by?: string }): Promise<EnrolmentReply>
-  deleteEnrolment(o: { id: string; etag?: string; by?: string }): Promise<void>
-  registrations(o: {
-    enrolmentId?: string
-    deviceId?: string
-    limit?: number
-    cursor?: string
-  }): Promise<{ items: Registration[]; next?: string }>
-  forgetRegistration(o: { registrationId: string; by?: string }): Promise<void>
-
-  templates(o: { limit?: number; cursor?: string }): Promise<{ items: TemplateView[]; next?: string }>
-  template(o: { name: string }): Promise<TemplateView | undefined>
-  /** `settings.body`: an AWS provisioning template. PROV_TEMPLATE_INVALID with the place. */
-  createTemplate(o: { name: string; settings: Record<string, unknown>; by?: string }): Promise<TemplateView>
-  updateTemplate(o: { name: string; change: Record<string, unknown>; etag?: string; by?: string }): Promise<TemplateView>
-  deleteTemplate(o: { name: string; etag?: string; by?: string }): Promise<void>
-
-  claims(o: { limit?: number; cursor?: string }): Promise<{ items: ClaimView[]; next?: string }>
-  claim(o: { id: string }): Promise<ClaimView | undefined>
-  createClaim(o: { id: string; settings: Record<string, unknown>; by?: string }): Promise<MadeClaim & { caPem: string }>
-  /** A claim of five minutes for one device, for an application of its owner. */
-  createTrustedClaim(o: {
-    template: string
-    deviceId?: string
-    keyType?: 'rsa-2048' | 'ec-p256'
-    by?: string
-  }): Promise<MadeClaim & { caPem: string }>
-  /** Disabling closes its sessions. */
-  updateClaim(o: { id: string; change: Record<string, unknown>; etag?: string; by?: string }): Promise<ClaimView>
-  deleteClaim(o: { id: string; etag?: string; by?: string }): Promise<void>
-
-  allowLists(o: Record<string, never>): Promise<{ items: AllowListView[] }>
-  createAllowList(o: { name: string; by?: string }): Promise<AllowListView>
-  deleteAllowList(o: { name: string; by?: string }): Promise<void>
-  allowListEntries(o: { name: string; limit?: number; cursor?: string }): Promise<{ items: KeptEntry[]; next?: string }>
-  /** At most 500, all or none. */
-  addToAllowList(o: { name: string; entries: unknown[]; by?: string }): Promise<{ added: number; replaced: number }>
-  removeFromAllowList(o: { name: string; serials: string[]; by?: string }): Promise<{ removed: number }>
-
-  /** Devices that wait for a person. */
-  pending(o: { limit?: number; cursor?: string }): Promise<{ items: WaitingDevice[]; next?: string }>
-  approve(o: { id: string; verdict?: Omit<Verdict, 'allow'>; by?: string }): Promise<void>
-  deny(o: { id: string; reason?: string; by?: string }): Promise<void>
-
-  /** Templates by which unknown certificates of registered CAs become devices. */
-  caTemplates(o: Record<string, never>): Promise<{ items: { ca: string; template: string }[] }>
-  /** Without `template` unknown certificates of that CA are refused again. */
-  setCaTemplate(o: { ca: string; template?: string; by?: string }): Promise<void>
-
-  /** While at least one listener is on, questions of hooks come as `provisioning-question` events, the open ones at once. */
-  listen(o: { listener: string; on: boolean }): Promise<void>
-  /** The first answer counts. PROV_INVALID, NOT_FOUND. */
-  answer(o: { id: string; verdict: Verdict }): Promise<void>
-
-  /** Where devices find this hub and what they shall trust. */
-  bootstrap(o: Record<string, never>): Promise<BootstrapDocument>
-}
-
-export interface AuditApi {
-  /** Newest first. */
-  query(o: AuditQuery): Promise<{ items: AuditView[]; next?: string }>
-  /** Recomputes the chain; `upTo`: a checkpoint kept elsewhere. */
-  verify(o: { upTo?: Checkpoint }): Promise<Verification>
-  checkpoints(o: { limit?: number }): Promise<Checkpoint[]>
-  /** Something a flow or a person wants on record. */
-  note(o: { action: string; target: string; detail?: Record<string, unknown>; by?: string }): Promise<void>
 }
 
 export interface DeviceHttpApi {

@@ -116,7 +116,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       anchors: { anchorOf: async (certificate, at) => anchorOf(authority, certificate, at) },
       sessionOwner: clientId => broker.holderOf(`thing|${clientId}`),
     })
-    if (options.store !== 'memory') await publishFile(join(dataDir, 'ca.pem'), authority.rootPem)
+    const publishCa = async (): Promise<void> => {
+      if (options.store !== 'memory') await publishFile(join(dataDir, 'ca.pem'), authority.rootPem)
+    }
+    await publishCa()
 
     const presence = await Presence.open({ state, journal, offlineAfterMs: limits.offlineAfterMs, now, emit })
     const outbox = await createLifecycleOutbox({ identities, identityColl: identitiesColl, state, journal })
@@ -218,10 +221,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       now,
       emit,
       answer: (id, message) => void broker.send(id, message).catch(() => {}),
-      stillWelcome: async ({ principal }) =>
-        principal.deviceId
-          ? registry.accepts({ deviceId: principal.deviceId, cid: principal.cid })
-          : provisioning.welcomes(principal),
+      stillWelcome: async ({ principal }) => {
+        const { deviceId, cid } = principal
+        if (!deviceId) return provisioning.welcomes(principal)
+        rights.setQuarantined(principal, (await registry.find(deviceId))?.state === 'quarantined')
+        return registry.accepts({ deviceId, cid })
+      },
       disconnect: ({ id }) => void broker.disconnect(id, 'FORBIDDEN_ACCESS'),
       delay: async ms => void (await after(ms, undefined, { ref: false })),
     })
@@ -273,7 +278,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
     every(3_600_000, 'revocation lists', () => lists.renew())
     every(3_600_000, 'retention', () => warm.expire(now()))
-    const reissued = async () => broker.setTls(await authority.serverCertificate({ names }))
+    const reissued = async (): Promise<void> => {
+      broker.setTls(await authority.serverCertificate({ names }))
+      await publishCa()
+    }
     every(dayMs / 4, 'certificate', reissued)
     every(2000, 'metrics', () => {
       const { received, connections } = broker.metrics()

@@ -86,6 +86,12 @@ export function createRights(parts: RightsParts) {
       quarantined,
       strict: parts.strict(),
     }).allow
+  const setQuarantined = (principal: Principal, quarantined: boolean): void => {
+    const held = byPrincipal.get(principal)
+    if (!held || held.quarantined === quarantined) return
+    held.quarantined = quarantined
+    if (held.connection) parts.recheck(held.connection)
+  }
   const end = (held: Held): void => {
     held.ended = true
     bySession.delete(held.session)
@@ -139,14 +145,10 @@ export function createRights(parts: RightsParts) {
         else parts.close(held.connection)
       }
     },
+    setQuarantined,
     /** Counts at once. */
     quarantine(deviceId: string, quarantined: boolean): void {
-      for (const connection of parts.liveOf(deviceId)) {
-        const held = byPrincipal.get(connection.principal)
-        if (!held) continue
-        held.quarantined = quarantined
-        parts.recheck(connection)
-      }
+      for (const { principal } of parts.liveOf(deviceId)) setQuarantined(principal, quarantined)
     },
   }
 }
