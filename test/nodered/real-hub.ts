@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import type { NodeAPI } from 'node-red'
-import type { Hub } from '../../src/hub/hub.ts'
+import type { Hub, HubOptions } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
 import { serveAdmin } from '../../src/nodered/admin/serve.ts'
 import { Hubs } from '../../src/nodered/hubs.ts'
@@ -28,10 +28,10 @@ export interface RealHub {
 }
 
 /** A hub in memory with all its services, behind the admin API of a Node-RED whose users are named by a header. */
-export async function realHub(): Promise<RealHub> {
+export async function realHub(more: Partial<HubOptions> = {}): Promise<RealHub> {
   const hubs = new Hubs({ start: options => startHub({ ...options, threaded: false }) })
   const options = { hubId: 'demo', dataDir: '/nowhere', store: 'memory', broker: 'none', listeners: [] } as const
-  const hub = await hubs.attach('n', () => ({ ...options, listeners: [] })).hub
+  const hub = await hubs.attach('n', () => ({ ...options, listeners: [], ...more })).hub
   const app = express()
   app.use(express.json())
   const needsPermission = () => (request: any, _response: unknown, next: () => void) => {

@@ -68,6 +68,12 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   ca: { type: 'string', maxLength: 128, description: 'id of the CA' },
   policy: { type: 'string', maxLength: 128, description: 'policy id' },
   group: { type: 'string', maxLength: 128, description: 'group id' },
+  enrolment: { type: 'string', maxLength: 128, description: 'enrolment id' },
+  registration: { type: 'string', maxLength: 128, description: 'registration id' },
+  template: { type: 'string', maxLength: 36, description: 'name of the template' },
+  claim: { type: 'string', maxLength: 64, description: 'claim id' },
+  list: { type: 'string', maxLength: 64, description: 'name of the list' },
+  request: { type: 'string', maxLength: 256, description: 'id of what waits' },
 }
 
 export const paging = {

@@ -8,6 +8,7 @@ import { hubRoutes, runtimeRoutes } from './hub-routes.ts'
 import { issuerRoutes } from './issuer-routes.ts'
 import { attachmentRoutes } from './attachment-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
+import { provisioningRoutes } from './provisioning-routes.ts'
 import type { Route } from './route.ts'
 import { telemetryRoutes } from './telemetry-routes.ts'
 
@@ -24,5 +25,6 @@ export const routes: readonly Route[] = [
   ...attachmentRoutes,
   ...policyRoutes,
   ...groupRoutes,
+  ...provisioningRoutes,
   ...auditRoutes,
 ]

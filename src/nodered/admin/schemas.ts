@@ -1,6 +1,7 @@
 import { keyTypes } from '../../pki/keys.ts'
 import { accessSchemas } from './access-schemas.ts'
 import { pkiSchemas } from './pki-schemas.ts'
+import { provisioningSchemas } from './provisioning-schemas.ts'
 import type { Schema } from './schema.ts'
 import { count, free, object, refTo, text, time } from './shapes.ts'
 
@@ -128,4 +129,5 @@ export const components: Readonly<Record<string, Schema>> = {
   ),
   ...pkiSchemas,
   ...accessSchemas,
+  ...provisioningSchemas,
 }
