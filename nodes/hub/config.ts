@@ -1,6 +1,8 @@
 export const type = 'loom-hub'
 
-export type ListenerKind = 'mqtt' | 'mqtts' | 'ws' | 'wss'
+/** The kinds of listeners with their usual ports. */
+export const listenerPorts = { mqtt: 1883, mqtts: 8883, ws: 8083, wss: 8443, https: 8443, shared: 443 } as const
+export type ListenerKind = keyof typeof listenerPorts
 
 export interface ListenerField {
   kind: ListenerKind
@@ -58,7 +60,8 @@ export const validPort = (port: unknown): boolean =>
 
 export function validListeners(listeners: Partial<ListenerField>[]): boolean {
   const places = listeners.filter(({ port }) => Number(port) !== 0).map(({ port, host }) => `${host ?? ''}:${port}`)
-  return listeners.every(({ port }) => validPort(port)) && new Set(places).size === places.length
+  const known = listeners.every(({ kind, port }) => Object.hasOwn(listenerPorts, kind ?? '') && validPort(port))
+  return known && new Set(places).size === places.length
 }
 
 /** 32 bytes in base64, or nothing. The editor shows a stored secret as `__PWRD__`. */

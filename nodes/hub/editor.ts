@@ -4,6 +4,7 @@ import {
   type HubCredentials,
   type ListenerField,
   limitsAfter,
+  listenerPorts,
   offeredLimits,
   validHubId,
   validKey,
@@ -13,8 +14,8 @@ import {
 declare const RED: EditorRED
 
 type Dialog = EditorNodeInstance<HubConfig>
-const kinds = ['mqtt', 'mqtts', 'ws', 'wss'] as const
-const defaultPorts = { mqtt: 1883, mqtts: 8883, ws: 8083, wss: 8443 } as const
+/** Kinds whose name does not say all. */
+const explained: readonly string[] = ['https', 'shared']
 
 /** A hub id that no other hub node of the workspace has. */
 function freeHubId(own: string): string {
@@ -31,13 +32,18 @@ function freeHubId(own: string): string {
 }
 
 function listenerRow(dialog: Dialog, row: JQuery, data: Partial<ListenerField>): void {
-  const { kind = 'mqtt', host = '', port = defaultPorts[kind], allowPlaintext = false } = data
+  const { kind = 'mqtt', host = '', port = listenerPorts[kind], allowPlaintext = false } = data
   const text = (key: string): string => dialog._(`hub.listener.${key}`)
   const line = $('<div class="form-row" style="display:flex; gap:6px; align-items:center; margin:0; flex-wrap:wrap">').appendTo(
     row,
   )
-  const select = $('<select class="loom-kind" style="width:90px">').attr('aria-label', text('kind')).appendTo(line)
-  for (const value of kinds) select.append($('<option>').val(value).text(value))
+  const select = $('<select class="loom-kind" style="width:150px">').attr('aria-label', text('kind')).appendTo(line)
+  for (const value of Object.keys(listenerPorts))
+    select.append(
+      $('<option>')
+        .val(value)
+        .text(explained.includes(value) ? text(value) : value),
+    )
   const number = $('<input type="number" class="loom-port" min="0" max="65535" style="width:90px">')
     .attr('aria-label', text('port'))
     .val(port)
@@ -53,7 +59,7 @@ function listenerRow(dialog: Dialog, row: JQuery, data: Partial<ListenerField>):
   plain.append(document.createTextNode(text('allowPlaintext')))
   const showPlain = (): void => void plain.toggle(['mqtt', 'ws'].includes(String(select.val())))
   select.val(kind).on('change', () => {
-    number.val(defaultPorts[select.val() as ListenerField['kind']])
+    number.val(listenerPorts[select.val() as ListenerField['kind']])
     showPlain()
   })
   showPlain()

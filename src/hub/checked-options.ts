@@ -3,6 +3,15 @@ import { LoomError } from '../errors.ts'
 import { checkNodeVersion } from '../storage/least-node.ts'
 import { defaultLimits, type HubLimits, type HubOptions } from './options.ts'
 
+const listenerKinds = [
+  'mqtt',
+  'mqtts',
+  'ws',
+  'wss',
+  'https',
+  'shared',
+] as const satisfies HubOptions['listeners'][number]['kind'][]
+
 /** Below these a hub could not work at all; 0 stands for none or automatic where a limit is not listed. */
 const least: Partial<Record<keyof HubLimits, number>> = {
   payloadBytes: 1024,
@@ -24,7 +33,7 @@ export function checkedOptions(options: HubOptions, nodeVersion: string = proces
     faults.push(`store '${options.store}' is none of sqlite, json, memory`)
   if (!['embedded', 'none'].includes(options.broker)) faults.push(`broker '${options.broker}' is neither embedded nor none`)
   for (const { kind, port } of options.listeners) {
-    if (!['mqtt', 'mqtts', 'ws', 'wss'].includes(kind)) faults.push(`listener kind '${kind}' is none of mqtt, mqtts, ws, wss`)
+    if (!listenerKinds.includes(kind)) faults.push(`listener kind '${kind}' is none of ${listenerKinds.join(', ')}`)
     if (!Number.isInteger(port) || port < 0 || port > 65_535) faults.push(`port ${port} of listener ${kind} is not in 0..65535`)
   }
   const limits = options.limits ?? {}

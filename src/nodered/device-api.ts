@@ -8,7 +8,7 @@ import { allowed } from './admin/no-route.ts'
 import { routes } from './admin/routes.ts'
 import type { Hubs } from './hubs.ts'
 import { sharedRoot } from './http-roots.ts'
-import { requestBody } from './request-body.ts'
+import { discardBody, requestBody } from './request-body.ts'
 
 const served = new WeakSet<object>()
 
@@ -56,7 +56,7 @@ const doorOf =
       // A client that went away while it was sending gets no answer.
       if (response.destroyed) return
       if (!(thrown instanceof LoomError)) unexpected(thrown)
-      if (!request.complete) response.set('Connection', 'close')
+      discardBody(request)
       if (thrown instanceof LoomError && thrown.status === 503) response.set('Retry-After', '2')
       response.set('Cache-Control', 'no-store')
       fail(response, thrown instanceof LoomError ? thrown : new LoomError('NODE_FAULT'))
