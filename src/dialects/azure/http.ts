@@ -1,4 +1,4 @@
-import { LoomError } from '../../errors.ts'
+import { codes, type ErrorCode, LoomError } from '../../errors.ts'
 import { encodeBag } from '../bag.ts'
 import { empty, type HttpDialect, type HttpMessage, type HttpOperation, type HttpRequest, json, segmentsOf } from '../http.ts'
 import { errorBody, twinForm } from './errors.ts'
@@ -44,11 +44,14 @@ export const azureHttp: HttpDialect = {
   accepted: () => empty(204),
   refused({ code, message }, { traceId, now }) {
     const [status, errorCode] = twinForm(code)
-    // A topic answers 400 where HTTP has a status of its own.
-    const http = errorCode === 401003 ? 401 : errorCode === 403002 ? 403 : errorCode === 404001 ? 404 : status
+    // A topic answers 400 or 500 where HTTP has a status of its own.
+    const http =
+      errorCode === 401003 ? 401 : errorCode === 403002 ? 403 : errorCode === 404001 ? 404 : (serverStatus(code) ?? status)
     return { ...json(http, {}), body: errorBody(errorCode, message, traceId, now) }
   },
 }
+
+const serverStatus = (code: ErrorCode): number | undefined => (codes[code][0] > 500 ? codes[code][0] : undefined)
 
 function messagesOf(deviceId: string, { headers, body }: HttpRequest): HttpMessage[] {
   const topicOf = (properties: Record<string, string>) => {
