@@ -95,10 +95,10 @@ async function readPresent(
     const { items } = await state.query<T>(coll, { where: [['id', 'in', ids]], limit: ids.length })
     return new Map(items.map(stored => [stored.id, stored]))
   }
-  const ids = op === 'upsert' ? identities.map(({ id }) => id) : []
+  const ids = op === 'create' ? [] : identities.map(({ id }) => id)
   const desired = new Set(rows.filter(row => row.desired).map(({ id }) => id))
   const entities = await read<Entity>(devicesColl, ids)
-  const twins = await read<Twin>(twinsColl, ids.filter(id => desired.has(id)).map(twinId))
+  const twins = await read<Twin>(twinsColl, ids.filter(id => op === 'delete' || desired.has(id)).map(twinId))
   return new Map(
     identities.map(identity => {
       const { id } = identity
@@ -118,7 +118,7 @@ interface One {
 async function planOne(o: One): Promise<void> {
   const { plan, op, present } = o
   const { id } = plan.row
-  if (op === 'delete') return present ? planDelete(o) : undefined
+  if (op === 'delete') return present ? planDelete(o, present) : undefined
   if (!present) return planCreate(o)
   if (op === 'create') throw new LoomError('IDENTITY_EXISTS', `"${id}"`)
   if (present.identity.state === 'retired')
@@ -146,8 +146,16 @@ async function planCreate({ parts, plan, by }: One): Promise<void> {
   plan.result = 'created'
 }
 
-async function planDelete({ parts, plan, by }: One): Promise<void> {
+/** The documents go first: a crash in between leaves a device that the same row deletes when the import goes on. */
+async function planDelete({ parts, plan, by }: One, { entity, twin }: Present): Promise<void> {
   const { id } = plan.row
+  const remove = (coll: string, stored: Stored | undefined): void => {
+    if (!stored) return
+    plan.documents.push({ op: 'delete', coll, id: stored.id })
+    plan.undo.push({ op: 'put', coll, id: stored.id, doc: stored.doc })
+  }
+  remove(devicesColl, entity)
+  remove(twinsColl, twin)
   const leave = await parts.groups.planLeave(id)
   plan.settles.push(leave.settled)
   const forget = await parts.policies.planForget({ device: id })

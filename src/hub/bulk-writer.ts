@@ -62,7 +62,7 @@ async function writeOnce(parts: BulkWriterParts, plans: BulkPlan[], o: BulkWriti
       dryRun,
       also: dryRun ? [] : o.also,
       pause: o.pause,
-      // The identity comes last: only with it does a device exist, so a crash before leaves nothing that can connect, and a batch that is begun again.
+      // The identities come last, and with them `also`: after a crash before, the batch is begun again.
       async ready(ids) {
         const todo = plans.filter(({ row, change, error }) => !error && (!change || ids.has(row.id)))
         const writes = todo.flatMap(({ documents }) => documents)
@@ -116,7 +116,7 @@ async function follow(
     await pause()
   }
   if (op !== 'delete') return
-  // also of those that were gone: a crash may have left their documents
+  // what a device wrote before its connection was closed, and what a crash left of those that were gone
   const gone = plans.filter(({ error }) => !error).map(({ row }) => row.id)
   await parts.state.tx(
     gone.flatMap((id): Write[] => [

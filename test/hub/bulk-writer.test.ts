@@ -29,7 +29,9 @@ const changesOf = (events: HubEvent[]) =>
   events.flatMap(event => (event.type === 'device' ? [`${event.change} ${event.id}`] : []))
 const audited = async (house: BulkHouse) => {
   await house.trail.drain()
-  return (await house.trail.log.query({ limit: 100 })).items.reverse().map(({ actor, action, target }) => `${actor} ${action} ${target}`)
+  return (await house.trail.log.query({ limit: 100 })).items
+    .reverse()
+    .map(({ actor, action, target }) => `${actor} ${action} ${target}`)
 }
 
 describe('devices written by an import', () => {

@@ -315,7 +315,7 @@ describe('an import that a crash cut off', function () {
 
   /** The n-th transaction fails, before or after it is written, and nothing works from then on: as for who sees a process die. */
   const dying = (store: StateStore, o: { left: number; after: boolean; dead: boolean }): StateStore => {
-    const alive = <T>(work: () => Promise<T>): Promise<T> => {
+    const alive = async <T>(work: () => Promise<T>): Promise<T> => {
       if (o.dead) throw new LoomError('STORE_CLOSED')
       return work()
     }
@@ -345,7 +345,7 @@ describe('an import that a crash cut off', function () {
       await imported(whole, seedText)
       await imported(whole, text, { op })
       const expected = await contentOf(whole)
-      for (let crash = 1; crash <= 12; crash++)
+      for (const crash of [1, 2, 7, 12])
         for (const after of [false, true]) {
           const { stores, folder, remove } = await sqliteStores()
           await imported(await prepared(stores), seedText)
