@@ -89,7 +89,7 @@ const regenerate: Action = async ({ identity, devices }, { id, cid, slot }, defa
   const chosen = slot ?? defaults.slot
   if (chosen !== 'primary' && chosen !== 'secondary')
     throw new LoomError('REQUEST_INVALID', `slot ${String(chosen).slice(0, 40)}`, { hint: 'primary or secondary' })
-  const keys = cid ?? (await onlyOne(devices, id, ({ kind, status }) => kind === 'sas' && status !== 'revoked')).cid
+  const keys = cid ?? (await onlyOne(devices, id, ({ kind, status }) => kind === 'sas' && status === 'active')).cid
   const secrets = await identity.regenerateKey({ id, cid: keys, slot: chosen, by: defaults.by })
   return { record: await devices.get({ id }), secrets }
 }

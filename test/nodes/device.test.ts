@@ -171,6 +171,12 @@ describe('loom-device', () => {
       { id: 'd1', cid: 'c1', slot: 'primary', by: 'node n' },
     ])
     await hub.identity.addCredential({ id: 'd1', credential: { kind: 'sas' } })
+    await hub.identity.revokeCredential({ id: 'd1', cid: 'c1' })
+    const again = outputs(1)
+    send({ device: 'd1' })
+    await again
+    assert.equal((asked[2] as any).cid, 'c2')
+    await hub.identity.addCredential({ id: 'd1', credential: { kind: 'sas' } })
     for (const [payload, code] of [
       [{}, 'CRED_NOT_FOUND'],
       [{ cid: 'c1', slot: 'third' }, 'REQUEST_INVALID'],
