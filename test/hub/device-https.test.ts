@@ -134,6 +134,12 @@ describe('device API of the https listener', function () {
     assert.equal(payloadOf(await newest('x509')), '{"n":"s"}')
   })
 
+  it('AWS: the content type of a form, which curl sends unasked, says nothing of a message', async () => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    assert.equal((await ask('/topics/dt/x509/f', { ...shown.x509!(), headers, body: '{"f":1}' })).status, 200)
+    assert.equal((await newest('x509'))!.props.e.contentType, undefined)
+  })
+
   it('Azure: a batch is several messages, or none if one is wrong', async () => {
     const send = (body: object) =>
       ask('/devices/sas/messages/events', {

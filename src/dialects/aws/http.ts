@@ -12,7 +12,7 @@ export const awsHttp: HttpDialect = {
     if (first === 'topics' && method === 'POST' && second) {
       const topic = segments.slice(1).join('/')
       const asked = new URLSearchParams(query)
-      const type = asked.get('contentType') ?? headers['content-type']
+      const type = asked.get('contentType') ?? typeOf(headers['content-type'])
       const message = {
         topic,
         payload: body,
@@ -41,6 +41,10 @@ export const awsHttp: HttpDialect = {
     return json(status, { code: status, message, traceId })
   },
 }
+
+/** AWS takes no notice of the header, and the usual clients put that of a form there unasked. */
+const typeOf = (header: string | undefined): string | undefined =>
+  /^application\/x-www-form-urlencoded/i.test(header ?? '') ? undefined : header
 
 function jobOf(
   at: { family: 'thing'; deviceId: string; kind: 'request' },
