@@ -184,6 +184,33 @@ describe('admin API: identities and certificates', function () {
     assert.doesNotMatch(JSON.stringify(made.body), /PRIVATE/)
   })
 
+  it('shows key material in the answer that made it and nowhere after', async () => {
+    const password = 'planted-secret-word'
+    const body = { id: 's1', credentials: { kind: 'password', password } }
+    const made = await at.call('POST', '/devices', { body })
+    assert.equal(made.headers.get('cache-control'), 'no-store')
+    const sas = (await at.call('POST', '/devices/s1/credentials', { body: { kind: 'sas' } })).body
+    const x509 = (await at.call('POST', '/devices/s1/credentials', { body: { kind: 'x509' } })).body
+    const again = (await at.call('POST', `/devices/s1/credentials/${sas.cid}/regenerate`, { body: { slot: 'primary' } })).body
+    const planted = [password, sas.primaryKey, sas.secondaryKey, again.primaryKey, x509.privateKeyPem.split('\n')[1]]
+    assert.ok(planted.every(Boolean))
+    for (const path of [
+      '/devices',
+      '/devices/s1',
+      '/audit?limit=1000',
+      '/cas',
+      '/issuers',
+      '/deadletters',
+      '/health',
+      '/metrics',
+    ]) {
+      const { status, body: answer } = await at.call('GET', path)
+      assert.equal(status, 200, path)
+      const text = JSON.stringify(answer)
+      for (const secret of planted) assert.ok(!text.includes(secret), `${path} shows a secret`)
+    }
+  })
+
   it('records who did each of it', async () => {
     await at.hub.devices.register({ id: 'w1', credentials: { kind: 'sas' } })
     await at.call('POST', '/devices/w1/quarantine', { as: 'anna' })

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import helper from 'node-red-node-test-helper'
-import { limitsAfter, offeredLimits } from '../../nodes/hub/config.ts'
+import { limitsAfter, listenerPorts, offeredLimits, validListeners } from '../../nodes/hub/config.ts'
 import hubNode from '../../nodes/hub/hub.ts'
 import { LoomError } from '../../src/errors.ts'
 import type { HubOptions } from '../../src/hub/hub.ts'
+import { checkedOptions } from '../../src/hub/checked-options.ts'
 import { defaultLimits } from '../../src/hub/options.ts'
 import { hubOptionsOf } from '../../src/nodered/hub-options.ts'
 import { hubs, setHubStarter } from '../../src/nodered/hubs.ts'
@@ -101,6 +102,22 @@ describe('loom-hub', () => {
   it('leaves an empty port to the hub to refuse, not to the system to choose', () => {
     const { listeners } = hubOptionsOf({ hubId: 'a', listeners: [{ kind: 'mqtt', port: '' }] }, {})
     assert.ok(Number.isNaN(listeners[0]!.port))
+  })
+
+  it('takes every kind of listener, at one place each', () => {
+    const all = Object.entries(listenerPorts).map(([kind, port], i) => ({ kind: kind as 'https', port: port + i }))
+    assert.ok(validListeners(all))
+    const listeners = all.map(one => ({ ...one, host: '127.0.0.1' }))
+    const options = { ...hubOptionsOf({ hubId: 'a', listeners }, {}), dataDir: '/x' }
+    assert.deepEqual(checkedOptions(options).listeners, listeners)
+    assert.ok(!validListeners([{ kind: 'gopher' as 'https', port: 70 }]))
+    assert.throws(() => checkedOptions({ ...options, listeners: [{ kind: 'gopher' as 'https', host: '', port: 70 }] }), /gopher/)
+    const both = [
+      { kind: 'wss', port: 8443 },
+      { kind: 'https', port: 8443 },
+    ] as const
+    assert.ok(!validListeners([...both]))
+    assert.ok(validListeners([both[0], { ...both[1], host: '127.0.0.2' }]))
   })
 
   it('keeps limits of the flow file that its dialog does not show, and drops what is the default', () => {
