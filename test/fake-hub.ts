@@ -294,6 +294,7 @@ export function fakeHub(): FakeHub {
     policies: notFaked<Hub['policies']>(),
     groups: notFaked<Hub['groups']>(),
     provisioning: notFaked<Hub['provisioning']>(),
+    imports: notFaked<Hub['imports']>(),
     deviceHttp: notFaked<Hub['deviceHttp']>(),
     journal: {
       metrics: async () => ({}) as never,

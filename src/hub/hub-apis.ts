@@ -6,6 +6,7 @@ import type { AuditTrail } from './audit-trail.ts'
 import type { Policies } from '../identity/policy-store.ts'
 import type { Groups } from '../topology/groups.ts'
 import { createGroupsApi } from './groups-api.ts'
+import type { Imports } from './import-api.ts'
 import type { Provisioning } from './open-provisioning.ts'
 import { createProvisioningApi } from './provisioning-api.ts'
 import { createPoliciesApi } from './policies-api.ts'
@@ -37,6 +38,7 @@ export interface ApiParts {
   issuers: Issuers
   trail: AuditTrail
   provisioning: Provisioning
+  imports: Imports
   endpoints(): { kind: 'mqtts' | 'wss' | 'https' | 'dps'; address: string }[]
   emit(event: HubEvent): void
   policies: Policies
@@ -62,7 +64,7 @@ export interface ApiParts {
 
 /** The request/response groups of a hub, as plain objects whose own methods are the calls that may cross a port. */
 export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]> {
-  const { options, limits, since, problems, registry, devices, presence, broker, ingest, changed } = parts
+  const { options, limits, since, problems, registry, devices, presence, broker, ingest, imports, changed } = parts
   const { journal, warm } = parts.stores
   const { hubId, name = hubId, store } = options
 
@@ -98,6 +100,15 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     policies: createPoliciesApi({ ...parts, state: parts.stores.state }),
     groups: createGroupsApi(parts),
     provisioning: createProvisioningApi(parts),
+    imports: {
+      start: ({ by = 'hub', ...o }) => imports.start({ ...o, by }),
+      resume: ({ by = 'hub', ...o }) => imports.resume({ ...o, by }),
+      get: o => imports.get(o),
+      list: o => imports.list(o),
+      cancel: ({ id, by = 'hub' }) => imports.cancel({ id, by }),
+      report: async o => imports.report(o),
+      secrets: async ({ id, by = 'hub' }) => imports.secrets({ id, by }),
+    },
     // Only these two of a peer: a certificate cannot be claimed from elsewhere.
     deviceHttp: { handle: ({ request, peer: { address, secure } }) => parts.deviceHttp(request, { address, secure }) },
     journal: {

@@ -41,6 +41,7 @@ export class HubClient implements Hub {
   readonly policies: Hub['policies']
   readonly groups: Hub['groups']
   readonly provisioning: Hub['provisioning']
+  readonly imports: Hub['imports']
   readonly deviceHttp: Hub['deviceHttp']
   #port: Port<FromHub, ToHub> | undefined
   #calls = new Map<number, Pending>()
@@ -52,8 +53,21 @@ export class HubClient implements Hub {
   #closed = false
 
   constructor() {
-    const [devices, identity, pki, journal, telemetry, query, health, audit, policies, groups, provisioning, deviceHttp] =
-      hubApis.map(api => this.#proxy(api)) as never[]
+    const [
+      devices,
+      identity,
+      pki,
+      journal,
+      telemetry,
+      query,
+      health,
+      audit,
+      policies,
+      groups,
+      provisioning,
+      deviceHttp,
+      imports,
+    ] = hubApis.map(api => this.#proxy(api)) as never[]
     this.devices = devices!
     this.identity = identity!
     this.pki = pki!
@@ -66,6 +80,7 @@ export class HubClient implements Hub {
     this.groups = groups!
     this.provisioning = provisioning!
     this.deviceHttp = deviceHttp!
+    this.imports = imports!
   }
 
   /** Connects to a started hub and opens the standing consumptions on it. */

@@ -1,5 +1,6 @@
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
 import type { Listening } from '../broker/broker-port.ts'
 import type { ErrorData } from '../errors.ts'
@@ -30,6 +31,7 @@ import type {
 } from '../storage/warm-store.ts'
 
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+export type { ImportsApi, ImportView } from './hub-imports.ts'
 export type { ProvisioningApi, WaitingDevice } from './hub-provisioning.ts'
 export type { CredentialKind, CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 export type { HubOptions } from './options.ts'
@@ -267,6 +269,7 @@ export interface Hub {
   readonly policies: PoliciesApi
   readonly groups: GroupsApi
   readonly provisioning: ProvisioningApi
+  readonly imports: ImportsApi
   readonly deviceHttp: DeviceHttpApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
@@ -289,4 +292,5 @@ export const hubApis = [
   'groups',
   'provisioning',
   'deviceHttp',
+  'imports',
 ] as const

@@ -24,6 +24,8 @@ import { createTokenVerifier } from './jwt-verifier.ts'
 import { fetchJson } from './fetch-json.ts'
 import { createDevices, devicesColl, twinsColl } from './devices.ts'
 import { createDeviceHttp } from './device-http.ts'
+import { createBulkWriter } from './bulk-writer.ts'
+import { createImports } from './import-api.ts'
 import { createDeviceWriter } from './device-writer.ts'
 import { endpointsOf } from './endpoints.ts'
 import { createTurns } from './turns.ts'
@@ -261,6 +263,28 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       audit: (store, deed) => trail.write(store, deed),
     })
     const changed = (): void => problems.watch('lifecycle', outbox.drain())
+    const imports = createImports({
+      operations: provisioning.operations,
+      writer: createBulkWriter({
+        registry,
+        state,
+        groups,
+        policies,
+        sealer,
+        presence,
+        inTurn,
+        now,
+        emit,
+        drop,
+        purge,
+        audit: (store, deed) => trail.write(store, deed),
+        described: id => described([`device:${id}`]),
+        failed: error => problems.watch('import', Promise.reject(error)),
+      }),
+      now,
+      note: deed => trail.note(deed),
+      changed: () => changed(),
+    })
     const feed = limits.storeTelemetry ? await storeTelemetry({ journal, warm, problems, schedule: later }) : undefined
     if (feed) undo.push(() => feed.close())
 
@@ -275,6 +299,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(5000, 'audit', () => trail.drain())
     every(60_000, 'provisioning', () => provisioning.sweep())
     every(60_000, 'policies', () => rights.sweep())
+    every(60_000, 'imports', () => imports.expire(now()))
     every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
     every(3_600_000, 'revocation lists', () => lists.renew())
     every(3_600_000, 'retention', () => warm.expire(now()))
@@ -315,6 +340,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         policies,
         groups,
         provisioning,
+        imports,
         endpoints: () => endpointsOf(options, broker.listeners()),
         emit,
         now,

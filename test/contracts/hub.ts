@@ -113,6 +113,33 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       await assert.rejects(hub.devices.register({ id: 'pump-1' }), { code: 'IDENTITY_EXISTS' })
     })
 
+    it('imports devices, shows how far it is, and gives their keys out once', async () => {
+      const csv = `id,kind,tags.site\n${Array.from({ length: 120 }, (_, i) => `fan-${i},sas,b`).join('\n')}\nbad id,sas,b\n`
+      const started = await hub.imports.start({ text: csv, format: 'csv', by: 'user anna' })
+      const id = started.operation.id
+      const done = await until(async () => {
+        const view = await hub.imports.get({ id })
+        return view?.operation.state === 'done' && view
+      })
+      assert.deepEqual([done.operation.total, done.operation.done, done.operation.failed, done.secrets], [121, 121, 1, 120])
+      const { csv: report } = await hub.imports.report({ id })
+      assert.match(report, /bad id.*failed.*IDENTITY_INVALID/)
+      const { lines, rows } = await hub.imports.secrets({ id, by: 'user anna' })
+      assert.equal(rows, 120)
+      assert.match(lines, /"primaryKey"/)
+      await assert.rejects(hub.imports.secrets({ id }), { code: 'NOT_FOUND' })
+      assert.equal((await hub.devices.count({})).devices, 120)
+      const again = await hub.imports.start({ text: csv, format: 'csv' })
+      const repeated = await until(async () => {
+        const view = await hub.imports.get({ id: again.operation.id })
+        return view?.operation.state === 'done' && view
+      })
+      assert.deepEqual(
+        [repeated.secrets, (await hub.imports.report({ id: again.operation.id })).csv.match(/unchanged/g)?.length],
+        [0, 120],
+      )
+    })
+
     it('shows its authorities and their revocation lists, and signs for devices to come', async () => {
       const cas = await hub.pki.cas({})
       assert.deepEqual(cas.map(({ role }) => role).sort(), ['issuing', 'root'])

@@ -8,6 +8,7 @@ import { snippetsOf } from './snippets.ts'
 const page = 'docs/admin-api.md'
 /** What the answer to each snippet shows, in their order on the page. */
 const shows: Record<string, RegExp> = {
+  import: /"operation":\{"id":"/,
   register: /"connectionString":"HostName=[^"]+;DeviceId=pump-1;SharedAccessKey=/,
   find: /"items":\[\{"id":"pump-1"/,
   change: /"enabled":false.*"reason":"lost".*"tags":\{\}/,

@@ -30,6 +30,12 @@ function operationOf(route: Route): object {
     ...(route.body && {
       requestBody: { required: !route.bodyOptional, content: { 'application/json': { schema: route.body } } },
     }),
+    ...(route.raw && {
+      requestBody: {
+        required: true,
+        content: Object.fromEntries(route.raw.types.map(type => [type, { schema: { type: 'string' } }])),
+      },
+    }),
     responses: {
       ...Object.fromEntries(answers),
       default: failure,

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Hub } from '../../hub/hub.ts'
 import type { Hubs } from '../hubs.ts'
+import type { RawBody, RawFile } from './raw-body.ts'
 import type { Schema } from './schema.ts'
 
 export type Permission = 'thingloom.read' | 'thingloom.write' | 'thingloom.admin.write'
@@ -12,6 +13,8 @@ export interface Call<Scope> {
   /** decoded path and query parameters, as their schemas say */
   args: Record<string, unknown>
   body: unknown
+  /** of a route that takes one */
+  file?: RawFile
   /** If-Match without quotes */
   etag?: string
   /** who asks, as the audit log shows it */
@@ -41,6 +44,8 @@ interface RouteOf<Scope> {
   body?: Schema
   /** No body is the same as `{}`. */
   bodyOptional?: boolean
+  /** A body that is no JSON, in `file`. */
+  raw?: RawBody
   /** By status: what the answer holds; a `contentType` other than JSON, `or` one that it may have instead. */
   answers: Readonly<Record<number, { description: string; schema?: Schema; contentType?: string; or?: string }>>
   /** The answer holds key material: no cache may keep it. */
@@ -74,6 +79,7 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   claim: { type: 'string', maxLength: 64, description: 'claim id' },
   list: { type: 'string', maxLength: 64, description: 'name of the list' },
   request: { type: 'string', maxLength: 256, description: 'id of what waits' },
+  operation: { type: 'string', maxLength: 64, description: 'operation id' },
 }
 
 export const paging = {

@@ -5,6 +5,7 @@ import { credentialRoutes } from './credential-routes.ts'
 import { deviceRoutes } from './device-routes.ts'
 import { groupRoutes } from './group-routes.ts'
 import { hubRoutes, runtimeRoutes } from './hub-routes.ts'
+import { importRoutes } from './import-routes.ts'
 import { issuerRoutes } from './issuer-routes.ts'
 import { attachmentRoutes } from './attachment-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
@@ -16,6 +17,7 @@ import { telemetryRoutes } from './telemetry-routes.ts'
 export const routes: readonly Route[] = [
   ...runtimeRoutes,
   ...hubRoutes,
+  ...importRoutes,
   ...deviceRoutes,
   ...credentialRoutes,
   ...telemetryRoutes,

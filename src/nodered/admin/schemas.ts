@@ -112,6 +112,17 @@ export const components: Readonly<Record<string, Schema>> = {
     },
     ['name', 'position', 'lag', 'inFlight', 'inUse'],
   ),
+  Import: object(
+    {
+      operation: object(
+        { id: text, kind: text, state: text, total: count, done: count, failed: count, startedAt: time, endedAt: time },
+        ['id', 'state', 'done', 'failed'],
+        { additionalProperties: true },
+      ),
+      secrets: { ...count, description: 'rows whose key material waits to be fetched' },
+    },
+    ['operation', 'secrets'],
+  ),
   DeadLetter: object(
     {
       id: count,

@@ -7,6 +7,7 @@ import type { Hubs } from '../hubs.ts'
 import { actorOf } from './actor.ts'
 import { fail, parserFailure } from './failure.ts'
 import { noRoute } from './no-route.ts'
+import { rawBodyOf } from './raw-body.ts'
 import { openapiOf } from './openapi.ts'
 import { type Answer, isHubRoute, pathParameters, pathSchemas, type Route } from './route.ts'
 import { routes } from './routes.ts'
@@ -62,12 +63,13 @@ async function answerOf(route: Route, hubs: Hubs, request: Request): Promise<Ans
     if (!schema) throw new LoomError('REQUEST_INVALID', `unknown parameter ${name.slice(0, 64)}`)
     args[name] = parameterOf(Array.isArray(value) ? value.join(',') : String(value), schema, name)
   }
-  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
+  const file = route.raw && (await rawBodyOf(request, route.raw))
+  if (!file && Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
     throw new LoomError('REQUEST_TOO_LARGE', `at most ${maxBodyBytes} bytes`)
   const body = route.body && !(route.bodyOptional && isEmpty(request)) ? jsonOf(request) : {}
   if (route.body) check(body, route.body)
   const etag = request.headers['if-match']?.replace(/^(W\/)?"(.*)"$/, '$2')
-  const call = { args, body, by: actorOf(request), ...(etag && etag !== '*' && { etag }) }
+  const call = { args, body, by: actorOf(request), ...(file && { file }), ...(etag && etag !== '*' && { etag }) }
   if (!isHubRoute(route)) return route.run({ ...call, on: hubs })
   return route.run({ ...call, on: await hubs.byId(args.hub as string) })
 }
