@@ -192,7 +192,8 @@ export async function openRegistry(o: {
         throw outrun(id, error)
       }
     },
-    writeMany: (changes, many) => writeMany({ ...parts, identities, lastUsed, endedOf, listing, revoked: tellRevoked }, changes, many),
+    writeMany: (changes, many) =>
+      writeMany({ ...parts, identities, lastUsed, endedOf, listing, revoked: tellRevoked }, changes, many),
     async get(id) {
       const stored = await identities.find(id)
       return stored && view(stored)
