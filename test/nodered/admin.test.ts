@@ -241,7 +241,8 @@ describe('admin API', () => {
   })
 
   it('needs the right to administer for keys, authorities and policies, to write for other changes, to read for questions', () => {
-    const administered = /\/(credentials|consumers|issuers|cas|certificates|policies|retire|enrolments|templates|claims|import|operations)\b/
+    const administered =
+      /\/(credentials|consumers|issuers|cas|certificates|policies|retire|enrolments|templates|claims|import|operations)\b/
     const questions = /\/(policies\/test|audit\/verify)$/
     for (const { method, secret, permission, path } of routes) {
       const needed =
