@@ -18,6 +18,7 @@ import { publishFile } from '../stores/publish-file.ts'
 import { anchorOf } from './anchor.ts'
 import { openAuditTrail } from './audit-trail.ts'
 import { limitsOf } from './checked-options.ts'
+import { refusalOf } from './refusal-record.ts'
 import { createRevocationLists } from './revocation-lists.ts'
 import { settleCredentials } from './settle-credentials.ts'
 import { createTokenVerifier } from './jwt-verifier.ts'
@@ -56,7 +57,9 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const { hubId, dataDir } = options
   const since = now()
   const listeners = new Set<(event: HubEvent) => void>()
+  let audited = (_event: HubEvent): void => {}
   const emit = (event: HubEvent): void => {
+    audited(event)
     for (const listener of listeners) listener(event)
   }
   const problems = new Problems(() => emit({ type: 'health', status: problems.list.length ? 'degraded' : 'ok', at: now() }))
@@ -85,6 +88,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       random: randomBytes,
     })
     undo.push(() => trail.close())
+    audited = event => void (event.type === 'security' && trail.refused(...refusalOf(event)))
     const authority = await openAuthority({ hubId, store: identities, sealer, now, random: randomBytes })
     const names = serverNames(options)
     const hostName = (): string => deviceHost(options, broker.listeners())

@@ -113,6 +113,28 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       await assert.rejects(hub.devices.register({ id: 'pump-1' }), { code: 'IDENTITY_EXISTS' })
     })
 
+    it('has refusals on record too, the first at once and many of a kind as a number', async () => {
+      await hub.devices.register({ id: 'pump-1', credentials: { kind: 'password' } })
+      const handle = () =>
+        hub.deviceHttp.handle({
+          request: {
+            method: 'POST',
+            path: '/v1/devices/pump-1/telemetry',
+            query: '',
+            headers: { authorization: `Basic ${Buffer.from('pump-1:wrong guess').toString('base64')}` },
+            body: bytes({ a: 1 }),
+          },
+          peer: { address: '192.0.2.9', secure: true },
+        })
+      for (let i = 0; i < 3; i++) assert.equal((await handle()).status, 401)
+      const { items } = await hub.audit.query({ action: 'security.refused' })
+      assert.deepEqual(
+        items.map(({ actor, target, result, detail }) => [actor, target, result, detail?.code]),
+        [['device pump-1', 'pump-1', 'refused', 'CRED_INVALID']],
+      )
+      assert.ok(!JSON.stringify(items).includes('wrong guess'))
+    })
+
     it('imports devices, shows how far it is, and gives their keys out once', async () => {
       const csv = `id,kind,tags.site\n${Array.from({ length: 120 }, (_, i) => `fan-${i},sas,b`).join('\n')}\nbad id,sas,b\n`
       const started = await hub.imports.start({ text: csv, format: 'csv', by: 'user anna' })

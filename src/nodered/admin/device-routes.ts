@@ -86,7 +86,7 @@ export const deviceRoutes: HubRoute[] = [
     path: '/thingloom/{hub}/devices/{id}',
     id: 'deleteDevice',
     summary: 'Removes a device and drops its connection',
-    permission: 'thingloom.write',
+    permission: 'thingloom.admin.write',
     answers: { 204: { description: 'deleted' } },
     run: async ({ on: hub, args, by }) => {
       await hub.devices.delete({ id: args.id as string, by })
