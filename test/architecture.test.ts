@@ -24,7 +24,10 @@ const layers: { layer: RegExp; may: RegExp }[] = [
     may: new RegExp(`^(src/errors\\.ts|src/stores/[^/]+\\.ts|${domain}.*|node:.*|lowdb(/.*)?|avsc)$`),
   },
   { layer: /^src\/stores\//, may: new RegExp(`^(src/errors\\.ts|src/stores/.*|${domain}.*|node:.*|avsc)$`) },
-  { layer: /^src\/simulator\//, may: new RegExp(`^(src/errors\\.ts|src/dialects/plain/topics\\.ts|${domain}.*|node:.*|mqtt)$`) },
+  {
+    layer: /^src\/simulator\//,
+    may: new RegExp(`^(src/errors\\.ts|src/dialects/(plain/topics|aws/fleet-topics)\\.ts|${domain}.*|node:.*|mqtt)$`),
+  },
   { layer: /^src\/hub\/jwt-verifier\.ts$/, may: /^(src\/errors\.ts|src\/identity\/token-verifier\.ts|jose)$/ },
   { layer: /^src\/hub\//, may: /^(src\/(?!nodered|simulator).*|node:.*)$/ },
   {

@@ -5,6 +5,8 @@ import { errorData, LoomError } from '../../src/errors.ts'
 import { defineNode, type Msg } from '../../src/nodered/define.ts'
 import { hubOf } from '../../src/nodered/hubs.ts'
 import type { Status } from '../../src/nodered/status.ts'
+import { checkedClaim, enrolByClaim } from '../../src/simulator/claim-enrolment.ts'
+import type { Enrol } from '../../src/simulator/credentials.ts'
 import { checkedFault } from '../../src/simulator/fault-spec.ts'
 import type { FleetStats } from '../../src/simulator/fleet.ts'
 import { checkedChange } from '../../src/simulator/options.ts'
@@ -21,6 +23,7 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
   const { hub, dataDir } = await hubOf(config)
   const keyFolder = join(dataDir, 'simulator', node.id)
   let waitsFor = ''
+  let enrol: Enrol = enrolAt(hub, `simulator ${node.id}`)
 
   const run = new Run({
     endpoint: () => endpointOf(hub),
@@ -29,7 +32,7 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
       return startSimulator(
         { options, endpoint, keyFolder },
         {
-          enrol: enrolAt(hub, `simulator ${node.id}`),
+          enrol: o => enrol(o),
           stats: stats => {
             show(status, stats)
             emit({ notice: 'statistics', payload: stats })
@@ -78,9 +81,11 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
     throw thrown
   }
   return {
-    async input(msg) {
+    async input({ claim, ...msg }) {
       const action = msg.action ?? (typeof msg.payload === 'string' ? msg.payload : undefined)
       if (action === 'start') {
+        if (claim !== undefined)
+          enrol = enrolByClaim({ endpoint: () => endpointOf(hub), claim: checkedClaim(claim), now: Date.now })
         const reason = await run.start()
         if (reason) return { ...msg, notice: 'waiting', payload: errorData(reason) }
       } else if (action === 'stop') await stop()
