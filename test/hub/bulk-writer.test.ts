@@ -222,10 +222,18 @@ describe('devices written by an import', () => {
           await house.registry.register({ id: 'A' })
           await house.registry.register({ id: 'z', credential: { kind: 'password', username: 'ali' } })
           await house.registry.setEnabled('d', { enabled: true, reason: 'a look' })
+          await house.policies.attach({ policy: 'p1', target: { device: 'e' } })
         },
       })
-    rows[3] = device('d', { enabled: false })
-    assert.deepEqual(await said(house, rows), ['failed IDENTITY_EXISTS', 'failed CRED_TAKEN', 'created', 'updated'])
+    rows.splice(3, 1, device('d', { enabled: false }), device('e', { policies: ['p1'] }))
+    assert.deepEqual(await said(house, rows), [
+      'failed IDENTITY_EXISTS',
+      'failed CRED_TAKEN',
+      'created',
+      'updated',
+      'failed IDENTITY_CONFLICT',
+    ])
+    assert.deepEqual(await said(house, [rows[4]!]), ['created'], 'a second try')
     assert.equal((await house.registry.get('d'))!.enabled, false)
     assert.equal(await house.state.get(devicesColl, 'a'), null)
     assert.equal(await house.state.get(devicesColl, 'b'), null)
