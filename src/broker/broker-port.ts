@@ -97,6 +97,8 @@ export interface Connection {
   readonly principal: Principal
   readonly listener: ListenerKind
   readonly remoteAddress: string
+  /** The name the client dialled (SNI), lower case; without one the address it reached. */
+  readonly dialled?: string
   readonly clean: boolean
   /** epoch ms */
   readonly since: number

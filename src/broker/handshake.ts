@@ -19,7 +19,7 @@ let connections = 0
  */
 export async function decideConnect(core: Core, link: Link, packet: LibraryConnect): Promise<boolean> {
   const { gate, now, log, links, limits, sessions, wills, takeovers, connects } = core
-  const { listener, remoteAddress, certificate } = link.origin
+  const { listener, remoteAddress, dialled, certificate } = link.origin
   const refuse = (connack: 1 | 2 | 3 | 4 | 5, reason: string, code?: string): false => {
     if (link.ending) return false
     core.counts.refusedConnects++
@@ -97,6 +97,7 @@ export async function decideConnect(core: Core, link: Link, packet: LibraryConne
     principal,
     listener,
     remoteAddress,
+    ...(dialled !== undefined && { dialled }),
     clean,
     since: now(),
   }

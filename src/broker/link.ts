@@ -16,6 +16,7 @@ const refusalsAMinute = 100
 export interface Origin {
   listener: ListenerKind
   remoteAddress: string
+  dialled?: string | undefined
   certificate?: PeerCertificate | undefined
 }
 

@@ -53,6 +53,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
   const originOf = (socket: Socket): Origin => ({
     listener: kind,
     remoteAddress: socket.remoteAddress ?? '',
+    dialled: dialledBy(socket),
     certificate: secure ? peerCertificateOf(socket as TLSSocket) : undefined,
   })
   const { request } = parts
@@ -115,6 +116,12 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
       thrown instanceof LoomError ? thrown : new LoomError('HUB_CONFIG_INVALID', `${kind} ${host}:${port}`, { cause: thrown })
     return failedListener(options, error)
   }
+}
+
+/** A client that dials an address sends no name [RFC 6066 section 3]; IPv4 on a listener for both is told as IPv4. */
+function dialledBy(socket: Socket): string | undefined {
+  const { servername } = socket as TLSSocket & { servername?: string | false }
+  return (servername || socket.localAddress)?.replace(/^::ffff:(?=[\d.]+$)/i, '').toLowerCase()
 }
 
 export const failedListener = (options: ListenerOptions, { code, message }: LoomError): OpenListener => ({

@@ -194,7 +194,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       }),
       trail,
       sasClockSkewS: limits.sasClockSkewS,
-      thisHub: () => hostName(),
+      thisHub: ({ sniHost }) => deviceHost(options, broker.listeners(), sniHost),
       emit,
       broker: () => broker,
       now,

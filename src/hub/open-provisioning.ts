@@ -39,7 +39,7 @@ export interface ProvisioningParts {
   devices: DeviceWriter
   trail: AuditTrail
   sasClockSkewS: number
-  /** `host[:port]` under which a device reaches this hub; `sniHost`: the name it dialled */
+  /** `host[:port]` under which a device reaches this hub; `sniHost`: the name or address it dialled */
   thisHub(o: { sniHost?: string }): string
   emit(event: HubEvent): void
   broker(): Pick<BrokerPort, 'connections' | 'disconnect'>
@@ -187,8 +187,9 @@ export async function openProvisioning(parts: ProvisioningParts) {
     request(connection: Connection, request: DeviceRequest, payload: Uint8Array, registration: Attested | undefined) {
       if (!request.operation.startsWith('provisioning.')) return undefined
       if (registration) {
-        const at = { ip: connection.remoteAddress, now: now() }
-        return handleDps({ dps, who: registration, request, payload, ...at })
+        const { remoteAddress: ip, dialled } = connection
+        const origin = { ip, now: now(), ...(dialled !== undefined && { sniHost: dialled }) }
+        return handleDps({ dps, who: registration, request, payload, ...origin })
       }
       return principalOf(connection).then(principal => aws.answer(request, payload, { id: connection.id, principal }))
     },

@@ -44,5 +44,18 @@ describe('the names of a hub', () => {
     assert.equal(deviceHost(options({ hubNames: ['hub.local'] }), [mqtts(18_883)]), 'hub.local:18883')
     assert.equal(deviceHost(options({ publicHost: 'iot.example.net:443' }), [mqtts(18_883)]), 'iot.example.net:443')
     assert.equal(deviceHost(options({ publicHost: '::1' }), [mqtts(18_883)]), '[::1]:18883')
+    assert.equal(deviceHost(options(), [{ ...mqtts(8443), kind: 'shared' }]), '127.0.0.1:8443')
+  })
+
+  it('tell a device the name by which it came, if the hub has it', () => {
+    const everywhere = mqtts(18_883, '0.0.0.0')
+    const named = options({ hubNames: ['hub.local', 'Other.local'], listeners: [everywhere] })
+    assert.equal(deviceHost(named, [everywhere], 'other.local'), 'other.local:18883')
+    assert.equal(deviceHost(named, [everywhere], 'somebody.else'), 'hub.local:18883')
+    assert.equal(deviceHost(named, [everywhere], '127.0.0.1'), 'hub.local:18883', 'an address may be one behind a router')
+    assert.equal(deviceHost(options(), [everywhere], '127.0.0.1'), '127.0.0.1:18883')
+    assert.equal(deviceHost(options(), [everywhere], '192.0.2.1'), 'localhost:18883', 'no address of this machine')
+    assert.equal(deviceHost(options(), [mqtts(18_883)], 'localhost'), 'localhost:18883')
+    assert.equal(deviceHost({ ...named, publicHost: 'iot.example.net' }, [everywhere], 'other.local'), 'iot.example.net:18883')
   })
 })
