@@ -171,6 +171,5 @@ export const operationView = ({ doc, version }: StoredOperation, now: number): O
 
 /** Seldom where somebody decides: a device would ask for as long as that takes. */
 function retryAfterS({ decidingSince }: Operation, now: number): number {
-  if (decidingSince === undefined) return 2
-  return now - decidingSince < minuteMs ? 3 : 30
+  return decidingSince === undefined || now - decidingSince < minuteMs ? 2 : 30
 }

@@ -61,7 +61,7 @@ for (const [name, open] of stores)
       const { operationId } = JSON.parse(first.payload)
       await house.dps.idle()
       const waiting = await exchange(house.dps, who, `${STATUS}2&operationId=${operationId}`, ' ')
-      assert.match(waiting.topic, /res\/202\/\?\$rid=2&retry-after=3$/)
+      assert.match(waiting.topic, /res\/202\/\?\$rid=2&retry-after=2$/)
       await house.dps.close()
       await store.close()
 

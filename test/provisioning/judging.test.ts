@@ -17,7 +17,7 @@ describe('approval by a person', () => {
     await house.group({ approval: 'manual' })
     const operation = await house.outcome(cam, { model: 7 })
     assert.equal(operation.status, 'assigning')
-    assert.equal(operation.retryAfterS, 3)
+    assert.equal(operation.retryAfterS, 2)
     house.clock.turn(minutes(1))
     assert.equal((await house.dps.status(cam, operation)).retryAfterS, 30)
     const { items } = await house.dps.pending()
