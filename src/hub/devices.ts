@@ -36,6 +36,8 @@ export interface DevicesParts {
   described(deviceId: string): void
   /** Live sessions of the device have other rights now. */
   stateChanged(deviceId: string, state: DeviceView['state']): void
+  /** A device goes: its memberships and policies with it. `settled` is to be called when the transaction ended, well or not. */
+  leaving(deviceId: string): Promise<{ writes: Write[]; settled(committed: boolean): void }>
   /** The audit record of a change, for its transaction. */
   audit(store: 'identities' | 'state', deed: Deed): Write
 }
@@ -60,6 +62,17 @@ export function createDevices(parts: DevicesParts): DevicesApi {
     return identity
   }
   const entityOf = (id: string): Promise<Stored<Entity> | null> => state.get<Entity>(devicesColl, id)
+  const leave = async <T>(id: string, write: (also: readonly Write[]) => Promise<T>): Promise<T> => {
+    const { writes, settled } = await parts.leaving(id)
+    let committed = false
+    try {
+      const done = await write(writes)
+      committed = true
+      return done
+    } finally {
+      settled(committed)
+    }
+  }
   const changeState = async (
     to: 'active' | 'quarantined' | 'retired',
     action: string,
@@ -70,14 +83,15 @@ export function createDevices(parts: DevicesParts): DevicesApi {
       const entity = await entityOf(id)
       if (etag !== undefined && etag !== etagOf(before, entity)) throw conflict(id)
       if (before.state === to) return { identity: before, entity }
-      const identity = await registry.setState(id, {
-        state: to,
-        etag: before.etag,
-        ...(reason !== undefined && { reason }),
-        ...(by !== undefined && { by }),
-        also: [parts.audit('identities', { by, action, target: id, detail: { reason } })],
-      })
-      return { identity, entity }
+      const write = (also: readonly Write[]): Promise<IdentityView> =>
+        registry.setState(id, {
+          state: to,
+          etag: before.etag,
+          ...(reason !== undefined && { reason }),
+          ...(by !== undefined && { by }),
+          also: [...also, parts.audit('identities', { by, action, target: id, detail: { reason } })],
+        })
+      return { identity: to === 'retired' ? await leave(id, write) : await write([]), entity }
     })
     parts.stateChanged(id, to)
     tell(id, 'updated')
@@ -186,10 +200,12 @@ export function createDevices(parts: DevicesParts): DevicesApi {
     delete: ({ id, by }) =>
       inTurn(id, async () => {
         await found(id)
-        await registry.delete(id, {
-          ...(by !== undefined && { by }),
-          also: [parts.audit('identities', { by, action: 'device.delete', target: id })],
-        })
+        await leave(id, also =>
+          registry.delete(id, {
+            ...(by !== undefined && { by }),
+            also: [...also, parts.audit('identities', { by, action: 'device.delete', target: id })],
+          }),
+        )
         await parts.drop(id)
         await parts.purge(id)
         await presence.forget(id)

@@ -262,6 +262,15 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       emit,
       drop,
       purge,
+      leaving: async id => {
+        const plans = [await groups.planLeave(id), await policies.planForget({ device: id })]
+        return {
+          writes: plans.flatMap(({ writes }) => writes),
+          settled: committed => {
+            for (const { settled } of plans) settled(committed)
+          },
+        }
+      },
       stateChanged: (id, to) => rights.quarantine(id, to === 'quarantined'),
       described: id => described([`device:${id}`]),
       audit: (store, deed) => trail.write(store, deed),

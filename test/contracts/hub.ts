@@ -135,6 +135,24 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.ok(!JSON.stringify(items).includes('wrong guess'))
     })
 
+    it('a device that goes takes its memberships and policies with it', async () => {
+      await hub.groups.create({ id: 'plant' })
+      const text = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Publish","Resource":"topic/x"}]}'
+      await hub.policies.create({ id: 'x', text })
+      for (const [id, go] of [
+        ['pump-1', () => hub.devices.delete({ id: 'pump-1' })],
+        ['pump-2', () => hub.devices.retire({ id: 'pump-2' })],
+      ] as const) {
+        await hub.devices.register({ id })
+        await hub.groups.add({ group: 'plant', devices: [id] })
+        await hub.policies.attach({ policy: 'x', target: { device: id } })
+        await go()
+        assert.deepEqual((await hub.groups.groupsOf({ device: id })).direct, [])
+        assert.deepEqual(await hub.policies.attached({ target: { device: id } }), [])
+      }
+      assert.deepEqual((await hub.groups.members({ group: 'plant' })).items, [])
+    })
+
     it('imports devices, shows how far it is, and gives their keys out once', async () => {
       const csv = `id,kind,tags.site\n${Array.from({ length: 120 }, (_, i) => `fan-${i},sas,b`).join('\n')}\nbad id,sas,b\n`
       const started = await hub.imports.start({ text: csv, format: 'csv', by: 'user anna' })

@@ -29,6 +29,7 @@ async function devicesWith(wrap: (registry: Registry) => Partial<Registry>) {
     purge: async () => {},
     stateChanged: () => {},
     described: () => {},
+    leaving: async () => ({ writes: [], settled: () => {} }),
     inTurn: createTurns(),
     audit: nothing,
   }
