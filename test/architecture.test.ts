@@ -14,7 +14,7 @@ const layers: { layer: RegExp; may: RegExp }[] = [
   { layer: /^src\/pki\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:(crypto|util)|node-forge)$`) },
   { layer: /^src\/storage\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:(crypto|zlib)|avsc)$`) },
   { layer: /^src\/(routing|window)\//, may: new RegExp(`^(src/errors\\.ts|src/(${domains})/.*)$`) },
-  { layer: new RegExp(`^${domain}`), may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:crypto)$`) },
+  { layer: new RegExp(`^${domain}`), may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:(crypto|util))$`) },
   // Files beside the dialects and stores are shared by them or compose them; one dialect or store never sees another.
   { layer: /^src\/dialects\/[^/]+\//, may: new RegExp(`^(src/errors\\.ts|src/dialects/[^/]+\\.ts|${domain}.*|node:crypto)$`) },
   { layer: /^src\/dialects\//, may: new RegExp(`^(src/errors\\.ts|src/dialects/.*|${domain}.*|node:crypto)$`) },
