@@ -28,6 +28,8 @@ export interface DeviceHttpParts {
   now: () => number
   delay(ms: number): Promise<void>
   rights: Pick<SessionRights, 'admit' | 'end' | 'strict'>
+  /** Requests of who has no identity yet; undefined for all others. */
+  provisioning(request: HttpRequest, peer: HttpPeer): Promise<HttpAnswer | undefined>
   active(deviceId: string, at: number): void
   refused(o: { code: string; message: string; device?: string; address: string }): void
   traceId(): string
@@ -149,10 +151,13 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
       return answer
     }
     if (fault) return refuse(fault)
-    if (!operation) return refuse(new LoomError('NOT_FOUND', `${request.method} ${request.path.slice(0, 100)}`))
     if (inWork >= maxInWork) return refuse(new LoomError('BROKER_THROTTLED', `${maxInWork} requests are in work`))
     inWork++
     try {
+      if (!operation) {
+        const answer = peer.secure ? await parts.provisioning(request, peer) : undefined
+        return answer ?? refuse(new LoomError('NOT_FOUND', `${request.method} ${request.path.slice(0, 100)}`))
+      }
       const who = await admitted(request, operation, peer)
       if (operation.kind === 'request') throw new LoomError('COMMAND_UNSUPPORTED', operation.operation)
       await publish(operation, who, peer)

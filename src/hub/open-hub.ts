@@ -209,6 +209,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       now,
       rights,
       delay: async ms => void (await after(ms, undefined, { ref: false })),
+      provisioning: (request, peer) => provisioning.http(request, peer),
       active: (id, at) => presence.active(id, at),
       refused: ({ code, message, device, address }) =>
         emit({ type: 'security', at: now(), code, message, address, ...(device && { device }) }),

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { BrokerPort, Connection, Principal } from '../broker/broker-port.ts'
 import type { Cbor } from '../dialects/aws/cbor.ts'
 import { createAwsProvisioning } from '../dialects/aws/provisioning.ts'
-import { handleDps } from '../dialects/azure/dps-handlers.ts'
+import { handleDps, handleDpsHttp } from '../dialects/azure/dps-handlers.ts'
 import { LoomError } from '../errors.ts'
 import type { ProvisioningProofs } from '../identity/authenticate.ts'
 import type { PeerFacts } from '../identity/prove-certificate.ts'
@@ -27,6 +27,8 @@ import type { CertificateSource, DeviceWriter } from '../provisioning/provisioni
 import { openTemplates } from '../provisioning/template-store.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
 import type { AuditTrail } from './audit-trail.ts'
+import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
+import type { HttpPeer } from './device-http.ts'
 import type { DeviceRequest } from './gate.ts'
 import type { HubEvent } from './hub.ts'
 import { openCaTemplates } from './ca-templates.ts'
@@ -193,6 +195,19 @@ export async function openProvisioning(parts: ProvisioningParts) {
       }
       return principalOf(connection).then(principal => aws.answer(request, payload, { id: connection.id, principal }))
     },
+    /** The same over HTTPS; undefined for requests of others. */
+    http: ({ method, path, body, headers }: HttpRequest, { address, certificate }: HttpPeer): Promise<HttpAnswer | undefined> =>
+      handleDpsHttp({
+        dps,
+        attestor,
+        method,
+        path,
+        body,
+        ip: address,
+        now: now(),
+        ...(headers.authorization !== undefined && { authorization: headers.authorization }),
+        ...(certificate && { chain: chainOf(certificate) }),
+      }),
     gone: (connectionId: string) => aws.gone(connectionId),
     async sweep(): Promise<void> {
       await dps.sweep()

@@ -208,6 +208,38 @@ describe('provisioning through a hub', function () {
     assert.deepEqual((await hub.devices.get({ id: 'Pump-1' })).tags, { site: 'b' })
   })
 
+  it('Azure over HTTPS: the same registration, and nothing in the open', async () => {
+    const { secrets } = await hub.provisioning.createEnrolment({
+      enrolment: { id: 'one', kind: 'individual', registrationId: 'fan-1', attestation: { kind: 'sas' } } as any,
+    })
+    const authorization = `${signSas({ key: secrets!.primaryKey!, resource: '0ne1/registrations/fan-1', expiresAt: Date.now() + 600_000 })}&skn=registration`
+    const ask = (method: string, path: string, more: { authorization?: string; secure?: boolean } = {}) =>
+      hub.deviceHttp.handle({
+        request: {
+          method,
+          path,
+          query: 'api-version=2021-06-01',
+          headers: { authorization: more.authorization ?? authorization },
+          body: Buffer.from(JSON.stringify({ registrationId: 'fan-1' })),
+        },
+        peer: { address: '192.0.2.1', secure: more.secure ?? true },
+      })
+    assert.equal((await ask('PUT', '/0ne1/registrations/fan-1/register', { secure: false })).status, 404)
+    assert.equal(
+      (await ask('PUT', '/0ne1/registrations/fan-1/register', { authorization: authorization.replace('sig=', 'sig=x') })).status,
+      401,
+    )
+    const { status, body } = await ask('PUT', '/0ne1/registrations/fan-1/register')
+    assert.equal(status, 202)
+    const { operationId } = JSON.parse(body)
+    const done = await until(async () => {
+      const answer = JSON.parse((await ask('GET', `/0ne1/registrations/fan-1/operations/${operationId}`)).body)
+      return answer.status === 'assigned' && answer
+    })
+    assert.equal(done.registrationState.deviceId, 'fan-1')
+    assert.equal((await hub.devices.get({ id: 'fan-1' })).enrolmentId, 'one')
+  })
+
   it('asks the flow, and waits for a person', async () => {
     await hub.provisioning.createTemplate({
       name: 'pumps',
