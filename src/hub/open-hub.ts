@@ -15,7 +15,6 @@ import { openSealer } from '../identity/open-sealer.ts'
 import { openAuthority } from '../pki/authority.ts'
 import { openGroups } from '../topology/groups.ts'
 import { publishFile } from '../stores/publish-file.ts'
-import { anchorOf } from './anchor.ts'
 import { openAuditTrail } from './audit-trail.ts'
 import { limitsOf } from './checked-options.ts'
 import { refusalOf } from './refusal-record.ts'
@@ -119,7 +118,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         claimOf: o => provisioning.proofs.claimOf!(o),
         admitUnknown: o => provisioning.proofs.admitUnknown!(o),
       },
-      anchors: { anchorOf: async (certificate, at) => anchorOf(authority, certificate, at) },
+      anchors: authority,
       sessionOwner: clientId => broker.holderOf(`thing|${clientId}`),
     })
     const publishCa = async (): Promise<void> => {

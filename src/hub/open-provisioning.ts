@@ -53,8 +53,7 @@ export interface ProvisioningParts {
 /** Everything by which a device without an identity gets one, over the store of identities: one transaction makes a device and ends what made it. */
 export async function openProvisioning(parts: ProvisioningParts) {
   const { identities: store, sealer, authority, devices, trail, now, random, schedule } = parts
-  const caPem = async (id: string): Promise<string | undefined> =>
-    authority.cas().some(ca => ca.id === id && ca.status === 'active') ? authority.certificatePem(id) : undefined
+  const caPem = async (id: string): Promise<string | undefined> => authority.anchorPem(id)
   const source: CertificateSource = {
     issueUnnamed: request => authority.issueUnnamed({ ...request, ownerOfKey: hash => devices.ownerOfKey(hash) }),
   }
