@@ -22,6 +22,7 @@ const shows: Record<string, RegExp> = {
   group: /"id":"lab"[\s\S]*\{"added":1\}/,
   ask: /"verdict":"allow","statement":\{"policyId":"lab"[\s\S]*\{"items":\[\{"id":"pump-1"/,
   certificate: /"privateKeyPem":"-----BEGIN[\s\S]*-----BEGIN CERTIFICATE-----/,
+  enrol: /"primaryKey":"[^"]+"[\s\S]*\{"added":1,"replaced":0\}[\s\S]*"items":\[\]/,
   audit: /"actor":"admin api","action":"[\s\S]*\{"ok":true/,
   remove: /^$/,
 }
