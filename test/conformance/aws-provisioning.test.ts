@@ -70,6 +70,7 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
   this.timeout(120_000)
   let house: ProvisioningHouse
   let claim: [certFile: string, keyFile: string]
+  let otherClaim: [certFile: string, keyFile: string]
   let eavesdropper: SdkClient
 
   before(async () => {
@@ -78,6 +79,8 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
     await provisioning.createTemplate({ name: template, settings: { body: pumps } })
     const { secrets } = await provisioning.createClaim({ id: 'batch-1', settings: { templates: [template, 'gone'] } })
     claim = filesOf('claim', secrets!.certificatePem, secrets!.privateKeyPem)
+    const { secrets: second } = await provisioning.createClaim({ id: 'batch-2', settings: { templates: [template] } })
+    otherClaim = filesOf('claim-2', second!.certificatePem, second!.privateKeyPem)
     eavesdropper = await client('v1')
     await eavesdropper.ask('connect', 'spy', ...claim)
     assert.deepEqual(
@@ -111,6 +114,12 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
     assert.equal((await house.telemetry()).filter(({ device: by }) => by === thing).length, 1, 'it spoke for pump-0')
     await device.ask('disconnect')
   }
+  /** A certificate that is nobody's does not connect: the hub has it refused, not the SDK. */
+  const unknown = async (thing: string, files: readonly [string, string]) => {
+    const before = house.refusals.length
+    await (await client()).refused('connect', thing, ...files)
+    assert.deepEqual(house.refusals.slice(before), ['CRED_UNKNOWN'])
+  }
   /** A key that only the device has, and a request for a certificate, as openssl makes them. */
   const requestOf = async (name: string) => {
     const [keyFile, csrFile] = [join(house.folder, `${name}.key.pem`), join(house.folder, `${name}.csr.pem`)]
@@ -142,7 +151,7 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
         const made = await asking.ask('createKeys')
         assert.deepEqual(shapeOf(made), ['certificateId', 'certificateOwnershipToken', 'certificatePem', 'privateKey'])
         const own = filesOf(thing, made.certificatePem, made.privateKey)
-        await (await client()).refused('connect', thing, ...own)
+        await unknown(thing, own)
         const token = made.certificateOwnershipToken
         const done = await asking.ask('registerThing', template, token, { SerialNumber: `${serial}1` })
         assert.deepEqual(done, { deviceConfiguration: { interval: '10' }, thingName: thing })
@@ -159,7 +168,7 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
         const signed = await asking.ask('signRequest', csr)
         assert.deepEqual(shapeOf(signed), ['certificateId', 'certificateOwnershipToken', 'certificatePem'])
         const certFile = house.file(`${thing}.cert.pem`, signed.certificatePem)
-        await (await client()).refused('connect', thing, certFile, keyFile)
+        await unknown(thing, [certFile, keyFile])
         const parameters = { SerialNumber: `${serial}2` }
         assert.equal((await asking.ask('registerThing', template, signed.certificateOwnershipToken, parameters)).thingName, thing)
         await lives(thing, [certFile, keyFile])
@@ -180,8 +189,21 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
       })
     })
 
+  it('cannot use a token that another claim was given', async () => {
+    const [owner, thief] = await Promise.all([client('v2'), client('v2')])
+    await owner.ask('connect', 'owner', ...claim)
+    await thief.ask('connect', 'thief', ...otherClaim)
+    const { certificateOwnershipToken: token } = await owner.ask('createKeys')
+    const { body } = await thief.refused('registerThing', template, token, { SerialNumber: '31' })
+    assert.deepEqual([body.statusCode, body.errorCode], [400, 'InvalidCertificateOwnershipToken'])
+    assert.equal((await owner.ask('registerThing', template, token, { SerialNumber: '31' })).thingName, 'pump-31')
+  })
+
   describe('a second client with the same claim', () => {
     it('hears the answer to its own request, and of all the others nothing', async () => {
+      const other = await client('v2')
+      await other.ask('connect', 'factory-late', ...claim)
+      await other.ask('createKeys')
       await eavesdropper.ask('publish', '$aws/certificates/create/json', '{}')
       // what went astray before came before this answer: a connection keeps its order
       const topics = await until('an answer', async () => {
@@ -200,7 +222,7 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
       await pki.verifyCa({ id: ca, proofPem: (await leafOf(code!, root)).pem })
       const leaf = await leafOf('pump-51', root)
       const files = filesOf('pump-51', leaf.pem + root.pem, keyPem(leaf))
-      await (await client()).refused('connect', 'pump-51', ...files)
+      await unknown('pump-51', files)
       await provisioning.createTemplate({ name: 'by-name', settings: { kind: 'jitp', body: byCommonName } })
       await provisioning.setCaTemplate({ ca, template: 'by-name' })
       await lives('pump-51', files)
@@ -210,7 +232,7 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
       await again.ask('disconnect')
       const rogue = await caOf('Pump works')
       const forged = await leafOf('pump-52', rogue)
-      await (await client()).refused('connect', 'pump-52', ...filesOf('pump-52', forged.pem + rogue.pem, keyPem(forged)))
+      await unknown('pump-52', filesOf('pump-52', forged.pem + rogue.pem, keyPem(forged)))
       await assert.rejects(devices.get({ id: 'pump-52' }))
     })
   })

@@ -19,7 +19,6 @@ const certificate = settings.certFile && {
   key: readFileSync(settings.keyFile, 'utf8'),
 }
 let client
-let lost = 0
 
 await obey({
   async register(payload) {
@@ -36,12 +35,8 @@ await obey({
     const proof = certificate ? 'x509=true' : `SharedAccessKey=${key}`
     client = device.Client.fromConnectionString(`HostName=${hub};DeviceId=${deviceId};${proof}`, Mqtt)
     if (certificate) await client.setOptions(certificate)
-    client.on('disconnect', () => lost++)
     await client.open()
   },
-  async send(text) {
-    await client.sendEvent(new device.Message(text))
-    return { lost }
-  },
+  send: text => client.sendEvent(new device.Message(text)),
   close: () => client.close(),
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Hub } from '../../src/hub/hub.ts'
+import type { Hub, HubEvent } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
 import { tempFolder, until } from '../processes.ts'
 
@@ -16,6 +16,12 @@ export async function provisioningHouse(name: string) {
     threaded: false,
     listeners: [{ kind: 'mqtts', host: '127.0.0.1', port: 0 }],
     limits: { connectsPerSecondPerAddress: 0, connectsPerSecondPerDevice: 0 },
+  })
+  const sessions: (HubEvent & { type: 'device' })[] = []
+  const refusals: string[] = []
+  hub.subscribe(event => {
+    if (event.type === 'security') refusals.push(event.code)
+    if (event.type === 'device' && /connected$/.test(event.change)) sessions.push(event)
   })
   const { port } = (await hub.health.get({})).listeners[0]!
   const file = (part: string, text: string): string => {
@@ -33,6 +39,10 @@ export async function provisioningHouse(name: string) {
     caFile,
     file,
     telemetry,
+    /** codes of the CONNECTs that were refused */
+    refusals,
+    /** What became of the connections of a device, in order: an SDK connects again without a word. */
+    connects: (device: string) => sessions.filter(({ id }) => id === device).map(({ change }) => change),
     /** That what a device sent is in the journal, on its topic and nobody else's. */
     async landed(device: string, topic: string, text: string): Promise<void> {
       const record = await until(`telemetry of ${device}`, async () =>
