@@ -77,6 +77,14 @@ describe('listeners', () => {
     assert.equal(broken.broker.listeners()[0]!.error!.code, 'HUB_CONFIG_INVALID')
   })
 
+  it('a connection tells by which name it came, without one by which address', async () => {
+    const { port, broker } = await tlsBench()
+    await greet(await dial(port, { servername: 'LocalHost' }), 'by-name')
+    await greet(await dial(port), 'by-address')
+    const told = [...broker.connections()].map(({ clientId, dialled }) => [clientId, dialled])
+    assert.deepEqual(Object.fromEntries(told), { 'by-name': 'localhost', 'by-address': '127.0.0.1' })
+  })
+
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     it(`${version}: certificates of a CA, self-signed ones and none are all let in, and told to the gate`, async () => {
       const { port, gate } = await tlsBench()
