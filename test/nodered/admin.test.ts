@@ -204,6 +204,13 @@ describe('admin API', () => {
     hub.emit({ type: 'health', status: 'ok', at: 5 })
     while (!text.includes('\n\nevent')) text += (await reader.read()).value
     assert.match(text, /event: health\ndata: \{"type":"health","status":"ok","at":5\}\n\n/)
+    // what a device tells about itself is not for everyone who may read
+    const attestation = { kind: 'sas' } as const
+    const asks = { id: 'q1', kind: 'dps', registrationId: 'r1', deviceId: 'd1', ip: '192.0.2.1', at: 5, attestation } as const
+    const request = { ...asks, parameters: { owner: 'private' }, payload: 'private' }
+    hub.emit({ type: 'provisioning-question', at: 6, until: 7, request })
+    while (!text.includes('"q1"')) text += (await reader.read()).value
+    assert.ok(!text.includes('private'))
     abort.abort()
   })
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Hub } from '../../hub/hub.ts'
+import type { Hub, HubEvent } from '../../hub/hub.ts'
 
 const heartbeatMs = 15_000
 /** A reader that falls so far behind loses its stream and asks again. */
@@ -14,7 +14,7 @@ export function streamEvents(hub: Hub, response: ServerResponse): () => void {
     else response.write(text)
   }
   const leave = hub.subscribe(event => {
-    write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+    write(`event: ${event.type}\ndata: ${JSON.stringify(shown(event))}\n\n`)
     // The next hub of that id is another one: the reader asks again.
     if (event.type === 'health' && event.status === 'stopped') response.end()
   })
@@ -23,4 +23,11 @@ export function streamEvents(hub: Hub, response: ServerResponse): () => void {
     clearInterval(heartbeat)
     leave()
   }
+}
+
+/** What a device says of itself when it asks for an identity may be confidential: those who only read see that it asks. */
+function shown(event: HubEvent): object {
+  if (event.type !== 'provisioning-question') return event
+  const { id, kind, registrationId, deviceId, ip } = event.request
+  return { ...event, request: { id, kind, registrationId, deviceId, ip } }
 }
