@@ -81,7 +81,11 @@ describe('listeners', () => {
     const { port, broker } = await tlsBench()
     await greet(await dial(port, { servername: 'LocalHost' }), 'by-name')
     await greet(await dial(port), 'by-address')
-    const told = [...broker.connections()].map(({ clientId, dialled }) => [clientId, dialled])
+    // a connection is listed a moment after its CONNACK
+    const told = await until(() => {
+      const all = [...broker.connections()].map(({ clientId, dialled }) => [clientId, dialled])
+      return all.length === 2 && all
+    })
     assert.deepEqual(Object.fromEntries(told), { 'by-name': 'localhost', 'by-address': '127.0.0.1' })
   })
 
