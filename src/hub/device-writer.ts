@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import type { CredentialRequest } from '../identity/credential-types.ts'
-import type { Identity } from '../identity/identity.ts'
+import type { Identity, SasCredential } from '../identity/identity.ts'
 import type { Policies } from '../identity/policy-store.ts'
 import type { Registry } from '../identity/registry.ts'
 import type { Sealer } from '../identity/seal.ts'
@@ -109,11 +109,13 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
     if (life === 'retired') throw new LoomError('IDENTITY_RETIRED', `"${id}"`, { hint: 'an operator deletes it first' })
     if (!enabled) throw new LoomError('IDENTITY_DISABLED', `"${id}"`)
     if (plan.existing === 'refuse') throw new LoomError('PROV_DENIED', `"${id}" exists`)
+    const present = has(credentials, plan.credential)
+    if (!present) refuseEnded(id, credentials, plan)
     // What can be repeated comes before the credential, with which `also` says that it is done.
     if (plan.existing !== 'keep') await describe(plan)
     const { by } = plan
     const also = [record(plan, 'device.reprovision'), ...(plan.also ?? [])]
-    if (has(credentials, plan.credential)) await identities.tx(also, { by })
+    if (present) await identities.tx(also, { by })
     else if (plan.rotates === undefined) await registry.addCredential(id, requestOf(plan.credential), { by, also })
     else await registry.rotate(id, requestOf(plan.credential), { by, also })
     return { deviceId: id, generation, created: false }
@@ -163,12 +165,28 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
       return one.kind === 'sas-derived' && one.groupId === planned.groupId && one.registrationId === planned.registrationId
     })
 
+  /** What an operator ended does not come back because the device registers again. */
+  const refuseEnded = (id: string, credentials: Identity['credentials'], { credential: planned, rotates }: DevicePlan): void => {
+    const hints = planned.kind === 'sas' ? [planned.primaryKey, planned.secondaryKey].map(key => parts.sealer.hint(key)) : []
+    const ended = credentials.find(one => {
+      if (one.kind === 'sas') return endedHints(one).some(hint => hints.includes(hint))
+      return one.status === 'revoked' && has([{ ...one, status: 'active' }], planned)
+    })
+    if (ended)
+      throw new LoomError('CRED_REVOKED', `credential ${ended.cid} of "${id}"`, {
+        hint: 'give the enrolment new keys, or the device a credential',
+      })
+    if (rotates !== undefined && !activeFingerprints(credentials).includes(rotates))
+      throw new LoomError('CRED_REVOKED', `certificate ${rotates.slice(0, 16)}.. of "${id}"`)
+  }
+
   return {
     async find(deviceId) {
       const found = await registry.find(deviceId)
       if (!found) return undefined
-      const { id, enabled, state: life, enrolmentId } = found
-      return { deviceId: id, enabled, state: life, ...(enrolmentId !== undefined && { enrolmentId }) }
+      const { id, enabled, state: life, enrolmentId, credentials } = found
+      const fingerprints = activeFingerprints(credentials)
+      return { deviceId: id, enabled, state: life, fingerprints, ...(enrolmentId !== undefined && { enrolmentId }) }
     },
     apply: plan =>
       parts.inTurn(plan.deviceId, async () => {
@@ -180,6 +198,14 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
     ownerOfKey: hash => registry.ownerOfKey(hash),
   }
 }
+
+const activeFingerprints = (credentials: Identity['credentials']): string[] =>
+  credentials.flatMap(one => (one.kind === 'x509' && one.status === 'active' ? [one.fingerprint] : []))
+
+const endedHints = ({ status, hint, secondaryHint, formerHints = [] }: SasCredential): string[] => [
+  ...formerHints,
+  ...(status === 'revoked' ? [hint, ...(secondaryHint === undefined ? [] : [secondaryHint])] : []),
+]
 
 function requestOf(planned: PlannedCredential): CredentialRequest {
   if (planned.kind !== 'x509') return planned

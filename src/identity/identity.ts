@@ -19,7 +19,11 @@ export interface SasCredential extends CredentialBase {
   /** sealed; empty once revoked */
   primaryKey: string
   secondaryKey: string
+  /** of the primary key */
   hint: string
+  secondaryHint?: string
+  /** of keys that were replaced, the latest last: they do not come back by themselves */
+  formerHints?: string[]
 }
 
 export interface X509Credential extends CredentialBase {
@@ -70,6 +74,8 @@ export type Credential =
   | X509GroupCredential
   | SasDerivedCredential
   | JwtCredential
+
+const mostFormerHints = 10
 
 /** A device as the identity store keeps it. Tags, attributes and twin live elsewhere. */
 export interface Identity {
@@ -151,6 +157,16 @@ function credentialView(credential: Credential, lastUsedAt: number | undefined):
       return { ...common, notBefore, notAfter, fingerprint, serial, subject }
     }
   }
+}
+
+/** Its keys get a successor in one of the slots. `former`: the hint of the key that ends, if it is known. */
+export function withNewKey(
+  old: SasCredential,
+  { slot, sealed, hint, former }: { slot: 'primary' | 'secondary'; sealed: string; hint: string; former: string | undefined },
+): SasCredential {
+  const formerHints = [...(old.formerHints ?? []), ...(former === undefined ? [] : [former])].slice(-mostFormerHints)
+  const renewed = slot === 'primary' ? { primaryKey: sealed, hint } : { secondaryKey: sealed, secondaryHint: hint }
+  return { ...old, ...renewed, formerHints }
 }
 
 /** A revoked credential keeps its names, so that it is recognised, and loses its secrets. */

@@ -42,6 +42,7 @@ export async function newCredential(parts: CredentialParts, id: string, request:
         primaryKey: sealed(primaryKey, 'primaryKey'),
         secondaryKey: sealed(secondaryKey, 'secondaryKey'),
         hint: parts.sealer.hint(primaryKey),
+        secondaryHint: parts.sealer.hint(secondaryKey),
       } as const
       const connectionString = `HostName=${parts.hostName()};DeviceId=${id};SharedAccessKey=${primaryKey}`
       return { credential, secrets: { cid, kind: 'sas', primaryKey, secondaryKey, connectionString, caPem } }

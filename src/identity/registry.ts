@@ -5,7 +5,7 @@ import type { StateStore, Write } from '../storage/state-store.ts'
 import type { CredentialRequest, DeviceSecrets } from './credential-types.ts'
 import { checkRoom, withCredential } from './credential-list.ts'
 import { checkDeviceId } from './device-id.ts'
-import { type Credential, type Identity, type IdentityView, revoked, viewOf } from './identity.ts'
+import { type Credential, type Identity, type IdentityView, revoked, type SasCredential, viewOf, withNewKey } from './identity.ts'
 import { type Claim, claimsOf, IdentityStore, isConflict, type StoredIdentity, tokenClaim } from './identity-store.ts'
 import { LastUsed, usesColl } from './last-used.ts'
 import { isUsername, newCredential } from './new-credential.ts'
@@ -159,6 +159,17 @@ export async function openRegistry(o: {
     })
     return secrets
   }
+  /** None of a key that cannot be read: a new one is the remedy for that. */
+  const hintOf = (id: string, credential: SasCredential, field: 'primaryKey' | 'secondaryKey'): string | undefined => {
+    if (field === 'primaryKey') return credential.hint
+    if (credential.secondaryHint !== undefined) return credential.secondaryHint
+    try {
+      return o.sealer.hint(o.sealer.open(credential[field], { owner: id, cid: credential.cid, field }).toString())
+    } catch (error) {
+      if (error instanceof LoomError) return undefined
+      throw error
+    }
+  }
   /** By a claim that names one credential. */
   const holderOf = async (claimId: string): Promise<{ identity: Identity; credential: Credential } | undefined> => {
     const claim = await identities.claim(claimId)
@@ -250,7 +261,8 @@ export async function openRegistry(o: {
             hint: 'name an active one of kind sas',
           })
         const sealed = o.sealer.seal(key, { owner: id, cid, field })
-        const renewed = { ...old, [field]: sealed, ...(field === 'primaryKey' && { hint: o.sealer.hint(key) }) }
+        const former = hintOf(id, old, field)
+        const renewed = withNewKey(old, { slot, sealed, hint: o.sealer.hint(key), former })
         return { doc: { ...doc, credentials: doc.credentials.map(one => (one === old ? renewed : one)) }, also }
       })
       return { cid, kind: 'sas', [field]: key, caPem: authority.rootPem }

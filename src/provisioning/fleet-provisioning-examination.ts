@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
 import type { AllowListMatch } from './allow-list.ts'
+import { enrolmentOf } from './fleet-provisioning-plan.ts'
 import type { AdmissionPorts } from './fleet-provisioning-port.ts'
 import type { DeviceWriter, ProvisioningKind } from './provisioning-port.ts'
 import type { Expanded, Parameters } from './template-expand.ts'
@@ -19,7 +20,7 @@ export interface Applicant {
   claimId?: string
   /** the one device it may become */
   onlyDevice?: string
-  /** the device it is already, with the certificate it connected with: to become that again is to renew the certificate */
+  /** the device it is already, with the certificate it connected with: to become that again, by the template it came by, is to renew the certificate */
   own?: { deviceId: string; fingerprint?: string }
   /** for the audit log */
   by: string
@@ -33,7 +34,7 @@ export interface Examined {
   expanded: Expanded
   deviceId: string
   exists: boolean
-  /** its own certificate is renewed: nothing else changes and nobody but the hook is asked */
+  /** its own certificate is renewed by the template it came by: nothing else changes and nobody but the hook is asked */
   rotation: boolean
   match?: AllowListMatch
   suspicion?: string
@@ -54,7 +55,6 @@ export async function examine(
   const { applicant, found, expanded, deviceId } = o
   const { view } = found
   const { certificate } = applicant
-  const rotation = applicant.own?.deviceId === deviceId
   if (expanded.certificate.id !== undefined && expanded.certificate.id !== certificate.fingerprint)
     throw new LoomError('PROV_PARAMETER_INVALID', 'CertificateId', {
       hint: 'it is that of the certificate that the token stands for',
@@ -62,6 +62,7 @@ export async function examine(
   if (applicant.onlyDevice !== undefined && applicant.onlyDevice !== deviceId)
     throw new LoomError('PROV_DENIED', `this identity may not become "${deviceId}"`)
   const [device, owner] = await Promise.all([ports.devices.find(deviceId), ports.devices.ownerOfKey(certificate.spkiHash)])
+  const rotation = renews(applicant.own, device, view.name)
   if (owner !== undefined && owner !== deviceId)
     throw new LoomError('PKI_KEY_REUSED', 'another device has it', { hint: 'make a new key' })
   if (rotation) return { expanded, deviceId, exists: device !== undefined, rotation }
@@ -75,8 +76,23 @@ export async function examine(
     exists: device !== undefined,
     rotation,
     ...(match && { match }),
-    ...suspicionOf({ device, samePerson, match, found, certificate, deviceId, now: ports.now() }),
+    ...suspicionOf({
+      device,
+      samePerson,
+      match,
+      found,
+      certificate,
+      deviceId,
+      unclaimed: applicant.kind === 'rotation',
+      now: ports.now(),
+    }),
   }
+}
+
+/** Another template, or a proof that is not a certificate of the device, is no renewal: it goes the way of all others. */
+function renews(own: Applicant['own'], device: Device, template: string): boolean {
+  if (!device || own?.fingerprint === undefined || own.deviceId !== device.deviceId) return false
+  return device.enrolmentId === enrolmentOf(template) && (device.fingerprints ?? []).includes(own.fingerprint)
 }
 
 /** The entry of the template's list, if it has one. PROV_DENIED. */
@@ -103,9 +119,11 @@ function suspicionOf(o: {
   found: FoundTemplate
   certificate: Applicant['certificate']
   deviceId: string
+  /** only its own identity speaks for it */
+  unclaimed: boolean
   now: number
 }): { suspicion?: string; clone?: boolean } {
-  const { device, samePerson, found, certificate, deviceId, now } = o
+  const { device, samePerson, found, certificate, deviceId, unclaimed, now } = o
   const entry = o.match?.entry
   const clone = (suspicion: string) => ({ suspicion, clone: true })
   if (device && !samePerson && found.view.existing === 'approval') return clone('a device of that name exists, with another key')
@@ -116,5 +134,6 @@ function suspicionOf(o: {
     return clone('its certificate is not the one on the allow list')
   const end = Math.min(found.view.notAfter ?? Number.POSITIVE_INFINITY, entry?.notAfter ?? Number.POSITIVE_INFINITY)
   if (!device && now > end) return { suspicion: `its batch ended ${new Date(end).toISOString()}` }
+  if (unclaimed) return { suspicion: 'it asks without a claim, and not for the successor of its certificate' }
   return {}
 }

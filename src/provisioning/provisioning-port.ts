@@ -97,14 +97,20 @@ export interface ProvisionedDevice {
 
 /** The registry side of provisioning. */
 export interface DeviceWriter {
-  find(
-    deviceId: string,
-  ): Promise<
-    | { deviceId: string; enabled: boolean; state: 'pending' | 'active' | 'quarantined' | 'retired'; enrolmentId?: string }
+  find(deviceId: string): Promise<
+    | {
+        deviceId: string
+        enabled: boolean
+        state: 'pending' | 'active' | 'quarantined' | 'retired'
+        enrolmentId?: string
+        /** of its X.509 certificates that count now */
+        fingerprints?: readonly string[]
+      }
     | undefined
   >
   /**
    * Codes: IDENTITY_INVALID, IDENTITY_RETIRED (a tombstone: an operator must clear it), IDENTITY_DISABLED (a disabled device does not come back by itself), CRED_TAKEN,
+   * CRED_REVOKED (it, or a key of it, was revoked or replaced by an operator, or the certificate that asks for its successor was),
    * PKI_KEY_REUSED, CRED_LIMIT, PROV_DENIED.
    */
   apply(plan: DevicePlan): Promise<ProvisionedDevice>

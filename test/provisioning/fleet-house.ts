@@ -31,6 +31,7 @@ export async function fakeDevices(store: StateStore) {
     enabled: boolean
     state: 'active' | 'quarantined'
     spkiHash: string
+    fingerprints: string[]
   }
   const plans: DevicePlan[] = []
   const writer: DeviceWriter & {
@@ -46,6 +47,7 @@ export async function fakeDevices(store: StateStore) {
           deviceId,
           enabled: doc.enabled,
           state: doc.state,
+          fingerprints: doc.fingerprints,
           ...(doc.plan.enrolmentId && { enrolmentId: doc.plan.enrolmentId }),
         }
       )
@@ -59,8 +61,9 @@ export async function fakeDevices(store: StateStore) {
       const before = await store.get<FakeDevice>('fake_devices', plan.deviceId)
       if (before && plan.existing === 'refuse') throw new LoomError('PROV_DENIED', `"${plan.deviceId}" exists`)
       const { certificatePem } = plan.credential as { certificatePem: string }
-      const { spkiHash } = readCertificate(certificatePem)
-      const doc: FakeDevice = { enabled: true, state: 'active', ...before?.doc, plan, spkiHash }
+      const { spkiHash, fingerprint } = readCertificate(certificatePem)
+      const fingerprints = [...(before?.doc.fingerprints ?? []), fingerprint]
+      const doc: FakeDevice = { enabled: true, state: 'active', ...before?.doc, plan, spkiHash, fingerprints }
       const version = before?.version ?? 'new'
       await store.tx([{ op: 'put', coll: 'fake_devices', id: plan.deviceId, doc, version }, ...also], { by: plan.by })
       plans.push(whole)

@@ -453,25 +453,52 @@ describe('a device that asks for its next certificate', () => {
     await provision('1')
     await provision('2')
     await templates.update('t1', { approval: 'manual', quota: 2, hook: { enabled: true } })
-    const me = { deviceId: 'dev-1', fingerprint: 'f'.repeat(64), ip: '192.0.2.9' }
+    const [fingerprint] = (await devices.find('dev-1'))!.fingerprints!
+    const me = { deviceId: 'dev-1', fingerprint: fingerprint!, ip: '192.0.2.9' }
     const { certificateOwnershipToken: token } = await fleet.createCertificate(me)
     await assert.rejects(fleet.provision(me, 't1', { token, parameters: { SerialNumber: '2' } }), refusedWith('PROV_DENIED'))
     await assert.rejects(fleet.provision(me, 't1', { token, parameters: { SerialNumber: '3' } }), refusedWith('PROV_DENIED'))
     assert.equal((await fleet.provision(me, 't1', { token, parameters: { SerialNumber: '1' } })).thingName, 'dev-1')
     const plan = devices.plans.at(-1)!
     assert.equal(plan.existing, 'keep')
-    assert.equal(plan.rotates, 'f'.repeat(64))
+    assert.equal(plan.rotates, fingerprint)
     assert.equal(asked.at(-1)!.kind, 'rotation')
   })
 
-  it('gets its first certificate when it has connected without one', async () => {
-    const { fleet, provision, devices } = await houseWithClaim()
+  for (const existing of ['allow', 'approval'] as const)
+    for (const fingerprint of [undefined, '', 'e'.repeat(64)])
+      it(`waits for a person if none of its certificates speaks for it (existing ${existing}, ${JSON.stringify(fingerprint)})`, async () => {
+        const { fleet, provision, devices, approvals } = await houseWithClaim({ existing })
+        await provision('1')
+        const me = { deviceId: 'dev-1', ip: '192.0.2.9', ...(fingerprint !== undefined && { fingerprint }) }
+        const { certificateOwnershipToken: token } = await fleet.createCertificate(me)
+        const ask = () => fleet.provision(me, 't1', { token, parameters: { SerialNumber: '1' } })
+        await assert.rejects(ask(), refusedWith('PROV_PENDING'))
+        await approvals.approve({ id: (await approvals.pending()).items[0]!.request.id, by: 'anna' })
+        assert.equal((await ask()).thingName, 'dev-1')
+        assert.equal('rotates' in devices.plans.at(-1)!, false)
+        assert.equal(devices.plans.at(-1)!.existing, 'migrate')
+      })
+
+  it('does not get it by a template that it did not come by', async () => {
+    const { fleet, provision, devices, templates, allowLists } = await houseWithClaim()
     await provision('1')
-    const me = { deviceId: 'dev-1', ip: '192.0.2.9' }
-    const { certificateOwnershipToken: token } = await fleet.createCertificate(me)
-    await fleet.provision(me, 't1', { token, parameters: { SerialNumber: '1' } })
-    assert.equal('rotates' in devices.plans.at(-1)!, false)
-    assert.equal(devices.plans.at(-1)!.existing, 'keep')
+    const [fingerprint] = (await devices.find('dev-1'))!.fingerprints!
+    const me = { deviceId: 'dev-1', fingerprint: fingerprint!, ip: '192.0.2.9' }
+    await allowLists.create('batch')
+    const ways = [
+      [{ existing: 'refuse' }, 'IDENTITY_EXISTS'],
+      [{ existing: 'allow', allowList: 'batch' }, 'PROV_DENIED'],
+      [{ existing: 'allow', approval: 'manual' }, 'PROV_PENDING'],
+      [{ existing: 'allow' }, 'PROV_PENDING'],
+    ] as const
+    for (const [at, [settings, code]] of ways.entries()) {
+      await templates.create(`other-${at}`, { body: bySerial, ...settings })
+      const { certificateOwnershipToken: token } = await fleet.createCertificate(me)
+      const asks = fleet.provision(me, `other-${at}`, { token, parameters: { SerialNumber: '1' } })
+      await assert.rejects(asks, refusedWith(code))
+    }
+    assert.equal(devices.plans.length, 1)
   })
 
   it('uses the key type of the template it came by', async () => {
@@ -508,6 +535,7 @@ describe('a device that asks for its next certificate', () => {
   it('may be a claim as well and then makes other devices', async () => {
     const { fleet, provision, who, claims, devices } = await houseWithClaim()
     await provision('1')
+    await devices.set('dev-1', { fingerprints: [who.fingerprint!] })
     const both = { ...who, deviceId: 'dev-1' }
     const { certificateOwnershipToken: token } = await fleet.createCertificate(both)
     assert.equal((await fleet.provision(both, 't1', { token, parameters: { SerialNumber: '5' } })).thingName, 'dev-5')
