@@ -17,6 +17,12 @@ interface KeySet {
   tried: number
 }
 
+/** What is known of an issuer as it is now. When it changes it gets a new one, so that a fetch under way for the old writes nowhere. */
+interface Slot {
+  set?: KeySet
+  fetching?: Promise<KeySet>
+}
+
 /**
  * Bearer tokens by the library `jose`, an optional package. Keys from a URL are kept 10 minutes, asked for again at most once a minute when a token names an
  * unknown one, and go on counting while their server is down.
@@ -27,8 +33,13 @@ export function createTokenVerifier(o: {
   load?: () => Promise<Jose>
 }): TokenVerifier {
   const { fetchJson, load = () => import('jose') } = o
-  const sets = new Map<string, KeySet>()
-  const fetching = new Map<string, Promise<KeySet>>()
+  const slots = new Map<string, Slot>()
+
+  const slotOf = (id: string): Slot => {
+    const slot = slots.get(id) ?? {}
+    slots.set(id, slot)
+    return slot
+  }
 
   const library = async (): Promise<Jose> => {
     try {
@@ -50,55 +61,52 @@ export function createTokenVerifier(o: {
     return keys
   }
 
-  const fetched = (jose: Jose, issuer: TokenIssuer, url: string, now: number): Promise<KeySet> => {
-    const running = fetching.get(issuer.id)
-    if (running) return running
-    const run = (async () => {
-      const before = sets.get(issuer.id)
+  const fetched = (jose: Jose, issuer: TokenIssuer, slot: Slot, url: string, now: number): Promise<KeySet> => {
+    slot.fetching ??= (async () => {
+      const before = slot.set
       try {
         const { keys: list } = ((await fetchJson(url)) ?? {}) as { keys?: unknown }
         if (!Array.isArray(list)) throw new RangeError('the answer is no key set')
-        const set = { keys: await imported(jose, issuer, list), at: now, tried: now }
-        sets.set(issuer.id, set)
-        return set
+        return (slot.set = { keys: await imported(jose, issuer, list), at: now, tried: now })
       } catch (cause) {
         if (before) {
           before.tried = now
           return before
         }
-        sets.set(issuer.id, { keys: new Map(), at: -Infinity, tried: now })
+        slot.set = { keys: new Map(), at: -Infinity, tried: now }
         throw new LoomError('CRED_ISSUER_DOWN', `"${issuer.id}"`, {
           cause,
           hint: 'see that its key set can be fetched from here',
         })
       }
-    })().finally(() => fetching.delete(issuer.id))
-    fetching.set(issuer.id, run)
-    return run
+    })().finally(() => delete slot.fetching)
+    return slot.fetching
   }
 
-  const keyOf = async (jose: Jose, issuer: TokenIssuer, kid: string | undefined, now: number) => {
+  const keyOf = async (jose: Jose, issuer: TokenIssuer, slot: Slot, kid: string | undefined, now: number) => {
     const { keys } = issuer
     if ('publicKeyPem' in keys) return jose.importSPKI(keys.publicKeyPem, issuer.algorithm)
-    let set = sets.get(issuer.id)
+    let { set } = slot
     if ('jwks' in keys) {
-      if (!set) sets.set(issuer.id, (set = { keys: await imported(jose, issuer, keys.jwks.keys), at: now, tried: now }))
-      return pick(set, kid)
+      slot.set ??= { keys: await imported(jose, issuer, keys.jwks.keys), at: now, tried: now }
+      return pick(slot.set, kid)
     }
     const mayTry = !set || now - set.tried >= retryMs
-    if (!set || (now - set.at >= freshMs && mayTry)) set = await fetched(jose, issuer, keys.jwksUrl, now)
+    if (!set || (now - set.at >= freshMs && mayTry)) set = await fetched(jose, issuer, slot, keys.jwksUrl, now)
     const key = pick(set, kid)
     if (key || now - set.tried < retryMs) {
       if (!key && set.at === -Infinity)
         throw new LoomError('CRED_ISSUER_DOWN', `"${issuer.id}"`, { hint: 'see that its key set can be fetched from here' })
       return key
     }
-    return pick(await fetched(jose, issuer, keys.jwksUrl, now), kid)
+    return pick(await fetched(jose, issuer, slot, keys.jwksUrl, now), kid)
   }
 
   return {
     async verify(token, issuer, now) {
       if (token.length > maxTokenChars) throw refused(issuer, `longer than ${maxTokenChars} characters`)
+      // Before anything is awaited: it belongs to the issuer as it was given.
+      const slot = slotOf(issuer.id)
       const jose = await library()
       let kid: string | undefined
       try {
@@ -106,7 +114,7 @@ export function createTokenVerifier(o: {
       } catch (cause) {
         throw refused(issuer, 'it is no signed token', cause)
       }
-      const key = await keyOf(jose, issuer, kid, now)
+      const key = await keyOf(jose, issuer, slot, kid, now)
       if (!key) throw refused(issuer, 'it is signed with a key that its issuer does not have')
       let payload: JWTPayload
       try {
@@ -121,12 +129,14 @@ export function createTokenVerifier(o: {
       } catch (cause) {
         throw reasonOf(jose, issuer, cause)
       }
+      if (slots.get(issuer.id) !== slot)
+        throw new LoomError('CRED_ISSUER_DOWN', `"${issuer.id}"`, { hint: 'it was changed meanwhile: try again' })
       const subject = payload[issuer.subjectClaim]
       if (typeof subject !== 'string' || !subject || subject.length > 256)
         throw refused(issuer, `its claim "${issuer.subjectClaim.slice(0, 60)}" names no subject`)
       return { subject, expiresAt: payload.exp! * 1000 }
     },
-    forget: id => void sets.delete(id),
+    forget: id => void slots.delete(id),
   }
 }
 

@@ -157,6 +157,51 @@ describe('bearer tokens', () => {
     assert.equal(asked, 1)
   })
 
+  it('of an issuer that was changed are refused, though its old keys were on their way', async () => {
+    const [old, fresh] = [await keyPair('a'), await keyPair('a')]
+    let arrive = (_keys: unknown): void => {}
+    let calls = (): void => {}
+    const called = new Promise<void>(resolve => {
+      calls = resolve
+    })
+    const verifier = createTokenVerifier({
+      fetchJson: url => {
+        if (url === 'https://new/') return Promise.resolve({ keys: [fresh.jwk] })
+        calls()
+        return new Promise(resolve => {
+          arrive = resolve
+        })
+      },
+    })
+    const [before, after] = ['https://old/', 'https://new/'].map(jwksUrl => issuerOf({ keys: { jwksUrl } }))
+    const stalled = verifier.verify(await old.sign(), before!, start)
+    await called
+    verifier.forget('corp')
+    await verifier.verify(await fresh.sign(), after!, start)
+    arrive({ keys: [old.jwk] })
+    await assert.rejects(stalled, { code: 'CRED_ISSUER_DOWN' })
+    await verifier.verify(await fresh.sign(), after!, start)
+    await assert.rejects(verifier.verify(await old.sign(), after!, start), { code: 'CRED_INVALID' })
+  })
+
+  it('of an issuer that is changed before its first key is looked for leave nothing behind', async () => {
+    const [old, fresh] = [await keyPair('a'), await keyPair('a')]
+    for (const keysOf of [
+      ({ jwk }: typeof old) => ({ jwks: { keys: [jwk] } }),
+      ({ jwk }: typeof old) => ({ jwksUrl: jwk === old.jwk ? 'https://old/' : 'https://new/' }),
+    ]) {
+      const verifier = createTokenVerifier({
+        fetchJson: async url => ({ keys: [url === 'https://old/' ? old.jwk : fresh.jwk] }),
+      })
+      const early = verifier.verify(await old.sign(), issuerOf({ keys: keysOf(old) }), start)
+      verifier.forget('corp')
+      await assert.rejects(early, { code: 'CRED_ISSUER_DOWN' })
+      const after = issuerOf({ keys: keysOf(fresh) })
+      await assert.rejects(verifier.verify(await old.sign(), after, start), { code: 'CRED_INVALID' })
+      await verifier.verify(await fresh.sign(), after, start)
+    }
+  })
+
   it('say how to get the library when it is missing', async () => {
     const verifier = createTokenVerifier({ fetchJson: async () => ({}), load: () => Promise.reject(new Error('not found')) })
     await assert.rejects(
