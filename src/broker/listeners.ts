@@ -7,7 +7,7 @@ import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { ListenerOptions, Listening, PeerCertificate, TlsMaterial } from './broker-port.ts'
 import type { ConnectRate } from './connect-rate.ts'
 import { firstByteOf } from './first-byte.ts'
-import { serveRequest } from './http-front.ts'
+import { HttpLoad, serveRequest } from './http-front.ts'
 import type { Origin } from './link.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 import { secureContextOf, tlsOptionsOf } from './tls-context.ts'
@@ -15,6 +15,8 @@ import { webSocketFront } from './websocket-front.ts'
 
 const backlog = 4096
 const firstByteMs = 10_000
+/** Memory and file descriptors are the process's: all listeners share it. */
+const processLoad = new HttpLoad()
 const mqttProtocols = new Set(['x-amzn-mqtt-ca', 'mqtt'])
 
 export interface ListenerParts {
@@ -27,6 +29,8 @@ export interface ListenerParts {
   request?:
     | ((request: HttpRequest, peer: { remoteAddress: string; certificate?: PeerCertificate }) => Promise<HttpAnswer>)
     | undefined
+  /** What device requests over HTTPS may hold; default one for the process. */
+  load?: HttpLoad
   /** A socket that never got as far. */
   refused(remoteAddress: string, reason: string): void
 }
@@ -56,23 +60,38 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
     dialled: dialledBy(socket),
     certificate: secure ? peerCertificateOf(socket as TLSSocket) : undefined,
   })
-  const { request } = parts
+  const { request, load = processLoad } = parts
   const serves = request && (kind === 'https' || kind === 'shared')
   const web =
     kind === 'mqtt' || kind === 'mqtts'
       ? undefined
       : webSocketFront({
           maxFrameBytes: parts.maxFrameBytes,
-          accept: (conn, socket) => parts.accept(conn, originOf(socket)),
+          accept: (conn, socket) => {
+            load.leave(socket)
+            parts.accept(conn, originOf(socket))
+          },
           ...(serves && {
             request: (incoming, response) => {
               const { remoteAddress, certificate } = originOf(incoming.socket)
               const peer = { remoteAddress, ...(certificate && { certificate }) }
-              return serveRequest(incoming, response, asked => request(asked, peer))
+              return serveRequest(incoming, response, asked => request(asked, peer), load)
             },
           }),
         })
-  const take = (socket: Socket): void => (web ? web.open(socket) : parts.accept(socket, originOf(socket)))
+  const take = (socket: Socket): void => {
+    if (!web) return void parts.accept(socket, originOf(socket))
+    if (serves) {
+      const address = socket.remoteAddress ?? ''
+      if (socket.destroyed) return
+      if (!load.enter(socket, address)) {
+        parts.refused(address, 'too many HTTP connections')
+        return void socket.destroy()
+      }
+      socket.once('close', () => load.leave(socket))
+    }
+    web.open(socket)
+  }
   const tell = async (socket: Socket): Promise<void> => {
     const protocol = (socket as TLSSocket).alpnProtocol
     const named = protocol && (mqttProtocols.has(protocol) ? 'mqtt' : 'http')

@@ -8,18 +8,32 @@ const upgradeMs = 10_000
 const bodyMs = 30_000
 const idleMs = 60_000
 
+const afterByTimer = (ms: number, fn: () => void): (() => void) => {
+  const timer = setTimeout(fn, ms).unref()
+  return () => clearTimeout(timer)
+}
+
+interface Exchange {
+  /** Requests whose answers are not out. */
+  busy: number
+  /** Ends the deadline that runs for an upgrade or the header of a request. */
+  stop?: (() => void) | undefined
+}
+
 /**
  * MQTT over WebSocket [MQTT-6.0.0]: subprotocol `mqtt`, binary frames. `open` feeds it a socket, TLS already ended; `accept` gets the stream and
- * the socket it came over. `request` answers what is no upgrade.
+ * the socket it came over. `request` answers what is no upgrade. `after` runs something later until told not to; default a timer.
  */
 export function webSocketFront({
   maxFrameBytes,
   accept,
   request: serve,
+  after = afterByTimer,
 }: {
   maxFrameBytes: number
   accept(conn: Duplex, socket: Socket): void
   request?: (request: IncomingMessage, response: ServerResponse) => Promise<void>
+  after?: (ms: number, fn: () => void) => () => void
 }): {
   open(socket: Socket): void
   close(): void
@@ -30,29 +44,46 @@ export function webSocketFront({
     perMessageDeflate: false,
     handleProtocols: () => 'mqtt',
   })
-  const waiting = new Map<Duplex, NodeJS.Timeout>()
-  const begun = (socket: Duplex): void => {
-    clearTimeout(waiting.get(socket))
-    waiting.delete(socket)
+  const exchanges = new Map<Duplex, Exchange>()
+  const expect = (socket: Duplex): void => {
+    const exchange = exchanges.get(socket)
+    if (exchange && !exchange.busy) exchange.stop ??= after(upgradeMs, () => socket.destroy())
+  }
+  const begun = (exchange: Exchange | undefined): void => {
+    exchange?.stop?.()
+    if (exchange) exchange.stop = undefined
+  }
+  const forget = (socket: Duplex): void => {
+    begun(exchanges.get(socket))
+    exchanges.delete(socket)
   }
   const http = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
-    begun(request.socket)
+    const { socket } = request
+    const exchange = exchanges.get(socket)
+    begun(exchange)
     if (!serve)
       return void response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end('MQTT over WebSocket only\n')
     // This server never listens itself, so its own limits of time do not run.
-    const slow = setTimeout(() => request.destroy(), bodyMs).unref()
-    request.once('close', () => clearTimeout(slow))
-    request.socket.setTimeout(idleMs, () => request.socket.destroy())
+    request.once(
+      'close',
+      after(bodyMs, () => request.destroy()),
+    )
+    socket.setTimeout(idleMs)
+    if (exchange) {
+      exchange.busy++
+      response.once('close', () => void exchange.busy--)
+    }
     serve(request, response).catch(() => response.destroy())
   })
   http.on('clientError', (_error, socket) => socket.destroy())
   http.on('upgrade', (request, socket, head) => {
+    expect(socket)
     const path = (request.url ?? '').split('?', 1)[0]!
     const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
     if (!paths.has(path)) return answer(socket, '404 Not Found')
     if (!protocols.includes('mqtt')) return answer(socket, '400 Bad Request')
     upgrades.handleUpgrade(request, socket, head, webSocket => {
-      begun(socket)
+      forget(socket)
       ;(socket as Socket).setTimeout(0)
       webSocket.on('message', (_data, isBinary) => {
         if (!isBinary) webSocket.close(1003)
@@ -62,13 +93,16 @@ export function webSocketFront({
   })
   return {
     open(socket) {
-      const timer = setTimeout(() => socket.destroy(), upgradeMs).unref()
-      waiting.set(socket, timer)
-      socket.once('close', () => begun(socket))
+      exchanges.set(socket, { busy: 0 })
+      expect(socket)
+      socket.once('close', () => forget(socket))
+      socket.once('timeout', () => socket.destroy())
       http.emit('connection', socket)
+      // After the parser's own listener: a request that these bytes complete has begun by then.
+      if (serve) socket.on('data', () => expect(socket))
     },
     close() {
-      for (const socket of waiting.keys()) socket.destroy()
+      for (const socket of exchanges.keys()) socket.destroy()
     },
   }
 }

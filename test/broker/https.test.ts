@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { Agent, request } from 'node:https'
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import WebSocket from 'ws'
 import type { BrokerGate } from '../../src/broker/broker-port.ts'
+import { HttpLoad } from '../../src/broker/http-front.ts'
+import { openListener, type OpenListener } from '../../src/broker/listeners.ts'
+import { ConnectRate } from '../../src/broker/connect-rate.ts'
+import { webSocketFront } from '../../src/broker/websocket-front.ts'
 import type { HttpRequest } from '../../src/telemetry/http-exchange.ts'
 import { connectPacket, packetTypes, talk } from '../mqtt-wire.ts'
 import { startBench, stopBenches, until } from './bench.ts'
@@ -37,7 +42,7 @@ describe('https and shared listeners', () => {
     port: number,
     o: { path?: string; method?: string; body?: string | Buffer; headers?: Record<string, string>; agent?: Agent } = {},
   ) =>
-    new Promise<{ status: number; body: string }>((resolve, reject) => {
+    new Promise<{ status: number; body: string; retryAfter?: string | undefined }>((resolve, reject) => {
       const { path = '/v1/x?a=b%20c', method = 'POST', body = '', headers = {}, agent } = o
       const cert = { cert: device.certPem, key: device.keyPem }
       const sent = request(
@@ -45,7 +50,9 @@ describe('https and shared listeners', () => {
         response => {
           let text = ''
           response.setEncoding('utf8').on('data', chunk => (text += chunk))
-          response.once('end', () => resolve({ status: response.statusCode!, body: text }))
+          response.once('end', () =>
+            resolve({ status: response.statusCode!, body: text, retryAfter: response.headers['retry-after'] }),
+          )
         },
       )
       sent.once('error', reject)
@@ -68,7 +75,8 @@ describe('https and shared listeners', () => {
   for (const kind of ['https', 'shared'] as const) {
     it(`${kind}: hands a request on with its body and the certificate of the connection`, async () => {
       const { port } = await open(kind)
-      assert.deepEqual(await ask(port, { body: 'hello', headers: { 'x-a': 'b' } }), { status: 207, body: '5 bytes' })
+      const { status, body } = await ask(port, { body: 'hello', headers: { 'x-a': 'b' } })
+      assert.deepEqual([status, body], [207, '5 bytes'])
       const [{ request, peer }] = asked as [(typeof asked)[number]]
       assert.deepEqual([request.method, request.path, request.query, request.headers['x-a']], ['POST', '/v1/x', 'a=b%20c', 'b'])
       assert.equal(Buffer.from(request.body).toString(), 'hello')
@@ -167,5 +175,159 @@ describe('https and shared listeners', () => {
     socket.write(Buffer.of(0x30, 1, 2))
     await gone
     assert.equal(gate.log.refused.at(-1)!.reason, 'neither MQTT nor HTTP')
+  })
+
+  describe('what requests may hold', function () {
+    this.timeout(60_000)
+    const refusals: string[] = []
+    let listener: OpenListener | undefined
+    const openWith = async (load: HttpLoad) => {
+      const rate = new ConnectRate({ perSecond: 0, perSecondPerAddress: 0, maxWaiting: 10, now: Date.now, dropped() {} })
+      listener = await openListener(
+        { kind: 'https', host: '127.0.0.1', port: 0 },
+        {
+          ...{ tls: server, rate, load, maxFrameBytes: 1000 },
+          accept: conn => void conn.resume(),
+          request: async ({ body }) => ({ status: 207, headers: {}, body: `${body.length} bytes` }),
+          refused: (_address, reason) => void refusals.push(reason),
+        },
+      )
+      return listener.listening.port
+    }
+    afterEach(() => {
+      listener?.stop()
+      listener?.close()
+      refusals.length = 0
+    })
+    const fresh = () => new Agent({ keepAlive: false })
+
+    it('a body beyond what all may hold is answered 503, the others go on', async () => {
+      const load = new HttpLoad({ bodyBytes: 1000, sockets: 10, socketsPerAddress: 10 })
+      const port = await openWith(load)
+      const half = await dial(port)
+      let text = ''
+      half.setEncoding('utf8').on('data', chunk => (text += chunk))
+      half.write(`POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n${'x'.repeat(890)}`)
+      await until(() => load.bytes === 890)
+      const refused = await ask(port, { body: 'y'.repeat(200), agent: fresh() })
+      assert.deepEqual([refused.status, refused.retryAfter], [503, '2'])
+      assert.equal((await ask(port, { body: 'y'.repeat(100), agent: fresh() })).body, '100 bytes')
+      half.write('x'.repeat(10))
+      await until(() => text.includes('900 bytes'))
+      await until(() => load.bytes === 0)
+      assert.equal((await ask(port, { body: 'y'.repeat(200), agent: fresh() })).body, '200 bytes')
+      half.write(`POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n${'x'.repeat(890)}`)
+      await until(() => load.bytes === 890)
+      half.destroy()
+      await until(() => load.bytes === 0)
+    })
+
+    it('an address has so many connections, WebSockets apart; one more is closed', async () => {
+      const load = new HttpLoad({ bodyBytes: 1000, sockets: 10, socketsPerAddress: 2 })
+      const port = await openWith(load)
+      const web = new WebSocket(`wss://127.0.0.1:${port}/mqtt`, 'mqtt', { ca: ca.caPem })
+      await new Promise((resolve, reject) => web.once('open', resolve).once('error', reject))
+      const [first] = [await dial(port), await dial(port)]
+      await until(() => load.sockets === 2)
+      const third = await dial(port)
+      third.on('error', () => {}).resume()
+      await until(() => third.closed)
+      assert.deepEqual(refusals, ['too many HTTP connections'])
+      first.destroy()
+      await until(() => load.sockets === 1)
+      assert.equal((await ask(port, { agent: fresh() })).status, 207)
+      web.close()
+    })
+
+    it('all addresses together have so many connections', () => {
+      const load = new HttpLoad({ bodyBytes: 0, sockets: 2, socketsPerAddress: 2 })
+      const [a, b, c] = [{}, {}, {}]
+      assert.deepEqual([load.enter(a, '1'), load.enter(b, '2'), load.enter(c, '3')], [true, true, false])
+      load.leave(a)
+      load.leave(a)
+      assert.deepEqual([load.enter(c, '3'), load.enter({}, '4'), load.sockets], [true, false, 2])
+    })
+  })
+
+  describe('a connection that is kept', function () {
+    this.timeout(60_000)
+    const overPlainTcp = async (
+      use: (o: { client: Socket; served: Socket; timers: Set<{ ms: number; fn: () => void }> }) => unknown,
+    ) => {
+      const timers = new Set<{ ms: number; fn: () => void }>()
+      const front = webSocketFront({
+        maxFrameBytes: 1000,
+        accept() {},
+        request: async (_request, response) => void response.end('ok'),
+        after(ms, fn) {
+          const timer = { ms, fn }
+          timers.add(timer)
+          return () => void timers.delete(timer)
+        },
+      })
+      let served: Socket | undefined
+      const tcp = createServer(socket => front.open((served = socket))).listen(0, '127.0.0.1')
+      await new Promise(resolve => tcp.once('listening', resolve))
+      const client = connectTcp((tcp.address() as AddressInfo).port, '127.0.0.1')
+      client.on('error', () => {})
+      try {
+        await until(() => served !== undefined)
+        await use({ client, served: served!, timers })
+      } finally {
+        client.destroy()
+        served?.destroy()
+        tcp.close()
+      }
+    }
+    const asks = (client: Socket) => {
+      let answers = 0
+      client.setEncoding('utf8').on('data', (chunk: string) => (answers += chunk.split('HTTP/1.1 200').length - 1))
+      return async () => {
+        const want = answers + 1
+        client.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
+        await until(() => answers === want)
+      }
+    }
+
+    it('gathers no listeners from request to request', () =>
+      overPlainTcp(async ({ client, served, timers }) => {
+        const warnings: Error[] = []
+        const warned = (warning: Error) => void warnings.push(warning)
+        process.on('warning', warned)
+        const count = () => served.eventNames().map(name => [String(name), served.listenerCount(name)])
+        const next = asks(client)
+        await next()
+        await until(() => !timers.size)
+        const before = count()
+        for (let i = 0; i < 50; i++) await next()
+        await until(() => !timers.size)
+        assert.deepEqual(count(), before)
+        process.off('warning', warned)
+        assert.deepEqual(warnings.map(String), [])
+      }))
+
+    it('has no deadline while it is idle, and one again from the first byte of the next request', () =>
+      overPlainTcp(async ({ client, served, timers }) => {
+        const next = asks(client)
+        await next()
+        await until(() => !timers.size)
+        client.write('GET / HTTP/1.1\r\nHost: h\r\nX: ')
+        await until(() => timers.size === 1)
+        const [deadline] = timers
+        const seen = served.bytesRead
+        client.write('a')
+        await until(() => served.bytesRead > seen)
+        assert.deepEqual([...timers], [deadline], 'more bytes do not move it')
+        client.write('\r\n\r\n')
+        await until(() => !timers.size)
+        await next()
+        await until(() => !timers.size)
+        client.write('G')
+        await until(() => timers.size === 1)
+        const [late] = timers
+        assert.equal(late!.ms, 10_000)
+        late!.fn()
+        await until(() => client.closed)
+      }))
   })
 })
