@@ -69,10 +69,15 @@ export async function openProvisioning(parts: ProvisioningParts) {
   const ownership = await openOwnership({ store, now, random, tokenHash })
   const desk = createHookDesk({ now, schedule })
 
-  const closeClaim = (claimId: string): void => {
+  const drop = (ends: (principal: Principal) => boolean): void => {
     for (const { id, principal } of parts.broker().connections())
-      if (principal.family === 'claim' && principal.cid === claimId) void parts.broker().disconnect(id, 'FORBIDDEN_ACCESS')
+      if (ends(principal)) void parts.broker().disconnect(id, 'FORBIDDEN_ACCESS')
   }
+  const closeClaim = (claimId: string): void => drop(({ family, cid }) => family === 'claim' && cid === claimId)
+  /** What an enrolment admitted before it was changed. */
+  const closeEnrolment = (enrolmentId: string): void => drop(({ family, cid }) => family === 'dps' && cid === enrolmentId)
+  /** Whoever came by keys derived from a group's: the ones that still hold come back. */
+  const dropDerived = (): void => drop(({ kind }) => kind === 'sas-derived')
   const told = (event: FleetEvent): void => {
     const { type, at, deviceId, template, claimId, reason, ip, by } = event
     const refused = type === 'refused' || type === 'token-misused' || type === 'clone-suspected'
@@ -176,6 +181,8 @@ export async function openProvisioning(parts: ProvisioningParts) {
     attestor,
     proofs,
     closeClaim,
+    closeEnrolment,
+    dropDerived,
     /** Whether who only provisions would still be let in. */
     welcomes: ({ family, cid }: Principal): Promise<boolean> =>
       family === 'claim'

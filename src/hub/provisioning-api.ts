@@ -1,6 +1,7 @@
 import { LoomError } from '../errors.ts'
 import { bootstrapDocument } from '../provisioning/bootstrap.ts'
 import type { Authority } from '../pki/authority.ts'
+import type { EnrolmentKind } from '../provisioning/enrolment.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { HubEvent, ProvisioningApi } from './hub.ts'
 import type { Provisioning } from './open-provisioning.ts'
@@ -15,7 +16,13 @@ export function createProvisioningApi(parts: {
   now: () => number
 }): ProvisioningApi {
   const { provisioning, authority, trail, now } = parts
-  const { enrolments, templates, claims, allowLists, approvals, caTemplates, desk, dps, closeClaim } = provisioning
+  const { enrolments, templates, claims, allowLists, approvals, caTemplates, desk, dps } = provisioning
+  const { closeClaim, closeEnrolment, dropDerived } = provisioning
+  /** After a change: nobody goes on with what was taken away. `keys`: they were changed, or are gone. */
+  const ends = (id: string, before: { kind: EnrolmentKind; attestation: { kind: string } } | undefined, keys: boolean): void => {
+    closeEnrolment(id)
+    if (keys && before?.kind === 'group' && before.attestation.kind === 'sas') dropDerived()
+  }
   const write = (by: string | undefined, action: string, target: string, detail: Record<string, unknown> = {}) =>
     trail.write('identities', { by, action, target, detail })
   const audited = (by: string | undefined, action: string, target: string, detail: Record<string, unknown> = {}) => ({
@@ -30,14 +37,28 @@ export function createProvisioningApi(parts: {
     enrolment: ({ id }) => enrolments.get(id),
     createEnrolment: ({ enrolment, by }) =>
       enrolments.create(enrolment, audited(by, 'enrolment.create', enrolment.id ?? 'new', { kind: enrolment.kind })),
-    updateEnrolment: ({ id, change, etag, by }) =>
-      enrolments.update(id, change, {
+    async updateEnrolment({ id, change, etag, by }) {
+      const before = await enrolments.get(id)
+      const changed = await enrolments.update(id, change, {
         ...audited(by, 'enrolment.update', id, { members: Object.keys(change) }),
         ...tagged(etag),
-      }),
-    renewEnrolmentKey: ({ id, slot, etag, by }) =>
-      enrolments.renewKey(id, slot, { ...audited(by, 'enrolment.renewKey', id, { slot }), ...tagged(etag) }),
-    deleteEnrolment: ({ id, etag, by }) => enrolments.delete(id, { ...audited(by, 'enrolment.delete', id), ...tagged(etag) }),
+      })
+      ends(id, before, change.attestation !== undefined)
+      return changed
+    },
+    async renewEnrolmentKey({ id, slot, etag, by }) {
+      const renewed = await enrolments.renewKey(id, slot, {
+        ...audited(by, 'enrolment.renewKey', id, { slot }),
+        ...tagged(etag),
+      })
+      ends(id, renewed.enrolment, true)
+      return renewed
+    },
+    async deleteEnrolment({ id, etag, by }) {
+      const before = await enrolments.get(id)
+      await enrolments.delete(id, { ...audited(by, 'enrolment.delete', id), ...tagged(etag) })
+      ends(id, before, true)
+    },
     registrations: o => dps.registrations(o),
     forgetRegistration: ({ registrationId, by }) =>
       dps.forget(registrationId, audited(by, 'registration.forget', registrationId)),
@@ -94,7 +115,7 @@ export function createProvisioningApi(parts: {
       const page = { limit, ...(at && { cursor: at }) }
       if (list === 'd:') {
         const { items, next } = await dps.pending(page)
-        const waiting = items.map(({ operationId, ...rest }) => ({ id: operationId, kind: 'dps' as const, ...rest }))
+        const waiting = items.map(({ operationId, payload: _, ...rest }) => ({ id: operationId, kind: 'dps' as const, ...rest }))
         return { items: waiting, next: next === undefined ? 't:' : `d:${next}` }
       }
       const { items, next } = await approvals.pending(page)

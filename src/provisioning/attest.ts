@@ -12,6 +12,8 @@ import type { Enrolments } from './enrolments.ts'
 export interface Attested {
   enrolmentId: string
   enrolmentKind: EnrolmentKind
+  /** as the enrolment was when it admitted the device: once it is changed, the proof counts no more */
+  enrolmentUpdatedAt?: number
   kind: 'sas' | 'x509'
   /** as sent: a key derived for it depends on the spelling */
   registrationId: string
@@ -79,7 +81,8 @@ export function createAttestor(o: {
     )
     const audience = `${idScope}/registrations/${registrationId}`
     const { slot, expiresAt } = verifySas({ token, keys, audience, policy: 'registration', now, skewS: o.sasClockSkewS })
-    return { enrolmentId: slot, enrolmentKind: own ? 'individual' : 'group', kind: 'sas', registrationId, expiresAt }
+    const { kind, updatedAt } = admitting.find(({ id }) => id === slot)!
+    return { enrolmentId: slot, enrolmentKind: kind, enrolmentUpdatedAt: updatedAt, kind: 'sas', registrationId, expiresAt }
   }
 
   const byCertificate = async ({ registrationId, now }: AttestationAttempt, chain: readonly Uint8Array[]): Promise<Attested> => {
@@ -95,6 +98,7 @@ export function createAttestor(o: {
     return {
       enrolmentId: enrolment.id,
       enrolmentKind: enrolment.kind,
+      enrolmentUpdatedAt: enrolment.updatedAt,
       kind: 'x509',
       registrationId,
       fingerprint: leaf.fingerprint,

@@ -105,20 +105,20 @@ export interface DpsPorts {
 export interface Dps extends Approvals {
   /**
    * Starts a registration, or goes on with the one under way. `body`: the parsed request. REQUEST_INVALID, PROV_NO_ENROLMENT, PROV_DISABLED,
-   * PROV_THROTTLED.
+   * CRED_UNKNOWN if the enrolment was changed since it admitted the device, PROV_THROTTLED.
    */
   register(who: Attested, o: { body?: unknown; ip: string; sniHost?: string }): Promise<OperationView>
   /** PROV_NO_OPERATION for an id that is not this registration's newest, or was forgotten an hour after its end. */
   status(who: Attested, o: { operationId: string }): Promise<OperationView>
-  /** What became of the registration id at last. PROV_NO_OPERATION if it never was assigned. */
+  /** What became of the registration id at last. PROV_NO_OPERATION if it never was assigned by this proof and an enabled enrolment. */
   lookup(who: Attested): Promise<Registration>
-  /** By registration id, ascending. */
+  /** By registration id, ascending; what a verdict gave a device is the device's alone. */
   registrations(o?: {
     enrolmentId?: string
     deviceId?: string
     limit?: number
     cursor?: string
-  }): Promise<{ items: Registration[]; next?: string }>
+  }): Promise<{ items: Omit<Registration, 'payload'>[]; next?: string }>
   /** The next registration counts as the first; the device is not touched. */
   forget(registrationId: string, o?: { by?: string; also?: readonly Write[] }): Promise<void>
   /** Ends what waited for an hour, removes what ended an hour ago. To be called every minute or so. */

@@ -7,6 +7,7 @@ import type { Attested } from './attest.ts'
 import { DpsBook, hourMs, keyOfRegistration, type Operation, operationView, type StoredOperation } from './dps-book.ts'
 import type { Dps, DpsPorts } from './dps-port.ts'
 import { createWorkQueue } from './dps-queue.ts'
+import { createDpsRate } from './dps-rate.ts'
 import { createRecorder } from './dps-record.ts'
 import { advanced } from './dps-state.ts'
 import { createDpsWorker, isOverdue } from './dps-work.ts'
@@ -27,6 +28,7 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
   const open = new Set<string>()
   /** operations whose end their device has heard */
   const told = new Lru<string, true>(10_000)
+  const mayBegin = createDpsRate()
   const again = (key: string): void => queue.add(key)
   const ended = (key: string): void => void open.delete(key)
   const worker = createDpsWorker({ ports, book, record, again, ended })
@@ -71,6 +73,9 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
     const key = keyOfRegistration(who.registrationId)
     if (open.size >= mostOpen && !open.has(key)) throw new LoomError('PROV_THROTTLED', `${mostOpen} registrations are open`)
     const at = now()
+    // per enrolment too: another's proof of the same id must not use up the device's
+    if (!mayBegin(`${who.enrolmentId}|${key}`, at))
+      throw new LoomError('PROV_THROTTLED', `"${who.registrationId}" registers too often`)
     const { enrolmentId, registrationId, kind, fingerprint, spkiHash, subject, certificatePem } = who
     const doc: Operation = {
       operationId: operationIdOf(key, random),
@@ -110,6 +115,8 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
       const enrolment = await enrolments.find(who.enrolmentId)
       if (!enrolment) throw new LoomError('PROV_NO_ENROLMENT', `"${who.registrationId}"`)
       if (!enrolment.enabled) throw new LoomError('PROV_DISABLED', `"${who.registrationId}"`)
+      if (who.enrolmentUpdatedAt !== undefined && who.enrolmentUpdatedAt !== enrolment.updatedAt)
+        throw new LoomError('CRED_UNKNOWN', `"${who.registrationId}"`, { hint: 'its enrolment was changed: connect again' })
       const key = keyOfRegistration(who.registrationId)
       for (let tries = 1; ; tries++) {
         const stored = await book.operation(key)
@@ -135,12 +142,17 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
     },
     async lookup(who) {
       const registration = await book.registration(keyOfRegistration(who.registrationId))
-      if (!registration) throw new LoomError('PROV_NO_OPERATION', `"${who.registrationId}" is not assigned`)
+      const same =
+        registration?.enrolmentId === who.enrolmentId &&
+        registration.kind === who.kind &&
+        registration.spkiHash === who.spkiHash &&
+        (await enrolments.find(who.enrolmentId))?.enabled
+      if (!same) throw new LoomError('PROV_NO_OPERATION', `"${who.registrationId}" is not assigned`)
       return registration
     },
     async registrations(query = {}) {
       const { items, next } = await book.registrations(query)
-      return { items: items.map(({ doc }) => doc), ...(next !== undefined && { next }) }
+      return { items: items.map(({ doc: { payload: _, ...rest } }) => rest), ...(next !== undefined && { next }) }
     },
     forget: (registrationId, how = {}) => book.forget(keyOfRegistration(registrationId), how),
     async sweep() {

@@ -93,7 +93,8 @@ export async function openEnrolments(o: AttestationParts & { store: StateStore }
       const { doc: before, version } = await found(id)
       checkEtag(id, etag, version)
       const { doc, secrets } = await edit(before)
-      doc.updatedAt = now()
+      // never the same twice: proofs are told from it
+      doc.updatedAt = Math.max(now(), before.updatedAt + 1)
       try {
         const after = await write([{ op: 'put', coll, id, doc, version }, ...also], by)
         return { enrolment: enrolmentView(doc, after), ...(secrets && { secrets }) }

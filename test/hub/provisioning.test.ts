@@ -208,6 +208,70 @@ describe('provisioning through a hub', function () {
     assert.deepEqual((await hub.devices.get({ id: 'Pump-1' })).tags, { site: 'b' })
   })
 
+  describe('Azure: what an enrolment gave ends with it', () => {
+    const tokenBy = (key: string, resource: string) => signSas({ key, resource, expiresAt: Date.now() + 3_600_000 })
+    const opensDps = async (id: string, key: string) => {
+      const password = `${tokenBy(key, `0ne1/registrations/${id}`)}&skn=registration`
+      const dps = await connect({ username: `0ne1/registrations/${id}/api-version=2019-03-31`, password }, id)
+      await dps.client.subscribeAsync('$dps/registrations/res/#', { qos: 1 })
+      return dps
+    }
+    const ended = ({ client }: { client: MqttClient }) => new Promise<void>(resolve => client.once('close', () => resolve()))
+    const groupOf = async (more: object = {}) => {
+      const enrolment = { id: 'plant', kind: 'group', attestation: { kind: 'sas' }, ...more }
+      const { secrets } = await hub.provisioning.createEnrolment({ enrolment: enrolment as any })
+      return secrets!.primaryKey
+    }
+    /** An open provisioning connection and a session of the device that it made. */
+    const registered = async (masterKey: string) => {
+      const key = deriveKey(masterKey, 'Pump-1')
+      const dps = await opensDps('Pump-1', key)
+      const { body: asked } = await asks(dps, '$dps/registrations/PUT/iotdps-register/?$rid=1', {})
+      assert.equal(asked.status, 'assigning')
+      await until(async () => (await hub.provisioning.registrations({})).items.length === 1)
+      const username = `127.0.0.1:${port}/Pump-1/?api-version=2021-04-12`
+      const options = { username, password: tokenBy(key, `127.0.0.1:${port}/devices/Pump-1`), clean: true }
+      return { dps, device: await connect(options, 'Pump-1'), options }
+    }
+
+    it('a renewed key of a group: sessions end, and only holders of a key that counts come back', async () => {
+      const { dps, device, options } = await registered(await groupOf())
+      const both = Promise.all([ended(dps), ended(device)])
+      await hub.provisioning.renewEnrolmentKey({ id: 'plant', slot: 'secondary' })
+      await both
+      const back = await connect(options, 'Pump-1')
+      const out = ended(back)
+      await hub.provisioning.renewEnrolmentKey({ id: 'plant', slot: 'primary' })
+      await out
+      await refused(options, 'Pump-1')
+    })
+
+    it('a deleted group: provisioning connections and sessions by derived keys end', async () => {
+      const { dps, device, options } = await registered(await groupOf())
+      const both = Promise.all([ended(dps), ended(device)])
+      await hub.provisioning.deleteEnrolment({ id: 'plant' })
+      await both
+      await refused(options, 'Pump-1')
+    })
+
+    it('a change that leaves the keys: provisioning connections end, sessions go on', async () => {
+      const { dps, device } = await registered(await groupOf())
+      const out = ended(dps)
+      await hub.provisioning.updateEnrolment({ id: 'plant', change: { enabled: false } })
+      await out
+      await device.client.publishAsync('devices/Pump-1/messages/events/', '{"t":1}', { qos: 1 })
+      assert.deepEqual(await sent('Pump-1'), ['devices/Pump-1/messages/events'])
+    })
+
+    it('what a device sends along is not shown to those who only read', async () => {
+      const dps = await opensDps('Pump-2', deriveKey(await groupOf({ approval: 'manual' }), 'Pump-2'))
+      await asks(dps, '$dps/registrations/PUT/iotdps-register/?$rid=1', { payload: { wifi: 'secret' } })
+      const waiting = await until(async () => (await hub.provisioning.pending({})).items[0])
+      assert.equal(waiting.registrationId, 'Pump-2')
+      assert.equal('payload' in waiting, false)
+    })
+  })
+
   it('Azure over HTTPS: the same registration, and nothing in the open', async () => {
     const { secrets } = await hub.provisioning.createEnrolment({
       enrolment: { id: 'one', kind: 'individual', registrationId: 'fan-1', attestation: { kind: 'sas' } } as any,

@@ -52,6 +52,7 @@ describe('attestation by token', () => {
           assert.deepEqual(await attest(registrationId, tokenOf({ registrationId, key: key(letter), encode })), {
             enrolmentId: 'Own',
             enrolmentKind: 'individual',
+            enrolmentUpdatedAt: start,
             kind: 'sas',
             registrationId,
             expiresAt: start + 3_900_000,

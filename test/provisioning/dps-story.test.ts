@@ -14,7 +14,7 @@ import type { Dps } from '../../src/provisioning/dps-port.ts'
 import type { StateStore } from '../../src/storage/state-store.ts'
 import { openJsonStateStore } from '../../src/stores/json/state-store.ts'
 import { openSqliteStateStore } from '../../src/stores/sqlite/state-store.ts'
-import { start } from '../pki/make.ts'
+import { codeOf, start } from '../pki/make.ts'
 import { createClock, dpsHouse } from './dps-house.ts'
 
 const stores: [string, (folder: string) => Promise<StateStore>][] = [
@@ -79,11 +79,12 @@ for (const [name, open] of stores)
       const other = await exchange(again.dps, { ...who, registrationId: 'Pump-8' }, `${STATUS}4&operationId=${operationId}`, '')
       assert.match(other.topic, /res\/404\//)
       assert.equal(JSON.parse(other.payload).errorCode, 404201)
+      assert.equal((await again.dps.lookup(who)).deviceId, 'Pump-7')
       await again.enrolments.update('fleet', { enabled: false })
       const disabled = await exchange(again.dps, who, `${REGISTER}5`, '{}')
       assert.match(disabled.topic, /res\/401\//)
       assert.equal(JSON.parse(disabled.payload).errorCode, 401002)
-      assert.equal((await again.dps.lookup(who)).deviceId, 'Pump-7')
+      await assert.rejects(again.dps.lookup(who), codeOf('PROV_NO_OPERATION'))
       await again.dps.close()
       await opened.close()
     })

@@ -299,6 +299,54 @@ describe('registrations', () => {
   })
 })
 
+describe('what a proof is good for', () => {
+  it('ends with any change of the enrolment that took it, even within one millisecond', async () => {
+    const house = await dpsHouse()
+    const { enrolment } = await house.group()
+    const proved = { ...lamp, enrolmentUpdatedAt: enrolment.updatedAt }
+    assert.equal((await house.outcome(proved)).status, 'assigned')
+    const renewed = await house.enrolments.renewKey('fleet', 'primary')
+    await assert.rejects(house.register(proved), codeOf('CRED_UNKNOWN'))
+    const anew = { ...lamp, enrolmentUpdatedAt: renewed.enrolment.updatedAt }
+    assert.equal((await house.outcome(anew)).status, 'assigned')
+    await house.enrolments.delete('fleet')
+    await assert.rejects(house.register(anew), codeOf('PROV_NO_ENROLMENT'))
+  })
+
+  it('the look-up of what it registered itself, payload and all; lists leave the payload out', async () => {
+    const house = await dpsHouse()
+    await house.group({ hook: { enabled: true } })
+    await house.group({ id: 'second' })
+    house.desk.subscribe(({ request: { id } }) => house.desk.answer(id, { allow: true, payload: { psk: 'x' } }))
+    const camera = certifiedDevice('Cam-1', 'k1')
+    await house.outcome(camera)
+    await settled(house)
+    assert.deepEqual((await house.dps.lookup(camera)).payload, { psk: 'x' })
+    for (const other of [
+      certifiedDevice('Cam-1', 'k2'),
+      certifiedDevice('Cam-1', 'k1', 'second'),
+      { ...camera, kind: 'sas' as const },
+      sasDevice('Cam-1'),
+    ])
+      await assert.rejects(house.dps.lookup(other), codeOf('PROV_NO_OPERATION'))
+    const { items } = await house.dps.registrations()
+    assert.deepEqual([items.length, items.some(one => 'payload' in one)], [1, false])
+    await house.enrolments.update('fleet', { enabled: false })
+    await assert.rejects(house.dps.lookup(camera), codeOf('PROV_NO_OPERATION'))
+  })
+
+  it('ten registrations at once, then five a minute; others go on', async () => {
+    const house = await dpsHouse()
+    await house.group()
+    for (let n = 0; n < 10; n++) assert.equal((await house.outcome(lamp)).status, 'assigned')
+    await assert.rejects(house.register(lamp), codeOf('PROV_THROTTLED'))
+    assert.equal((await house.outcome(sasDevice('Lamp-2'))).status, 'assigned')
+    house.clock.turn(minutes(1))
+    for (let n = 0; n < 5; n++) await house.outcome(lamp)
+    await assert.rejects(house.register({ ...lamp, registrationId: 'LAMP-1' }), codeOf('PROV_THROTTLED'))
+  })
+})
+
 describe('allocation of a registration', () => {
   it('to a hub that is not reached from here makes no device here', async () => {
     const house = await dpsHouse()
