@@ -64,6 +64,8 @@ export interface Principal {
   cid: string
   kind: 'sas' | 'x509' | 'password' | 'x509-group' | 'sas-derived' | 'jwt' | 'anonymous'
   fingerprint?: string
+  /** opaque: what the proof rested on beside the credential */
+  basis?: string
   /** dps: what it registers; `cid` is the enrolment that admits it */
   registrationId?: string
 }

@@ -85,7 +85,7 @@ export function createGate(parts: GateParts): BrokerGate {
       if (result.delayMs) await parts.delay(result.delayMs)
       return refuse(result.connack, result.reason, result.code, form.deviceId)
     }
-    const { deviceId, module, cid, kind, expiresAt, as, registration, quarantined = false } = result
+    const { deviceId, module, cid, kind, basis, expiresAt, as, registration, quarantined = false } = result
     const principal: Principal = {
       deviceId,
       family: as ?? form.family,
@@ -94,6 +94,7 @@ export function createGate(parts: GateParts): BrokerGate {
       ...(module !== undefined && { module }),
       ...(hello.certificate && { fingerprint: hello.certificate.fingerprint }),
       ...(registration && { registrationId: registration.registrationId }),
+      ...(basis !== undefined && { basis }),
     }
     const sessionKey = `${principal.family}|${hello.clientId}`
     const admission = { admit: true, principal, sessionKey, ...(expiresAt !== undefined && { expiresAt }) } as const

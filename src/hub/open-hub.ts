@@ -231,7 +231,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         const { deviceId, cid } = principal
         if (!deviceId) return provisioning.welcomes(principal)
         rights.setQuarantined(principal, (await registry.find(deviceId))?.state === 'quarantined')
-        return registry.accepts({ deviceId, cid })
+        return (await registry.accepts({ deviceId, cid })) && authenticator.stillHolds(principal)
       },
       disconnect: ({ id }) => void broker.disconnect(id, 'FORBIDDEN_ACCESS'),
       delay: async ms => void (await after(ms, undefined, { ref: false })),

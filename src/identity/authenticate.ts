@@ -1,5 +1,6 @@
 import { type ErrorCode, LoomError } from '../errors.ts'
 import type { Attested } from '../provisioning/attest.ts'
+import { createBasis } from './basis.ts'
 import { maxClientIdLength, ownsClientId } from './client-id.ts'
 import { createGuessGuard } from './guess-guard.ts'
 import type { Credential, Identity } from './identity.ts'
@@ -46,6 +47,8 @@ export interface Admitted {
   kind: Credential['kind'] | 'anonymous'
   /** epoch ms: close the connection then */
   expiresAt?: number
+  /** opaque: what the proof rested on, for `stillHolds` */
+  basis?: string
 }
 
 export interface Refused {
@@ -62,6 +65,11 @@ export interface Refused {
 export interface Authenticator {
   /** Never rejects. */
   authenticate(attempt: ConnectAttempt): Promise<Admitted | Refused>
+  /**
+   * Whether the keys, the token issuer or the authority that a proof rested on are still what they were: to be asked once the connection is live, against a
+   * change in between. That its credential is active is for `Registry.accepts` to say.
+   */
+  stillHolds(o: { deviceId: string; cid: string; basis?: string }): Promise<boolean>
 }
 
 /** Parts of provisioning that take part in a CONNECT; absent ones are not offered. */
@@ -97,6 +105,7 @@ export function createAuthenticator(o: {
   const bySas = createSasProof(o)
   const byCertificate = createCertificateProof(o)
   const byPassword = createPasswordProof(o)
+  const basisOf = createBasis(o)
 
   const proved = async (attempt: ConnectAttempt): Promise<Proof> => {
     const { family, certificate, password } = attempt
@@ -183,7 +192,7 @@ export function createAuthenticator(o: {
   const admitted = async (attempt: ConnectAttempt): Promise<Admitted> => {
     const seeker = await seeking(attempt)
     if (seeker) return seeker
-    const { identity, cid, kind, expiresAt, anyClientId = false, pending = false } = await proved(attempt)
+    const { identity, cid, kind, expiresAt, basis, anyClientId = false, pending = false } = await proved(attempt)
     checkUsable(identity)
     const { clientId, module, family } = attempt
     if (family === 'iothub') {
@@ -206,6 +215,7 @@ export function createAuthenticator(o: {
       ...(identity.state === 'quarantined' && { quarantined: true }),
       ...(module !== undefined && { module }),
       ...(expiresAt !== undefined && { expiresAt }),
+      ...(basis !== undefined && { basis }),
     }
   }
 
@@ -225,6 +235,11 @@ export function createAuthenticator(o: {
         return { ok: false, connack: 5, code, reason, ...(delayMs > 0 && { delayMs }) }
       }
     },
+    async stillHolds({ deviceId, cid, basis }) {
+      if (basis === undefined) return true
+      const credential = (await registry.find(deviceId))?.credentials.find(one => one.cid === cid)
+      return credential !== undefined && (await basisOf(credential)) === basis
+    },
   }
 }
 
@@ -234,6 +249,7 @@ export interface Proof {
   cid: string
   kind: Admitted['kind']
   expiresAt?: number
+  basis?: string
   /** its certificate is named after it */
   anyClientId?: boolean
   /** a replacement in its first use */

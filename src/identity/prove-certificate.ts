@@ -1,7 +1,9 @@
 import { LoomError } from '../errors.ts'
 import type { Proof } from './authenticate.ts'
+import { basisOfAnchor } from './basis.ts'
 import { checkStatus, counts } from './check-status.ts'
 import type { Registry } from './registry.ts'
+import type { Sealer } from './seal.ts'
 
 /** A peer certificate: the handshake proved possession of its key, and nothing else. */
 export interface PeerFacts {
@@ -20,15 +22,23 @@ export interface PeerFacts {
 export interface CertificateProofs {
   /** The active registered authority that vouches for the certificate now, and the device ids it names. */
   anchorOf(certificate: PeerFacts, now: number): Promise<{ caId: string; cn?: string; sanUris: readonly string[] } | undefined>
+  /** The certificate of a registered authority as long as it is active. */
+  anchorPem(caId: string): string | undefined
 }
 
 /** Proof by certificate: one that is registered, or one of a registered authority that names a device which accepts those. */
-export function createCertificateProof(o: { registry: Registry; now: () => number; anchors?: CertificateProofs }) {
-  const { registry, now, anchors } = o
+export function createCertificateProof(o: {
+  registry: Registry
+  sealer: Sealer
+  now: () => number
+  anchors?: CertificateProofs
+}) {
+  const { registry, sealer, now, anchors } = o
 
   const byAnchor = async (certificate: PeerFacts): Promise<Proof | undefined> => {
     const anchor = await anchors?.anchorOf(certificate, now())
     if (!anchor) return undefined
+    const basis = basisOfAnchor(sealer, anchors?.anchorPem(anchor.caId) ?? '')
     const named = { cn: anchor.cn ? [anchor.cn] : [], 'san-uri': anchor.sanUris.map(idOfUri) }
     for (const match of ['cn', 'san-uri'] as const)
       for (const id of named[match]) {
@@ -42,6 +52,7 @@ export function createCertificateProof(o: { registry: Registry; now: () => numbe
             cid: credential.cid,
             kind: 'x509-group',
             expiresAt: certificate.notAfter,
+            basis,
             anyClientId: certificate.subjectCn === identity.id,
             pending: credential.status === 'pending',
           }

@@ -1,15 +1,17 @@
 import { createVerify } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import type { Proof } from './authenticate.ts'
+import { basisOfIssuer } from './basis.ts'
 import { checkStatus, counts } from './check-status.ts'
 import type { Issuers } from './issuers.ts'
 import type { Registry } from './registry.ts'
+import type { Sealer } from './seal.ts'
 import { claimedIssuer, looksLikeToken, type TokenIssuer, type TokenVerifier } from './token-verifier.ts'
 
 /** Bearer tokens: who may issue them, and how they are checked. */
 export interface TokenProofs {
   verifier: TokenVerifier
-  issuers: Pick<Issuers, 'byIss' | 'byAuthorizer'>
+  issuers: Pick<Issuers, 'get' | 'byIss' | 'byAuthorizer'>
 }
 
 interface Offered {
@@ -19,16 +21,17 @@ interface Offered {
 }
 
 /** Proof by user name and password, where the password may be a bearer token; undefined if neither was offered. */
-export function createPasswordProof(o: { registry: Registry; now: () => number; tokens?: TokenProofs }) {
-  const { registry, now, tokens } = o
+export function createPasswordProof(o: { registry: Registry; sealer: Sealer; now: () => number; tokens?: TokenProofs }) {
+  const { registry, sealer, now, tokens } = o
 
   const byToken = async (token: string, issuer: TokenIssuer): Promise<Proof> => {
+    const basis = basisOfIssuer(sealer, issuer)
     const { subject, expiresAt } = await tokens!.verifier.verify(token, issuer, now())
     const found = await registry.findByToken(issuer.id, subject)
     if (!found) throw new LoomError('CRED_UNKNOWN', `subject "${subject.slice(0, 80)}" of issuer "${issuer.id}"`)
     const { identity, credential } = found
     const { pending } = checkStatus(identity, credential)
-    return { identity, cid: credential.cid, kind: 'jwt', expiresAt, pending }
+    return { identity, cid: credential.cid, kind: 'jwt', expiresAt, basis, pending }
   }
 
   /** AWS custom authorizers are named in the user name; the token is there or in the password (its signature proves that the device was given it). */

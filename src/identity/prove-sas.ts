@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import type { ConnectAttempt, Proof } from './authenticate.ts'
+import { basisOfKeys } from './basis.ts'
 import { counts } from './check-status.ts'
 import type { Identity } from './identity.ts'
 import type { Registry } from './registry.ts'
@@ -24,17 +25,19 @@ export function createSasProof(o: {
 }) {
   const { registry, sealer, now, groupKeys = async () => undefined } = o
 
-  const keysOf = async (identity: Identity): Promise<{ slot: string; key: string }[]> => {
-    const keys: { slot: string; key: string }[] = []
+  const keysOf = async (identity: Identity): Promise<{ slot: string; key: string; basis: string }[]> => {
+    const keys: { slot: string; key: string; basis: string }[] = []
     for (const credential of identity.credentials.filter(counts)) {
       const { cid } = credential
-      if (credential.kind === 'sas')
+      if (credential.kind === 'sas') {
+        const basis = basisOfKeys(sealer, credential)
         for (const field of ['primaryKey', 'secondaryKey'] as const)
-          keys.push({ slot: cid, key: sealer.open(credential[field], { owner: identity.id, cid, field }).toString() })
+          keys.push({ slot: cid, key: sealer.open(credential[field], { owner: identity.id, cid, field }).toString(), basis })
+      }
       if (credential.kind === 'sas-derived') {
         const group = await groupKeys(credential.groupId)
         for (const key of group ? [group.primaryKey, group.secondaryKey] : [])
-          keys.push({ slot: cid, key: deriveKey(key, credential.registrationId) })
+          keys.push({ slot: cid, key: deriveKey(key, credential.registrationId), basis: basisOfKeys(sealer, group!) })
       }
     }
     return keys
@@ -48,6 +51,7 @@ export function createSasProof(o: {
     const keys = await keysOf(identity)
     const { slot, expiresAt } = verifySas({ token, keys, audience, now: now(), skewS: o.sasClockSkewS })
     const { kind, status } = identity.credentials.find(({ cid }) => cid === slot)!
-    return { identity, cid: slot, kind, expiresAt, pending: status === 'pending' }
+    const { basis } = keys.find(key => key.slot === slot)!
+    return { identity, cid: slot, kind, expiresAt, basis, pending: status === 'pending' }
   }
 }

@@ -58,7 +58,7 @@ describe('certificates of a registered authority', () => {
     const made = await authority.issueDevice({ id: 'pump' })
     const peer = { ...peerOf(made.certificatePem), issuers: [Buffer.from('chain')] }
     let anchor: { caId: string; cn?: string; sanUris: string[] } | undefined = { caId: 'acme', cn: 'pump', sanUris: [] }
-    const house = await houseOf({ parts: { anchors: { anchorOf: async () => anchor } } })
+    const house = await houseOf({ parts: { anchors: { anchorOf: async () => anchor, anchorPem: id => `certificate of ${id}` } } })
     const attempt = attemptOf({ deviceId: 'pump', certificate: peer })
     assert.equal(await verdict(house, attempt), 'CRED_UNKNOWN')
     await house.registry.register({ id: 'pump' })
@@ -96,6 +96,7 @@ describe('bearer tokens as credentials', () => {
         forget: () => {},
       },
       issuers: {
+        get: id => (id === 'corp' ? { ...(o.issuer ?? issuer), etag: '1' } : undefined),
         byIss: iss => (iss === 'https://id/' ? (o.issuer ?? issuer) : undefined),
         byAuthorizer: name => (name === 'auth' ? (o.issuer ?? issuer) : undefined),
       },
