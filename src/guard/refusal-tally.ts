@@ -2,6 +2,7 @@ import type { AuditFact } from './audit-entry.ts'
 
 const windowMs = 60_000
 const maxKeys = 5_000
+const maxKindsOfSource = 20
 
 interface Counted {
   fact: AuditFact
@@ -11,10 +12,15 @@ interface Counted {
 
 /**
  * Refusals as the audit log keeps them: the first of a kind at once, the rest of its minute as one entry with their number, so that a stranger who tries
- * without end cannot fill the log. Beyond 5,000 kinds in a minute they are counted together.
+ * without end cannot fill the log. A kind begins with its source, up to the first `|`: beyond 20 kinds of one source in a minute the source's others are
+ * counted together, and beyond 5,000 kinds of all sources these.
  */
 export class RefusalTally {
   readonly #counted = new Map<string, Counted>()
+  /** by source: its kinds among those counted */
+  readonly #kinds = new Map<string, number>()
+  /** by source: what is beyond its kinds */
+  readonly #others = new Map<string, Counted>()
   #beyond: Counted | undefined
 
   /** The fact if it is the first of its kind in this minute. */
@@ -23,6 +29,17 @@ export class RefusalTally {
     if (known) {
       known.more++
       known.fact = fact
+      return undefined
+    }
+    const source = sourceOf(kind)
+    const others = this.#others.get(source)
+    if (others) {
+      others.more++
+      return undefined
+    }
+    const kinds = this.#kinds.get(source) ?? 0
+    if (kinds >= maxKindsOfSource) {
+      this.#others.set(source, { fact: { ...fact, actor: source, target: 'many' }, since: fact.time, more: 1 })
       return undefined
     }
     if (this.#counted.size >= maxKeys) {
@@ -34,6 +51,7 @@ export class RefusalTally {
       return undefined
     }
     this.#counted.set(kind, { fact, since: fact.time, more: 0 })
+    this.#kinds.set(source, kinds + 1)
     return fact
   }
 
@@ -43,7 +61,13 @@ export class RefusalTally {
     for (const [kind, counted] of this.#counted) {
       if (now - counted.since < windowMs) continue
       this.#counted.delete(kind)
+      this.#oneLess(sourceOf(kind))
       if (counted.more) out.push(summary(counted))
+    }
+    for (const [source, counted] of this.#others) {
+      if (now - counted.since < windowMs) continue
+      this.#others.delete(source)
+      out.push(summary(counted))
     }
     if (this.#beyond && now - this.#beyond.since >= windowMs) {
       out.push(summary(this.#beyond))
@@ -56,6 +80,14 @@ export class RefusalTally {
   end(): AuditFact[] {
     return this.sweep(Infinity)
   }
+
+  #oneLess(source: string): void {
+    const left = this.#kinds.get(source)! - 1
+    if (left) this.#kinds.set(source, left)
+    else this.#kinds.delete(source)
+  }
 }
+
+const sourceOf = (kind: string): string => kind.split('|', 1)[0]!
 
 const summary = ({ fact, more }: Counted): AuditFact => ({ ...fact, detail: { ...fact.detail, more } })

@@ -5,12 +5,14 @@ import { classifyTopic } from '../dialects/topic-table.ts'
 import { errorData, LoomError } from '../errors.ts'
 import type { Admitted, Authenticator, ConnectAttempt } from '../identity/authenticate.ts'
 import type { PeerFacts } from '../identity/prove-certificate.ts'
+import { isDeviceId } from '../identity/device-id.ts'
 import { refusedAlways } from '../identity/policy.ts'
 import { ruleAccess } from '../identity/policy-order.ts'
 import { parseSas } from '../identity/sas.ts'
 import { kinds, type RecordKind } from '../journal/journal-port.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
 import type { Ingest } from './ingest.ts'
+import { publishVerdict } from './publish-verdict.ts'
 import type { Rights, SessionRights } from './rights.ts'
 
 /** Where a request came from. */
@@ -35,31 +37,42 @@ export interface DeviceHttpParts {
   traceId(): string
 }
 
+interface NotLetIn {
+  refusal: LoomError
+  /** to be waited before the answer */
+  delayMs: number
+}
+
 /** Requests that are in work at once; more are asked to come again. */
 const maxInWork = 256
+/** Refusals that wait at once, to slow guesses down; more are answered without a wait. They are not in work: strangers must not keep devices out. */
+const maxDelayed = 256
 
 /** The device API over HTTPS: the paths of AWS, of Azure and our own, under the same credentials, table and policies as MQTT. */
 export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest, peer: HttpPeer) => Promise<HttpAnswer> {
   const { authenticator, now } = parts
   let inWork = 0
+  let delayed = 0
 
-  const admitted = async (request: HttpRequest, operation: HttpOperation, peer: HttpPeer): Promise<Admitted> => {
+  const admitted = async (request: HttpRequest, operation: HttpOperation, peer: HttpPeer): Promise<Admitted | NotLetIn> => {
     if (!peer.secure)
       throw new LoomError('BROKER_PLAINTEXT', 'device requests need TLS', {
         hint: 'use https, also between a proxy and this hub',
       })
     const result = await authenticator.authenticate(attemptOf(request, operation, peer))
     if (!result.ok) {
-      if (result.delayMs) await parts.delay(result.delayMs)
       parts.refused({
         code: result.code,
         message: result.reason,
         address: peer.address,
-        ...(operation.deviceId && { device: operation.deviceId }),
+        // The path says what a stranger wrote there.
+        ...(operation.deviceId && isDeviceId(operation.deviceId) && { device: operation.deviceId }),
       })
-      throw result.connack === 3
-        ? new LoomError('HUB_DOWN', 'try again', {})
-        : new LoomError('CRED_UNKNOWN', 'the request was not let in')
+      const refusal =
+        result.connack === 3
+          ? new LoomError('HUB_DOWN', 'try again', {})
+          : new LoomError('CRED_UNKNOWN', 'the request was not let in')
+      return { refusal, delayMs: result.delayMs ?? 0 }
     }
     if (operation.deviceId !== undefined && operation.deviceId !== result.deviceId)
       throw new LoomError('POLICY_DENIED', 'the path names another device')
@@ -127,7 +140,11 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     const reserved = found.kind === 'denied' || (ordinary && (operation.family !== 'thing' || refusedAlways('publish', topic)))
     const { allow, because, divert } = ruleAccess({
       table: reserved ? 'denied' : ordinary ? 'ordinary' : 'granted',
-      verdict: rights.decide('Publish', envelope.topic),
+      verdict: publishVerdict(rights, {
+        topic: envelope.topic,
+        sent: found.kind === 'telemetry' ? topic : envelope.topic,
+        family: operation.family,
+      }),
       feature: found.kind,
       direction: 'publish',
       quarantined: rights.quarantined,
@@ -141,6 +158,12 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     return { envelope, kind: divert ? kinds.quarantined : kinds.message }
   }
 
+  const slowedDown = async (delayMs: number): Promise<void> => {
+    if (delayed >= maxDelayed) return
+    delayed++
+    await parts.delay(delayMs).finally(() => delayed--)
+  }
+
   return async (request, peer) => {
     const traceId = parts.traceId()
     const { dialect, operation, fault } = readHttp(request)
@@ -152,21 +175,27 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     }
     if (fault) return refuse(fault)
     if (inWork >= maxInWork) return refuse(new LoomError('BROKER_THROTTLED', `${maxInWork} requests are in work`))
-    inWork++
-    try {
+    let delayMs = 0
+    const answered = async (): Promise<HttpAnswer> => {
       if (!operation) {
         const answer = peer.secure ? await parts.provisioning(request, peer) : undefined
         return answer ?? refuse(new LoomError('NOT_FOUND', `${request.method} ${request.path.slice(0, 100)}`))
       }
       const who = await admitted(request, operation, peer)
+      if ('refusal' in who) {
+        delayMs = who.delayMs
+        return refuse(who.refusal)
+      }
       if (operation.kind === 'request') throw new LoomError('COMMAND_UNSUPPORTED', operation.operation)
       await publish(operation, who, peer)
       return dialect.accepted(traceId)
-    } catch (thrown) {
-      return refuse(thrown)
-    } finally {
-      inWork--
     }
+    inWork++
+    const answer = await answered()
+      .catch(refuse)
+      .finally(() => inWork--)
+    if (delayMs) await slowedDown(delayMs)
+    return answer
   }
 }
 

@@ -21,6 +21,7 @@ import type { HubEvent } from './hub.ts'
 import type { Ingest } from './ingest.ts'
 import type { Attested } from '../provisioning/attest.ts'
 import type { Presence } from './presence.ts'
+import { publishVerdict } from './publish-verdict.ts'
 import type { SessionRights } from './rights.ts'
 
 /** As it goes to the connection that asked, and to no other. */
@@ -93,8 +94,8 @@ export function createGate(parts: GateParts): BrokerGate {
       kind,
       ...(module !== undefined && { module }),
       ...(hello.certificate && { fingerprint: hello.certificate.fingerprint }),
-      ...(registration && { registrationId: registration.registrationId }),
       ...(basis !== undefined && { basis }),
+      ...(registration && { registrationId: registration.registrationId }),
     }
     const sessionKey = `${principal.family}|${hello.clientId}`
     const admission = { admit: true, principal, sessionKey, ...(expiresAt !== undefined && { expiresAt }) } as const
@@ -128,13 +129,14 @@ export function createGate(parts: GateParts): BrokerGate {
     // Policies speak of topics: a bag of properties at the end must not make another one of it.
     const envelope = found.kind === 'telemetry' ? found.envelope({ ...packet, ...me }) : undefined
     const name = envelope?.topic ?? (found.kind === 'request' ? packet.topic.replace(/\/\?.*$/s, '') : packet.topic)
-    return { found, ...(envelope && { envelope }), ...ruled(principal, found, 'Publish', name) }
+    return { found, ...(envelope && { envelope }), ...ruled(principal, found, 'Publish', name, envelope && packet.topic) }
   }
   const ruled = (
     principal: Principal,
     found: Classified | FilterRuling,
     action: 'Publish' | 'Subscribe' | 'Receive',
     name: string,
+    sent?: string,
   ): AccessRuling => {
     const ordinary = found.kind === 'ordinary'
     const direction = directions[action]
@@ -149,7 +151,10 @@ export function createGate(parts: GateParts): BrokerGate {
       }
     return ruleAccess({
       table: ordinary ? 'ordinary' : 'granted',
-      verdict: held.decide(action, name),
+      verdict:
+        sent === undefined
+          ? held.decide(action, name)
+          : publishVerdict(held, { topic: name, sent, family: principal.family as Family }),
       feature: featureOf(found),
       direction,
       quarantined: held.quarantined,

@@ -1,14 +1,19 @@
 import type { Deed } from './audit-trail.ts'
 import type { HubEvent } from './hub.ts'
 
-/** How the audit log counts and names a refusal: the same code for the same device from the same address is the same again. */
-export function refusalOf({
-  code,
-  message,
-  device,
-  address,
-}: Extract<HubEvent, { type: 'security' }>): [kind: string, deed: Deed] {
-  const by = device ? `device ${device}` : `address ${address ?? 'unknown'}`
+const maxText = 128
+const maxMessage = 300
+
+/**
+ * How the audit log counts and names a refusal: the same code for the same device from the same address is the same again. Texts are cut, as strangers
+ * choose them. The kind begins with the address, or with the device where there is none, up to the first `|`.
+ */
+export function refusalOf(event: Extract<HubEvent, { type: 'security' }>): [kind: string, deed: Deed] {
+  const [code, device, address] = [event.code, event.device, event.address].map(text => text?.slice(0, maxText))
+  const message = event.message.slice(0, maxMessage)
+  const from = `address ${address ?? 'unknown'}`
+  const by = device ? `device ${device}` : from
   const target = device ?? address ?? 'hub'
-  return [`${code}|${target}|${address}`, { by, action: 'security.refused', target, detail: { code, message, address } }]
+  const kind = `${address === undefined ? by : from}|${code}|${target}`
+  return [kind, { by, action: 'security.refused', target, detail: { code, message, address } }]
 }

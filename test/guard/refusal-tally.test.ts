@@ -33,4 +33,24 @@ describe('the tally of refusals', () => {
     )
     assert.ok(tally.note('k1', fact(60_001)))
   })
+
+  it('remembers twenty kinds of one source and counts its others together', () => {
+    const tally = new RefusalTally()
+    const told = (source: string, from: number, to: number, at = 0) => {
+      let n = 0
+      for (let i = from; i < to; i++) if (tally.note(`${source}|${i}`, fact(at, `d${i}`))) n++
+      return n
+    }
+    assert.equal(told('a', 0, 400), 20)
+    assert.equal(told('b', 0, 5), 5)
+    assert.equal(told('a', 0, 20), 0)
+    const over = tally.sweep(60_000)
+    assert.deepEqual(over.length, 21)
+    assert.deepEqual(over.at(-1), { ...fact(0, 'many'), actor: 'a', detail: { code: 'CRED_INVALID', more: 380 } })
+    assert.equal(told('a', 0, 400, 60_001), 20)
+    assert.deepEqual(
+      tally.end().map(({ detail }) => detail?.more),
+      [380],
+    )
+  })
 })

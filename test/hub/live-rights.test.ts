@@ -4,6 +4,7 @@ import type { Hub } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
 import { kinds } from '../../src/journal/journal-port.ts'
 import { tempFolder } from '../processes.ts'
+import { inHours, sasToken } from '../sas-token.ts'
 import { until } from '../until.ts'
 
 const policy = (...Statement: object[]) => JSON.stringify({ Version: '2012-10-17', Statement })
@@ -18,10 +19,10 @@ describe('rights of live sessions', function () {
   let heard: string[]
   const clients: MqttClient[] = []
 
-  const connect = async (id: string, password: string, clientId = id) => {
+  const connect = async (username: string, password: string, clientId = username) => {
     const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
       clientId,
-      username: id,
+      username,
       password,
       protocolVersion: 4,
       reconnectPeriod: 0,
@@ -83,6 +84,29 @@ describe('rights of live sessions', function () {
     assert.equal(await tries('devices/pump/telemetry/fast'), true)
     await hub.policies.update({ id: 'quiet', text: policy(deny('iot:Publish', 'topic/none')) })
     await until(() => tries('devices/pump/telemetry'))
+  })
+
+  it('a Deny on the telemetry of Azure counts as its devices write the topic, an Allow by the topic alone', async () => {
+    const { secrets } = await hub.devices.register({ id: 'az', credentials: { kind: 'sas' } })
+    const password = sasToken({ host: '127.0.0.1', deviceId: 'az', key: secrets!.primaryKey!, expiresS: inHours(1) })
+    const az = await connect('127.0.0.1/az/?api-version=2021-04-12', password, 'az')
+    const forms = ['', '/', '/k=v', '/k=v/'].map(end => `devices/az/messages/events${end}`)
+    const accepted = async () => {
+      const before = (await topics()).length
+      for (const form of forms) await az.publishAsync(form, '{"a":1}', { qos: 1 })
+      return (await topics()).length - before
+    }
+    assert.equal(await accepted(), 4)
+    await hub.policies.create({ id: 'mute', text: policy(deny('iot:Publish', 'topic/none')) })
+    await hub.policies.attach({ policy: 'mute', target: { device: 'az' } })
+    for (const end of ['', '/', '/*']) {
+      await hub.policies.update({ id: 'mute', text: policy(deny('iot:Publish', `topic/devices/az/messages/events${end}`)) })
+      await until(async () => (await accepted()) === 0)
+      await hub.policies.update({ id: 'mute', text: policy(deny('iot:Publish', 'topic/none')) })
+      await until(async () => (await accepted()) === 4)
+    }
+    await hub.policies.update({ id: 'mute', text: policy(deny('iot:Publish', 'topic/devices/az/messages/events/k=*')) })
+    await until(async () => (await accepted()) === 2)
   })
 
   it('subscriptions that are no longer allowed end, and what comes to them is not delivered', async () => {
