@@ -8,14 +8,11 @@ import { createAuthenticator } from '../identity/authenticate.ts'
 import { LoomError } from '../errors.ts'
 import { openIssuers } from '../identity/issuers.ts'
 import { identitiesColl, openRegistry } from '../identity/registry.ts'
-import { createAccessCompiler } from '../identity/policy-access.ts'
-import { createPolicySessions } from '../identity/policy-sessions.ts'
-import { openPolicies } from '../identity/policy-store.ts'
 import { openSealer } from '../identity/open-sealer.ts'
 import { openAuthority } from '../pki/authority.ts'
-import { openGroups } from '../topology/groups.ts'
 import { publishFile } from '../stores/publish-file.ts'
 import { openAuditTrail } from './audit-trail.ts'
+import { openAccess } from './open-access.ts'
 import { limitsOf } from './checked-options.ts'
 import { refusalOf } from './refusal-record.ts'
 import { createRevocationLists } from './revocation-lists.ts'
@@ -41,8 +38,6 @@ import type { HubOptions } from './options.ts'
 import { openStores } from './open-stores.ts'
 import { Presence } from './presence.ts'
 import { deviceHost, serverNames } from './server-names.ts'
-import { createRights } from './rights.ts'
-import { targetsOfGroup } from './group-targets.ts'
 import { storeTelemetry } from './telemetry-store.ts'
 
 /** The runtime gives a node a third of its close time, 5 s by default. */
@@ -128,31 +123,14 @@ export async function openHub(options: HubOptions): Promise<Hub> {
 
     const presence = await Presence.open({ state, journal, offlineAfterMs: limits.offlineAfterMs, now, emit })
     const outbox = await createLifecycleOutbox({ identities, identityColl: identitiesColl, state, journal })
-    let described = (_targets: readonly string[]): void => {}
-    const groups = await openGroups({
-      store: identities,
-      now,
-      changed: change => described(targetsOfGroup(change)),
+    const { groups, policies, rights, described, leaving } = await openAccess({
+      identities,
+      state,
       isDevice: async id => (await registry.find(id)) !== undefined,
-      forgetting: group => policies.planForget({ group }),
-    })
-    const policies = await openPolicies({ store: identities, now, changed: targets => described(targets) })
-    const rights = createRights({
-      sessions: createPolicySessions({
-        policies,
-        compiler: createAccessCompiler({ now }),
-        groupsOf: async id => (await groups.groupsOf(id)).all,
-        turn: () => new Promise(setImmediate),
-      }),
-      strict: () => policies.strict,
-      entityOf: async id =>
-        (await state.get<{ tags: Record<string, unknown>; attributes: Record<string, string> }>(devicesColl, id))?.doc,
-      liveOf: id => broker.connectionsOf(id),
-      close: ({ id }) => void broker.disconnect(id, 'FORBIDDEN_ACCESS'),
-      recheck: ({ id }) => problems.watch('subscriptions', broker.recheck(id)),
+      broker: () => broker,
+      problems,
       now,
     })
-    described = targets => problems.watch('policies', rights.changed(targets))
     const ingest = createIngest({
       journal,
       now,
@@ -262,15 +240,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       emit,
       drop,
       purge,
-      leaving: async id => {
-        const plans = [await groups.planLeave(id), await policies.planForget({ device: id })]
-        return {
-          writes: plans.flatMap(({ writes }) => writes),
-          settled: committed => {
-            for (const { settled } of plans) settled(committed)
-          },
-        }
-      },
+      leaving,
       stateChanged: (id, to) => rights.quarantine(id, to === 'quarantined'),
       described: id => described([`device:${id}`]),
       audit: (store, deed) => trail.write(store, deed),

@@ -1,0 +1,66 @@
+import type { BrokerPort } from '../broker/broker-port.ts'
+import { createAccessCompiler } from '../identity/policy-access.ts'
+import { createPolicySessions } from '../identity/policy-sessions.ts'
+import { openPolicies } from '../identity/policy-store.ts'
+import type { StateStore, Write } from '../storage/state-store.ts'
+import { openGroups } from '../topology/groups.ts'
+import { devicesColl } from './devices.ts'
+import { targetsOfGroup } from './group-targets.ts'
+import type { Problems } from './problems.ts'
+import { createRights } from './rights.ts'
+
+export interface AccessParts {
+  identities: StateStore
+  state: StateStore
+  isDevice(id: string): Promise<boolean>
+  /** asked when a session's rights changed: the broker is made after them */
+  broker(): Pick<BrokerPort, 'connectionsOf' | 'disconnect' | 'recheck'>
+  problems: Problems
+  now: () => number
+}
+
+/** What decides about topics: groups and policies, and the rights that live sessions have of them. */
+export async function openAccess({ identities, state, isDevice, broker, problems, now }: AccessParts) {
+  let described = (_targets: readonly string[]): void => {}
+  const groups = await openGroups({
+    store: identities,
+    now,
+    changed: change => described(targetsOfGroup(change)),
+    isDevice,
+    forgetting: group => policies.planForget({ group }),
+  })
+  const policies = await openPolicies({ store: identities, now, changed: targets => described(targets) })
+  const rights = createRights({
+    sessions: createPolicySessions({
+      policies,
+      compiler: createAccessCompiler({ now }),
+      groupsOf: async id => (await groups.groupsOf(id)).all,
+      turn: () => new Promise(setImmediate),
+    }),
+    strict: () => policies.strict,
+    entityOf: async id =>
+      (await state.get<{ tags: Record<string, unknown>; attributes: Record<string, string> }>(devicesColl, id))?.doc,
+    liveOf: id => broker().connectionsOf(id),
+    close: ({ id }) => void broker().disconnect(id, 'FORBIDDEN_ACCESS'),
+    recheck: ({ id }) => problems.watch('subscriptions', broker().recheck(id)),
+    now,
+  })
+  described = targets => problems.watch('policies', rights.changed(targets))
+  return {
+    groups,
+    policies,
+    rights,
+    /** What policies read of these targets has changed: live sessions follow. */
+    described: (targets: readonly string[]): void => described(targets),
+    /** The writes by which a device leaves its groups and policies. */
+    async leaving(id: string): Promise<{ writes: Write[]; settled(committed: boolean): void }> {
+      const plans = [await groups.planLeave(id), await policies.planForget({ device: id })]
+      return {
+        writes: plans.flatMap(({ writes }) => writes),
+        settled: committed => {
+          for (const { settled } of plans) settled(committed)
+        },
+      }
+    },
+  }
+}
