@@ -50,6 +50,8 @@ export interface ConnectHello {
   keepAliveS: number
   listener: ListenerKind
   remoteAddress: string
+  /** as of `Connection` */
+  dialled?: string
   certificate?: PeerCertificate
   will?: { topic: string; qos: number; retain: boolean; payload: Uint8Array }
 }
@@ -148,7 +150,10 @@ export interface BrokerGate {
   /** May this connection receive this routed message? `filters` not known to the library: decide by topic. */
   forward(connection: Connection, topic: string): boolean
   /** A device request over HTTPS; never rejects. Absent: there is no device API, and https listeners answer 404. */
-  request?(request: HttpRequest, peer: { remoteAddress: string; certificate?: PeerCertificate }): Promise<HttpAnswer>
+  request?(
+    request: HttpRequest,
+    peer: { remoteAddress: string; dialled?: string; certificate?: PeerCertificate },
+  ): Promise<HttpAnswer>
   connected(connection: Connection): void
   disconnected(connection: Connection, reason: DisconnectReason): void
   /** A CONNECT or packet that never became a connection: broken, too large, too slow, over the rate. */

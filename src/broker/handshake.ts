@@ -47,6 +47,7 @@ export async function decideConnect(core: Core, link: Link, packet: LibraryConne
     keepAliveS: packet.keepalive,
     listener,
     remoteAddress,
+    ...(dialled !== undefined && { dialled }),
     ...(generatedId && { generatedId }),
     ...(packet.username !== undefined && { username: packet.username }),
     ...(packet.password !== undefined && { password: packet.password }),

@@ -3,8 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
 import { LoomError } from '../errors.ts'
-import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
-import type { ListenerOptions, Listening, PeerCertificate, TlsMaterial } from './broker-port.ts'
+import type { BrokerGate, ListenerOptions, Listening, PeerCertificate, TlsMaterial } from './broker-port.ts'
 import type { ConnectRate } from './connect-rate.ts'
 import { firstByteOf } from './first-byte.ts'
 import { HttpLoad, serveRequest } from './http-front.ts'
@@ -26,9 +25,7 @@ export interface ListenerParts {
   /** A byte stream of MQTT. */
   accept(conn: Duplex, origin: Origin): void
   /** A device request over HTTPS; absent: such listeners take WebSockets only. */
-  request?:
-    | ((request: HttpRequest, peer: { remoteAddress: string; certificate?: PeerCertificate }) => Promise<HttpAnswer>)
-    | undefined
+  request?: BrokerGate['request']
   /** What device requests over HTTPS may hold; default one for the process. */
   load?: HttpLoad
   /** A socket that never got as far. */
@@ -73,8 +70,8 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
           },
           ...(serves && {
             request: (incoming, response) => {
-              const { remoteAddress, certificate } = originOf(incoming.socket)
-              const peer = { remoteAddress, ...(certificate && { certificate }) }
+              const { remoteAddress, dialled, certificate } = originOf(incoming.socket)
+              const peer = { remoteAddress, ...(dialled !== undefined && { dialled }), ...(certificate && { certificate }) }
               return serveRequest(incoming, response, asked => request(asked, peer), load)
             },
           }),

@@ -20,6 +20,8 @@ export interface HttpPeer {
   address: string
   /** TLS, or this machine itself: credentials do not travel in the open */
   secure: boolean
+  /** the name it dialled, without one the address; not known at the flows' door */
+  dialled?: string
   certificate?: PeerFacts
 }
 
@@ -82,7 +84,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
   /** What the same device could do over MQTT, with its own id as the client's. */
   const withRights = async <T>(who: Admitted, peer: HttpPeer, work: (rights: Rights) => Promise<T>): Promise<T> => {
     if (!who.deviceId) throw new LoomError('POLICY_DENIED', 'a claim may only provision')
-    const { certificate } = peer
+    const { certificate, dialled } = peer
     const principal = {
       deviceId: who.deviceId,
       family: 'thing',
@@ -94,6 +96,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
       principal,
       clientId: who.deviceId,
       address: peer.address,
+      ...(dialled !== undefined && { dialled }),
       quarantined: who.quarantined ?? false,
       persistent: false,
       will: false,

@@ -109,6 +109,7 @@ export function createGate(parts: GateParts): BrokerGate {
         principal,
         clientId: hello.clientId,
         address: hello.remoteAddress,
+        ...(hello.dialled !== undefined && { dialled: hello.dialled }),
         quarantined,
         persistent: !hello.clean,
         will: hello.will !== undefined,

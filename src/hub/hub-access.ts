@@ -28,6 +28,7 @@ export interface PoliciesApi {
     topic?: string
     clientId?: string
     sourceIp?: string
+    domainName?: string
     document?: string
   }): Promise<PolicyAnswer>
   /** Devices that policies allow it, with the statement; looks at no more than 10,000 for one answer, so a page may be short, or longer than `limit` by 200. */

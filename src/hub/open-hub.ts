@@ -199,8 +199,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       rights,
       requests: (connection, request, payload, registration) => provisioning.request(connection, request, payload, registration),
       gone: ({ id }) => provisioning.gone(id),
-      http: (request, { remoteAddress, certificate }) =>
-        deviceHttp(request, { address: remoteAddress, secure: true, ...(certificate && { certificate }) }),
+      http: (request, { remoteAddress, ...facts }) => deviceHttp(request, { address: remoteAddress, secure: true, ...facts }),
       allowAnonymous: options.allowAnonymous ?? false,
       now,
       emit,

@@ -77,8 +77,12 @@ export function createPoliciesApi(parts: {
     targets: ({ policy, ...page }) => policies.targetsOf(policy, page),
     strict: async () => ({ strict: policies.strict }),
     setStrict: ({ strict, by }) => policies.setStrict(strict, audited(by, 'policy.strict', 'hub', { strict })),
-    async test({ device, clientId, sourceIp, document, ...question }) {
-      const asked = { ...(clientId !== undefined && { clientId }), ...(sourceIp !== undefined && { sourceIp }) }
+    async test({ device, clientId, sourceIp, domainName, document, ...question }) {
+      const asked = {
+        ...(clientId !== undefined && { clientId }),
+        ...(sourceIp !== undefined && { sourceIp }),
+        ...(domainName !== undefined && { domainName }),
+      }
       const principal = await principalOf(device, asked, document)
       return testPolicy({ principal, now: now(), ...question, ...(clientId === undefined ? { clientId: device } : { clientId }) })
     },

@@ -27,6 +27,8 @@ export interface RightsRequest {
   principal: Principal
   clientId: string
   address: string
+  /** the name it dialled, without one the address */
+  dialled?: string
   /** DER */
   certificate?: Uint8Array
   quarantined: boolean
@@ -57,6 +59,7 @@ export function createRights(parts: RightsParts) {
     principal,
     clientId,
     address,
+    dialled,
     certificate,
     persistent,
     will,
@@ -67,6 +70,7 @@ export function createRights(parts: RightsParts) {
     return {
       clientId,
       sourceIp: address,
+      ...(dialled !== undefined && { domainName: dialled }),
       deviceId,
       ...(tags && { tags }),
       ...(attributes && { attributes }),

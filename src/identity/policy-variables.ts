@@ -5,7 +5,7 @@ export interface AccessContext {
   deviceId?: string
   clientId?: string
   sourceIp?: string
-  /** the name the client dialled (SNI) */
+  /** the name the client dialled (SNI), without one the address it reached */
   domainName?: string
   /** model or thing type */
   model?: string
@@ -53,7 +53,7 @@ const ofCertificate = /^iot:Certificate\.(Subject|Issuer)\.([A-Za-z0-9.]+?)(\.Li
 /** For messages: what there is. */
 export const knownVariables =
   'iot:Connection.Thing.ThingName, .ThingTypeName, .Attributes[name], .IsAttached, iot:ClientId, iot:Certificate.Subject.CommonName and the like, ' +
-  'iot:SourceIp, device.id, device.model, tag.name, site, gateway.id'
+  'iot:SourceIp, iot:DomainName, device.id, device.model, tag.name, site, gateway.id'
 
 function readerOf(name: string): Reader | undefined {
   const known = byLowerCase.get(name.toLowerCase())

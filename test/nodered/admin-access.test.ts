@@ -47,6 +47,17 @@ describe('admin API: policies, groups and audit', function () {
     await fails('POST', '/policies', 'REQUEST_INVALID', { body: { id: 'who-may', document: allow('x') } })
   })
 
+  it('checks a document that nobody keeps', async () => {
+    const body = { document: allow('lab/${device.id}') }
+    assert.deepEqual((await at.call('POST', '/policies/check', { body })).body, { statements: 1, variables: ['device.id'] })
+    const text = JSON.stringify(allow('lab/x'), null, 2).replace('Publish', 'Plublish')
+    const error = await fails('POST', '/policies/check', 'POLICY_INVALID', { body: { text } })
+    assert.equal(error.position, text.indexOf('"iot:Plublish'))
+    await fails('POST', '/policies/check', 'REQUEST_INVALID', { body: {} })
+    const ids = (await at.call('GET', '/policies')).body.items.map(({ id }: any) => id)
+    assert.deepEqual(ids, ['default'])
+  })
+
   it('attaches and detaches, by device, group, certificate or the hub', async () => {
     await at.call('POST', '/policies', { body: { id: 'lab', document: allow('lab/x') } })
     await at.call('POST', '/groups', { body: { id: 'g' } })

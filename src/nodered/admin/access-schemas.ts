@@ -7,6 +7,7 @@ const description = textTo(1024)
 
 export const newPolicy: Schema = object({ id: textTo(128), ...document, description }, ['id'])
 export const policyChange: Schema = object({ ...document, description })
+export const policyGiven: Schema = object(document)
 export const policyQuestion: Schema = object(
   {
     device: textTo(128),
@@ -14,6 +15,7 @@ export const policyQuestion: Schema = object(
     topic: textTo(1024, 'of `Subscribe` a filter'),
     clientId: textTo(256, 'default the device id'),
     sourceIp: textTo(64),
+    domainName: textTo(253, 'the name it dialled'),
     text: textTo(200_000, "a document instead of the device's own policies"),
     document: { ...free, description: 'the same as JSON' },
   },
@@ -49,6 +51,7 @@ export const accessSchemas: Readonly<Record<string, Schema>> = {
     },
     ['verdict', 'variables'],
   ),
+  PolicyContent: object({ statements: count, variables: listOf(text) }, ['statements', 'variables']),
   Allowed: open({ id: text, statement: free }, ['id', 'statement']),
   Group: open({ id: text, parent: text, description: text, createdAt: time, updatedAt: time, etag: text }, ['id', 'etag']),
   AuditEntry: open({ seq: count, time, actor: text, action: text, target: text, result: text, detail: free }, [

@@ -1,5 +1,6 @@
 import { LoomError } from '../../errors.ts'
-import { newPolicy, policyChange, policyQuestion, strictness } from './access-schemas.ts'
+import { readPolicy } from '../../identity/policy-document.ts'
+import { newPolicy, policyChange, policyGiven, policyQuestion, strictness } from './access-schemas.ts'
 import { documentOf, documentIn, type Documented } from './policy-text.ts'
 import { type HubRoute, pageAsked, paging } from './route.ts'
 import { pageOf, refTo } from './shapes.ts'
@@ -52,6 +53,19 @@ export const policyRoutes: HubRoute[] = [
       const given = documentIn(body as Documented)
       await hub.devices.get({ id: question.device })
       return { body: await hub.policies.test({ ...question, ...(given !== undefined && { document: given }) }) }
+    },
+  },
+  {
+    method: 'post',
+    path: '/thingloom/{hub}/policies/check',
+    id: 'checkPolicy',
+    summary: 'Reads a policy document and keeps nothing; its faults have a place',
+    permission: 'thingloom.read',
+    body: policyGiven,
+    answers: { 200: { description: 'what is in it', schema: refTo('PolicyContent') } },
+    run: async ({ body }) => {
+      const { statements, variables } = readPolicy(documentOf(body as Documented))
+      return { body: { statements: statements.length, variables } }
     },
   },
   {
