@@ -1,4 +1,6 @@
+import { LoomError } from '../errors.ts'
 import type { CredentialRequest } from '../identity/credential-types.ts'
+import { endedHints } from '../identity/identity.ts'
 import type { IdentityView, Registry } from '../identity/registry.ts'
 import type { Sealer } from '../identity/seal.ts'
 import { readCertificate } from '../pki/certificate.ts'
@@ -10,7 +12,10 @@ export function isGiven(request: CredentialRequest): boolean {
   return request.kind !== 'password' || request.password !== undefined
 }
 
-/** Whether a device that exists lacks a credential that a row gives. One that would have to be made is for new devices only. Codes of certificates. */
+/**
+ * Whether a device that exists lacks a credential that a row gives. One that would have to be made is for new devices only. CRED_REVOKED for one that was ended: an old file
+ * does not bring it back. Codes of certificates.
+ */
 export async function lacks(
   { registry, sealer }: { registry: Registry; sealer: Pick<Sealer, 'hint'> },
   { id, credentials }: IdentityView,
@@ -24,7 +29,13 @@ export async function lacks(
   }
   if (request.kind === 'sas') {
     const { primaryKey } = request
-    return primaryKey !== undefined && !used.some(one => one.hint === sealer.hint(primaryKey))
+    if (primaryKey === undefined) return false
+    const hint = sealer.hint(primaryKey)
+    if (used.some(one => one.hint === hint)) return false
+    for (const one of (await registry.find(id))?.credentials ?? [])
+      if (one.kind === 'sas' && endedHints(one).includes(hint))
+        throw new LoomError('CRED_REVOKED', `credential ${one.cid} of "${id}"`)
+    return true
   }
   if (request.kind !== 'password' || request.password === undefined) return false
   const { password, username = id } = request

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import type { CredentialRequest } from '../identity/credential-types.ts'
-import type { Identity, SasCredential } from '../identity/identity.ts'
+import { endedHints, type Identity } from '../identity/identity.ts'
 import type { Policies } from '../identity/policy-store.ts'
 import type { Registry } from '../identity/registry.ts'
 import type { Sealer } from '../identity/seal.ts'
@@ -201,11 +201,6 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
 
 const activeFingerprints = (credentials: Identity['credentials']): string[] =>
   credentials.flatMap(one => (one.kind === 'x509' && one.status === 'active' ? [one.fingerprint] : []))
-
-const endedHints = ({ status, hint, secondaryHint, formerHints = [] }: SasCredential): string[] => [
-  ...formerHints,
-  ...(status === 'revoked' ? [hint, ...(secondaryHint === undefined ? [] : [secondaryHint])] : []),
-]
 
 function requestOf(planned: PlannedCredential): CredentialRequest {
   if (planned.kind !== 'x509') return planned

@@ -169,6 +169,12 @@ export function withNewKey(
   return { ...old, ...renewed, formerHints }
 }
 
+/** The hints of keys that an operator or a renewal ended: they do not come back by themselves. */
+export const endedHints = ({ status, hint, secondaryHint, formerHints = [] }: SasCredential): string[] => [
+  ...formerHints,
+  ...(status === 'revoked' ? [hint, ...(secondaryHint === undefined ? [] : [secondaryHint])] : []),
+]
+
 /** A revoked credential keeps its names, so that it is recognised, and loses its secrets. */
 export function revoked({ replaces: _, overlapMs: __, retiresAt: ___, ...credential }: Credential): Credential {
   if (credential.kind === 'sas') return { ...credential, status: 'revoked', primaryKey: '', secondaryKey: '' }

@@ -125,6 +125,17 @@ describe('devices written by an import', () => {
     assert.equal((await house.registry.findByFingerprint(foreign.fingerprint))?.identity.id, 'a')
   })
 
+  it('do not get back a key that was ended, by the file that once gave it', async () => {
+    const keyOf = (n: number) => Buffer.alloc(32, n).toString('base64')
+    const sas = (id: string) => device(id, { credential: { kind: 'sas', primaryKey: keyOf(1), secondaryKey: keyOf(2) } })
+    const cidOf = async (id: string) => (await house.registry.find(id))!.credentials[0]!.cid
+    await written(house, [sas('replaced'), { ...sas('revoked'), row: 2 }])
+    await house.registry.regenerateKey('replaced', await cidOf('replaced'), 'primary')
+    await house.registry.revokeCredential('revoked', await cidOf('revoked'))
+    assert.deepEqual(await said(house, [sas('replaced'), sas('revoked')]), ['failed CRED_REVOKED', 'failed CRED_REVOKED'])
+    assert.deepEqual(await said(house, [device('replaced'), device('revoked')]), ['unchanged', 'unchanged'])
+  })
+
   it('fail alone: unknown groups and policies, keys and names of others, ids too long for a certificate, retired ones', async () => {
     const pair = await generateKey()
     const csrOf = (id: string) => createCsr({ id, ...pair })
