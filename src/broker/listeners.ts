@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
 import { LoomError } from '../errors.ts'
-import type { BrokerGate, ListenerOptions, Listening, PeerCertificate, TlsMaterial } from './broker-port.ts'
+import type { BrokerGate, ListenerOptions, Listening, TlsMaterial } from './broker-port.ts'
 import type { ConnectRate } from './connect-rate.ts'
 import { firstByteOf } from './first-byte.ts'
 import { HttpLoad, serveRequest } from './http-front.ts'

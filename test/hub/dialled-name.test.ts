@@ -11,6 +11,7 @@ const onlyByName = {
     {
       Effect: 'Allow',
       Action: 'iot:Publish',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a policy variable
       Resource: 'topic/plant/${iot:DomainName}',
       Condition: { StringEquals: { 'iot:DomainName': ['localhost', '127.0.0.1'] } },
     },
