@@ -35,6 +35,7 @@ export interface Crl {
 const version2 = integer(Buffer.from([1]))
 const reasonOf = (number: number): Buffer => sequence(sequence(oid(ids.reason), octets(tlv(0x0a, Buffer.from([number])))))
 const reasonExtensions = new Map(Object.values(revocationReasons).map(number => [number, reasonOf(number)]))
+const none = Buffer.alloc(0)
 const encoded = new WeakMap<CrlEntry, Buffer>()
 
 /** The DER of an entry is kept with the object: lists are made again and again of the same ones. */
@@ -47,11 +48,22 @@ function entryDer(entry: CrlEntry): Buffer {
     throw new LoomError('PKI_CRL_INVALID', `entry ${serial.slice(0, 50)}, reason ${String(reason).slice(0, 40)}`, {
       hint: `serial numbers are 1 to 20 bytes in hex, reasons ${Object.keys(revocationReasons).join(', ')}`,
     })
-  const bytes = Buffer.from(serial, 'hex')
-  const parts = [bytes[0]! & 0x80 ? integer(Buffer.concat([Buffer.from([0]), bytes])) : integer(bytes), time(at)]
+  const bytes = serial.length / 2
+  const pad = Number.parseInt(serial.slice(0, 2), 16) & 0x80 ? 1 : 0
+  const when = time(at)
   // RFC 5280, 5.3.1: absent instead of unspecified
-  if (number !== 0) parts.push(reasonExtensions.get(number)!)
-  const der = sequence(...parts)
+  const extension = number === 0 ? none : reasonExtensions.get(number)!
+  // All of it is shorter than 128 bytes, so each length is one byte.
+  const size = 2 + pad + bytes + when.length + extension.length
+  const der = Buffer.allocUnsafe(2 + size)
+  der[0] = 0x30
+  der[1] = size
+  der[2] = 0x02
+  der[3] = pad + bytes
+  if (pad) der[4] = 0
+  const end = 4 + pad + der.write(serial, 4 + pad, 'hex')
+  der.set(when, end)
+  der.set(extension, end + when.length)
   encoded.set(entry, der)
   return der
 }
