@@ -244,6 +244,8 @@ export type HubEvent =
       deviceId?: string
       registrationId?: string
       enrolmentId?: string
+      /** of a device that DPS assigned: `self`, or `host[:port]` of the other hub, which must be told of it */
+      hub?: string
       template?: string
       claimId?: string
       code?: string

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { BrokerPort, Connection, Principal } from '../broker/broker-port.ts'
-import type { Cbor } from '../dialects/aws/cbor.ts'
+import { type Cbor, plainItem } from '../dialects/aws/cbor.ts'
 import { createAwsProvisioning } from '../dialects/aws/provisioning.ts'
 import { handleDps, handleDpsHttp } from '../dialects/azure/dps-handlers.ts'
 import { LoomError } from '../errors.ts'
@@ -89,7 +89,8 @@ export async function openProvisioning(parts: ProvisioningParts) {
     const state = states[type]
     parts.emit({ type: 'provisioning', at, state, by, ip, ...pick({ deviceId, template, claimId, reason, code: event.code }) })
   }
-  const dpsTold = ({ type, state, at, by, ip, deviceId, enrolmentId, registrationId, reason, code }: ProvisioningEvent): void => {
+  const dpsTold = (event: ProvisioningEvent): void => {
+    const { type, state, at, by, ip, registrationId, deviceId, enrolmentId, hub, reason, code } = event
     const what = type === 'clone-suspected' ? 'CLONE_SUSPECTED' : state
     parts.emit({
       type: 'provisioning',
@@ -98,7 +99,7 @@ export async function openProvisioning(parts: ProvisioningParts) {
       by,
       ip,
       registrationId,
-      ...pick({ deviceId, enrolmentId, reason, code }),
+      ...pick({ deviceId, enrolmentId, hub, reason, code }),
     })
   }
   const dpsRecord = ({
@@ -108,6 +109,7 @@ export async function openProvisioning(parts: ProvisioningParts) {
     deviceId,
     enrolmentId,
     registrationId,
+    hub,
     reason,
     code,
     ip,
@@ -116,7 +118,7 @@ export async function openProvisioning(parts: ProvisioningParts) {
       by,
       action: `provisioning.${type === 'state' ? state.toLowerCase() : type}`,
       target: deviceId ?? registrationId,
-      detail: { enrolmentId, registrationId, reason, code, ip },
+      detail: { enrolmentId, registrationId, hub, reason, code, ip },
     }),
   ]
 
@@ -250,7 +252,7 @@ async function loadCbor(): Promise<Cbor | undefined> {
   const name: string = 'cbor-x'
   try {
     const { encode, decode } = (await import(name)) as Cbor
-    return { encode: value => encode(value), decode: bytes => decode(bytes) }
+    return { encode: value => encode(value), decode: bytes => decode(plainItem(bytes)) }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined
     throw new LoomError('DRIVER_MISSING', name, { cause: error })
