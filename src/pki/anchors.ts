@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import { type CaRecord, type CaRecords, isActive } from './ca-records.ts'
 import { type CertificateFacts, fingerprintOf } from './certificate.ts'
-import { chainLinks, verifyLinks } from './chain.ts'
+import { chainLinks, type Link, verifyLinks } from './chain.ts'
 
 /** A presented certificate that a registered CA vouches for. */
 export interface Vouched {
@@ -17,12 +17,16 @@ export interface Vouched {
 
 /** Results kept, of good and of refused chains each. */
 const mostKept = 10_000
+/** Authorities below registered ones that are remembered. */
+const mostBetween = 1000
 
 /** Finds who vouches for a chain; what was found is kept by the leaf's fingerprint until any CA changes. */
 export class Anchors {
   readonly #cas: CaRecords
   readonly #vouched = new Map<string, Vouched>()
   readonly #refused = new Map<string, LoomError>()
+  /** The way from who issued a leaf to an anchor, as good chains showed it: a resumed TLS session shows the leaf alone (RFC 5077, RFC 8446 2.2). */
+  readonly #between = new Map<string, readonly Link[]>()
 
   constructor(cas: CaRecords) {
     this.#cas = cas
@@ -62,13 +66,21 @@ export class Anchors {
     const active = registered.filter(isActive)
     // one that was switched off must not come back as a part of the way to another
     const off = new Set(registered.filter(record => !isActive(record)).map(spkiHashOf))
-    const usable = others.filter(({ facts }) => !off.has(facts.spkiHash))
+    const issuer = issuerOf(leaf!)
+    const shown = others.length ? others : (this.#between.get(issuer) ?? [])
+    const usable = shown.filter(({ facts }) => !off.has(facts.spkiHash))
     const links = active.filter(record => !off.has(spkiHashOf(record))).map(({ link }) => link)
-    const { anchor, uris, notBefore, notAfter, leaf: facts } = verifyLinks([leaf!, ...usable], links, now, this.#cas.policy)
+    const { anchor, uris, notBefore, notAfter, path, leaf: facts } = verifyLinks([leaf!, ...usable], links, now, this.#cas.policy)
+    const between = shown.filter(link => link.facts !== anchor && path.includes(link.facts))
+    if (between.length) remember(this.#between, issuer, between, mostBetween)
     const { id } = active.find(({ link }) => link.facts.fingerprint === anchor.fingerprint)!
     return { caId: id, leaf: facts, uris, notBefore, notAfter }
   }
 }
+
+/** Names whoever signed it: by name, and by key where the certificate tells that. */
+const issuerOf = ({ body, usage }: Link): string =>
+  `${body.issuer.toString('base64')} ${usage.authorityKeyId?.toString('base64') ?? ''}`
 
 const spkiHashOf = ({ link }: CaRecord): string => link.facts.spkiHash
 
@@ -77,7 +89,7 @@ function refusal(error: LoomError): undefined {
   throw error
 }
 
-function remember<V>(map: Map<string, V>, key: string, value: V): void {
-  if (map.size >= mostKept) map.delete(map.keys().next().value!)
+function remember<V>(map: Map<string, V>, key: string, value: V, most = mostKept): void {
+  if (map.size >= most && !map.has(key)) map.delete(map.keys().next().value!)
   map.set(key, value)
 }
