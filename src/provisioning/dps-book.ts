@@ -13,6 +13,8 @@ export interface Operation {
   registrationId: string
   enrolmentId: string
   proof: { kind: 'sas' | 'x509'; fingerprint?: string; spkiHash?: string; subject?: string; certificatePem?: string }
+  /** of its enrolment's attestation, when the proof was judged */
+  basis?: string
   state: ProvisioningState
   status: OperationView['status']
   payload?: unknown

@@ -7,6 +7,7 @@ import { deviceIdOf, keptHub, planOf, registrationOf, suspicionOf } from './dps-
 import type { DpsPorts, Registration } from './dps-port.ts'
 import type { Recorder } from './dps-record.ts'
 import { type Enrolment, thisHubName } from './enrolment.ts'
+import { basisOfAttestation } from './enrolment-attestation.ts'
 import { checkVerdict, mergedVerdict } from './hook-verdict.ts'
 import type { ProvisioningRequest, Verdict } from './provisioning-port.ts'
 
@@ -67,6 +68,8 @@ export function createDpsWorker(o: {
     const enrolment = await enrolments.find(operation.enrolmentId)
     if (!enrolment) return refuse(stored, 'PROV_NO_ENROLMENT', `enrolment "${operation.enrolmentId}" is gone`)
     if (!enrolment.enabled) return refuse(stored, 'PROV_DISABLED', `enrolment "${enrolment.id}"`)
+    if (operation.basis !== undefined && operation.basis !== basisOfAttestation(enrolment.attestation))
+      return refuse(stored, 'CRED_UNKNOWN', `enrolment "${enrolment.id}" has other keys or certificates now`)
     const listed =
       enrolment.allowList === undefined ? undefined : await ports.allowLists.match(enrolment.allowList, registrationId)
     if (enrolment.allowList !== undefined && !listed) return refuse(stored, 'PROV_DENIED', `not on list "${enrolment.allowList}"`)

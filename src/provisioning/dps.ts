@@ -11,6 +11,8 @@ import { createDpsRate } from './dps-rate.ts'
 import { createRecorder } from './dps-record.ts'
 import { advanced } from './dps-state.ts'
 import { createDpsWorker, isOverdue } from './dps-work.ts'
+import type { Enrolment } from './enrolment.ts'
+import { basisOfAttestation } from './enrolment-attestation.ts'
 import { isObject, jsonCopy } from './enrolment-values.ts'
 import { payloadBytes } from './hook-verdict.ts'
 
@@ -69,7 +71,12 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
     throw new LoomError('PROV_THROTTLED', `"${who.registrationId}" is being registered by somebody else`)
   }
 
-  const begin = async (who: Attested, stored: StoredOperation | undefined, o: Begin): Promise<StoredOperation> => {
+  const begin = async (
+    who: Attested,
+    enrolment: Enrolment,
+    stored: StoredOperation | undefined,
+    o: Begin,
+  ): Promise<StoredOperation> => {
     const key = keyOfRegistration(who.registrationId)
     if (open.size >= mostOpen && !open.has(key)) throw new LoomError('PROV_THROTTLED', `${mostOpen} registrations are open`)
     const at = now()
@@ -88,6 +95,7 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
         ...(subject !== undefined && { subject }),
         ...(certificatePem !== undefined && { certificatePem }),
       },
+      basis: basisOfAttestation(enrolment.attestation),
       state: advanced(stored?.doc.state ?? 'UNKNOWN', 'CLAIM_VERIFIED'),
       status: 'assigning',
       ...(o.payload !== undefined && { payload: o.payload }),
@@ -123,7 +131,7 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
         const known = running(stored, who)
         if (known) return operationView(known, now())
         try {
-          const begun = await begin(who, stored, { payload, ip, ...(sniHost !== undefined && { sniHost }) })
+          const begun = await begin(who, enrolment, stored, { payload, ip, ...(sniHost !== undefined && { sniHost }) })
           again(key)
           return operationView(begun, now())
         } catch (error) {

@@ -119,4 +119,8 @@ async function trustedCa({ now, caPem }: AttestationParts, value: unknown): Prom
 }
 
 /** A name of a certificate as one line; equal names give equal lines. */
+/** What proofs are judged by, as one text without secrets: another one after a change, when older proofs count no more. */
+export const basisOfAttestation = (attestation: StoredAttestation): string =>
+  JSON.stringify(attestation.kind === 'sas' ? attestation.hints : attestation)
+
 export const subjectText = (name: string): string => name.split('\n').join(', ').slice(0, 256)

@@ -108,6 +108,19 @@ describe('a registration', () => {
     await assert.rejects(house.register(lamp), codeOf('PROV_NO_ENROLMENT'))
   })
 
+  it('proved by what its enrolment holds no more is refused, also when a person says yes afterwards', async () => {
+    const house = await dpsHouse()
+    await house.group({ approval: 'manual' })
+    const { operationId } = await house.register(lamp)
+    await house.dps.idle()
+    await house.enrolments.renewKey('fleet', 'primary')
+    await house.dps.approve({ operationId, by: 'user anna' })
+    await settled(house)
+    const { status, failure } = await house.dps.status(lamp, { operationId })
+    assert.deepEqual([status, failure?.code], ['failed', 'CRED_UNKNOWN'])
+    assert.equal(house.devices.plans.length, 0)
+  })
+
   it('whose body names another id, asks for TPM, is no object or is too large, is refused', async () => {
     const house = await dpsHouse()
     await house.group()
