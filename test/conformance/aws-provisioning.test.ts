@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, stopAll, until } from '../processes.ts'
 import { caOf, keyPem, leafOf } from './factory.ts'
-import { type SdkClient, sdkClient } from './provisioning-clients.ts'
+import { awsClient, type SdkClient } from './provisioning-clients.ts'
 import { type ProvisioningHouse, provisioningHouse } from './provisioning-house.ts'
 
 /** As projects have it: the name from a serial number, and what the thing may do in a policy with variables. */
@@ -93,12 +93,7 @@ describe('aws-iot-device-sdk-v2 without an identity', function () {
     await house?.hub.close()
   })
 
-  let started = 0
-  const client = (style: 'v1' | 'v2' = 'v1') => {
-    const { folder, host, port, caFile } = house
-    const settings = { host, port, caFile, style }
-    return sdkClient({ script: 'aws-provisioning-client.mjs', folder, name: `aws-${++started}`, settings })
-  }
+  const client = (style: 'v1' | 'v2' = 'v1') => awsClient(house, style)
   const filesOf = (name: string, cert: string, key: string): [string, string] => [
     house.file(`${name}.cert.pem`, cert),
     house.file(`${name}.key.pem`, key),

@@ -4,7 +4,7 @@ import type { EnrolmentRequest } from '../../src/provisioning/enrolment.ts'
 import type { Crafted } from '../pki/craft.ts'
 import { stopAll, until } from '../processes.ts'
 import { caOf, keyPem, leafOf } from './factory.ts'
-import { sdkClient } from './provisioning-clients.ts'
+import { azureClient } from './provisioning-clients.ts'
 import { type ProvisioningHouse, provisioningHouse } from './provisioning-house.ts'
 
 describe('azure-iot-provisioning-device-mqtt', function () {
@@ -19,14 +19,8 @@ describe('azure-iot-provisioning-device-mqtt', function () {
     await house?.hub.close()
   })
 
-  const client = (registrationId: string, proof: object, { host = house.host, ...env }: Record<string, string> = {}) =>
-    sdkClient({
-      script: 'azure-provisioning-client.mjs',
-      folder: house.folder,
-      name: registrationId,
-      settings: { host: `${host}:${house.port}`, registrationId, ...proof },
-      env: { NODE_EXTRA_CA_CERTS: house.caFile, ...env },
-    })
+  const client = (registrationId: string, proof: object, env: Record<string, string> = {}) =>
+    azureClient(house, registrationId, proof, env)
   const certificateFiles = (name: string, leaf: Crafted, ...chain: Crafted[]) => ({
     certFile: house.file(`${name}.cert.pem`, [leaf, ...chain].map(({ pem }) => pem).join('')),
     keyFile: house.file(`${name}.key.pem`, keyPem(leaf)),

@@ -53,3 +53,36 @@ export async function sdkClient(o: {
     },
   }
 }
+
+interface House {
+  folder: string
+  host: string
+  port: number
+  caFile: string
+}
+
+/** The Azure SDK's client for provisioning, as a registration id with its proof; `host`: the name by which it dials the hub. */
+export const azureClient = (
+  house: House,
+  registrationId: string,
+  proof: object,
+  { host = house.host, ...env }: Record<string, string> = {},
+): Promise<SdkClient> =>
+  sdkClient({
+    script: 'azure-provisioning-client.mjs',
+    folder: house.folder,
+    name: registrationId,
+    settings: { host: `${host}:${house.port}`, registrationId, ...proof },
+    env: { NODE_EXTRA_CA_CERTS: house.caFile, ...env },
+  })
+
+let awsClients = 0
+
+/** One of the two identity clients that the AWS SDK has, without certificate until it is told to connect. */
+export const awsClient = ({ folder, host, port, caFile }: House, style: 'v1' | 'v2' = 'v1'): Promise<SdkClient> =>
+  sdkClient({
+    script: 'aws-provisioning-client.mjs',
+    folder,
+    name: `aws-${++awsClients}`,
+    settings: { host, port, caFile, style },
+  })
