@@ -1,35 +1,27 @@
-import { isDeepStrictEqual } from 'node:util'
-import { checkedSection, type Stamp, stampOf, type Twin, twinLimits } from './twin.ts'
+import { checkedSection } from './check.ts'
+import type { Twin, TwinDocument } from './document.ts'
+import type { TwinSection } from './json.ts'
+import { patchBetween } from './merge.ts'
+import { applyUpdate } from './update.ts'
 
 /** The twin with other desired properties, of which only those that differ get a new stamp; itself if none does. TWIN_INVALID, TWIN_LIMIT. */
 export function withDesired(twin: Twin, desired: unknown, now: number): Twin {
-  const next = checkedSection(desired, 'desired', twinLimits.sectionBytes)
-  if (isDeepStrictEqual(next, twin.desired)) return twin
-  const desiredVersion = twin.desiredVersion + 1
-  return {
-    ...twin,
-    desired: next,
-    meta: {
-      ...twin.meta,
-      desired: restamped({ before: twin.desired, after: next, old: twin.meta.desired, now, v: desiredVersion }),
-    },
-    version: twin.version + 1,
-    desiredVersion,
-    etag: String(Number(twin.etag) + 1),
-    exists: true,
-  }
+  const patch = patchBetween(twin.desired, checkedSection(desired, 'desired'))
+  return Object.keys(patch).length > 0 ? applyUpdate(twin, { desired: patch }, { now }).doc : twin
 }
 
-function restamped(o: { before: unknown; after: unknown; old: Stamp | undefined; now: number; v: number }): Stamp {
-  const { before, after, old, now, v } = o
-  if (old && isDeepStrictEqual(before, after)) return old
-  if (!isObject(after)) return stampOf(after, now, v)
-  const was = isObject(before) ? before : {}
-  const of = Object.entries(after).map(([key, value]) => {
-    return [key, restamped({ before: was[key], after: value, old: old?.of?.[key], now, v })] as const
-  })
-  return { t: now, v, of: Object.fromEntries(of) }
+/** A change of desired for a device that merges what it gets: a patch with nulls, or everything if `full`. */
+export interface DesiredChange {
+  version: number
+  full: boolean
+  desired: TwinSection
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+/** What brings a device from the desired properties it last saw to those of `to`; all of them if it is not known what it saw. */
+export function desiredPatchBetween(
+  from: Pick<TwinDocument, 'desired'> | undefined,
+  to: Pick<TwinDocument, 'desired' | 'desiredVersion'>,
+): DesiredChange {
+  const desired = from ? patchBetween(from.desired, to.desired) : to.desired
+  return { version: to.desiredVersion, full: from === undefined, desired }
+}
