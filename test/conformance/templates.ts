@@ -48,3 +48,26 @@ export const byCommonName = {
     thing: { Type: 'AWS::IoT::Thing', Properties: { ThingName: { Ref: 'AWS::IoT::Certificate::CommonName' } } },
   },
 }
+
+/** Of more fields of its subject, each of which must be there. */
+export const bySubject = {
+  Parameters: {
+    'AWS::IoT::Certificate::CommonName': { Type: 'String' },
+    'AWS::IoT::Certificate::SerialNumber': { Type: 'String' },
+    'AWS::IoT::Certificate::StateName': { Type: 'String' },
+    'AWS::IoT::Certificate::Id': { Type: 'String' },
+  },
+  Resources: {
+    certificate: byCommonName.Resources.certificate,
+    thing: {
+      Type: 'AWS::IoT::Thing',
+      Properties: {
+        ThingName: { Ref: 'AWS::IoT::Certificate::CommonName' },
+        AttributePayload: {
+          serial: { Ref: 'AWS::IoT::Certificate::SerialNumber' },
+          site: { Ref: 'AWS::IoT::Certificate::StateName' },
+        },
+      },
+    },
+  },
+}
