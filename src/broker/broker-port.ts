@@ -195,7 +195,7 @@ export interface BrokerPort {
   recheck(connectionId: string): Promise<void>
   /** Closes at once; resolves when the socket is closed. */
   disconnect(connectionId: string, reason: DisconnectReason): Promise<void>
-  /** Removes stored sessions and queues of a device (deleted). */
+  /** Removes stored sessions, queues and retained messages of a device (deleted or retired). */
   purge(deviceId: string): Promise<void>
   /** New certificate for new handshakes; live sessions go on. */
   setTls(material: TlsMaterial): void

@@ -210,7 +210,10 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
       await link?.closed
     },
 
-    purge: deviceId => sessions.purge(deviceId),
+    purge(deviceId) {
+      retained.purge(deviceId)
+      return sessions.purge(deviceId)
+    },
 
     setTls(material) {
       tls = material

@@ -48,6 +48,7 @@ export function authorizePublish(core: Core, link: Link, packet: LibraryPacket, 
     link.pubacks.flush()
     if (fate === 'sunk') sink(packet)
     else packet.retain = fate === 'retained'
+    if (packet.retain) core.retained.expect(packet.topic, connection.principal.deviceId)
     if (fate === 'sunk' && packet.qos === 1) acknowledge(link, packet, done)
     else done()
   })
@@ -90,7 +91,9 @@ export function publishWill(core: Core, connection: NonNullable<Link['connection
     wills.forget(connection.id)
     if (!isRouted(outcome, will.topic)) return
     counts.routed++
-    core.route({ ...will, qos: will.qos ? 1 : 0, retain: will.retain && outcome === 'retain' })
+    const retain = will.retain && outcome === 'retain'
+    if (retain) core.retained.expect(will.topic, connection.principal.deviceId)
+    core.route({ ...will, qos: will.qos ? 1 : 0, retain })
   }
   let open = true
   const settle = (): void => {

@@ -16,6 +16,8 @@ export interface RetainedMessage {
 interface RetainedDoc {
   payload: string
   qos: number
+  /** who published it; absent for the hub itself */
+  device?: string
 }
 
 /** The last retained message of each topic, at most 1,000 topics, none that begins with `$`. Durable within a second, best effort. */
@@ -23,7 +25,9 @@ export class Retained {
   readonly #store: StateStore
   readonly #writer: StateWriter
   readonly #lost: () => void
-  readonly #messages = new Map<string, RetainedMessage>()
+  readonly #messages = new Map<string, RetainedMessage & { device?: string }>()
+  /** by topic: whose message is on its way here through the library, which does not say */
+  readonly #publishers = new Map<string, string>()
 
   constructor({ store, writer, lost }: { store: StateStore; writer: StateWriter; lost: () => void }) {
     this.#store = store
@@ -38,11 +42,26 @@ export class Retained {
   async load(): Promise<void> {
     await this.#store.declare(coll, {})
     for await (const { id: topic, doc } of allOf<RetainedDoc>(this.#store, coll))
-      this.#messages.set(topic, { topic, payload: Buffer.from(doc.payload, 'base64'), qos: doc.qos })
+      this.#messages.set(topic, { ...doc, topic, payload: Buffer.from(doc.payload, 'base64') })
+  }
+
+  /** The next message that is kept for the topic is this device's. */
+  expect(topic: string, device: string): void {
+    // Some never come: their connection ended, or a QoS 2 exchange did not.
+    if (this.#publishers.size >= maxTopics) this.#publishers.clear()
+    this.#publishers.set(topic, device)
+  }
+
+  /** Forgets what a device published. */
+  purge(device: string): void {
+    for (const { topic, device: publisher } of [...this.#messages.values()])
+      if (publisher === device) this.keep({ topic, payload: Buffer.alloc(0), qos: 0 })
   }
 
   /** An empty payload removes the topic's message [MQTT-3.3.1-10]. */
   keep({ topic, payload, qos }: RetainedMessage): void {
+    const device = this.#publishers.get(topic)
+    this.#publishers.delete(topic)
     if (topic.startsWith('$')) return
     if (!payload.length) {
       if (this.#messages.delete(topic)) this.#writer.later({ op: 'delete', coll, id: topic })
@@ -53,9 +72,10 @@ export class Retained {
       return
     }
     const copy = Buffer.from(payload)
-    this.#messages.set(topic, { topic, payload: copy, qos })
+    const of = device === undefined ? {} : { device }
+    this.#messages.set(topic, { topic, payload: copy, qos, ...of })
     if (copy.length > maxStoredPayload) this.#writer.later({ op: 'delete', coll, id: topic })
-    else this.#writer.later({ op: 'put', coll, id: topic, doc: () => ({ payload: copy.toString('base64'), qos }) })
+    else this.#writer.later({ op: 'put', coll, id: topic, doc: () => ({ payload: copy.toString('base64'), qos, ...of }) })
   }
 
   /** Each message that one of the filters matches, once; a filter without wildcard is looked up, not searched for. */

@@ -101,6 +101,11 @@ export interface WarmStore {
   expire(now: number): Promise<number>
   /** Drops the last values that appends so far brought; the rows stay. For devices that were deleted. */
   forgetLatest(o: { devices: string[] }): Promise<void>
+  /**
+   * Erases all of a device that appends so far brought, rows and last values, in slices of a few milliseconds; resolves with the rows erased by this call once
+   * none is left; what appends bring meanwhile may go too. Files are overwritten where they were. After a crash the next call erases the rest.
+   */
+  erase(o: { device: string }): Promise<number>
   metrics(): Promise<WarmMetrics>
   close(): Promise<void>
 }

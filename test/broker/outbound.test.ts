@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { packetTypes, pingPacket, pubackPacket, subscribePacket } from '../mqtt-wire.ts'
+import { packetTypes, pingPacket, pubackPacket, publishPacket, subscribePacket } from '../mqtt-wire.ts'
 import { publishOf, startBench, stopBenches, until } from './bench.ts'
 
 describe('what a connection is sent', () => {
@@ -152,6 +152,33 @@ describe('what a connection is sent', () => {
     assert.equal(publishOf(await one.next(packetTypes.publish)).text, '7')
     await broker.publish({ topic: 's/7', payload: '', qos: 0, retain: true })
     assert.equal(broker.metrics().retained, 999)
+  })
+
+  it('retained messages of a device are gone with it, those of others stay', async () => {
+    const bench = await startBench({
+      gate: {
+        publish(_connection, _packet, acknowledge) {
+          acknowledge()
+          return 'retain'
+        },
+      },
+    })
+    for (const clientId of ['w', 'v']) {
+      const talk = await bench.client({ clientId })
+      const packet = publishPacket({ topic: `plant/${clientId}`, payload: 'x', qos: 1, id: 3 })
+      packet[0]! |= 1
+      talk.send(packet)
+      await talk.next(packetTypes.puback)
+    }
+    await bench.broker.publish({ topic: 'plant/hub', payload: 'x', qos: 1, retain: true })
+    await until(() => bench.broker.metrics().retained === 3)
+    await bench.broker.purge('w')
+    const reader = await bench.client({ clientId: 'r' }, { subscribe: ['plant/+'] })
+    const topics = [
+      publishOf(await reader.next(packetTypes.publish)).topic,
+      publishOf(await reader.next(packetTypes.publish)).topic,
+    ]
+    assert.deepEqual(topics.sort(), ['plant/hub', 'plant/v'])
   })
 
   it('a publish routed with its retain flag set is kept only by the outcome retain', async () => {

@@ -381,6 +381,36 @@ export function warmStoreContract(
       await store.forgetLatest({ devices: [] })
     })
 
+    it('erases a device, rows and last values of all its streams and classes, and nobody else', async () => {
+      await store.append([row(1, { a: 1 }), row(2, { a: 2 }, { stream: 's' }), row(2, { a: 2 }, { stream: 's', class: 'kpi' })])
+      await store.append([row(1, { a: 1 }, { device: 'e' })])
+      const waiting = store.append([row(3, { b: 3 })], { cursor: { consumer: 'c', seq: 9 } })
+      assert.equal(await store.erase({ device: 'd' }), 4)
+      await waiting
+      assert.deepEqual(await values(), [])
+      assert.deepEqual(
+        (await store.last({ devices: ['d', 'e'] })).map(l => [l.device, l.point]),
+        [['e', 'a']],
+      )
+      const { rows, devices } = await store.metrics()
+      assert.deepEqual([rows, devices, await store.cursor('c')], [1, 1, 9])
+      assert.equal(await store.erase({ device: 'd' }), 0)
+      await store.append([row(0, { z: 0 })])
+      assert.deepEqual(await values(), [[0, { z: 0 }]])
+      assert.deepEqual(await pointsOf(), ['z'])
+    })
+
+    it('erases many rows in slices, between which others have their turn', async () => {
+      for (let i = 0; i < 10; i++) await store.append(Array.from({ length: 2000 }, (_, k) => row(i * 2000 + k, { a: k })))
+      const order: string[] = []
+      const erasure = store.erase({ device: 'd' }).then(rows => order.push(`erased ${rows}`))
+      await store.append([row(1, { a: 1 }, { device: 'e' })]).then(() => order.push('stored'))
+      await erasure
+      if (durable) assert.deepEqual(order, ['stored', 'erased 20000'])
+      assert.deepEqual(await values(), [])
+      assert.deepEqual(await values({ devices: ['e'] }), [[1, { a: 1 }]])
+    })
+
     const pointsOf = async (device = 'd') => (await store.last({ devices: [device] })).map(l => l.point)
 
     it('knows the last values of the newest 1,000 names of a stream, however they came', async () => {
@@ -457,6 +487,7 @@ export function warmStoreContract(
         () => store.cursor('c'),
         () => store.expire(time),
         () => store.forgetLatest({ devices: ['d'] }),
+        () => store.erase({ device: 'd' }),
         () => store.metrics(),
       ])
         await assert.rejects(attempt(), code('STORE_CLOSED'))

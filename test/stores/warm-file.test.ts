@@ -74,6 +74,19 @@ describe('the file of the warm store', () => {
       assert.equal(existsSync(`${path}.corrupt`), true)
     })
 
+  it('holds no byte of what was erased of a device', async () => {
+    const store = await open()
+    await fill(store)
+    await store.append([{ device: 'd', time: now(), values: { text: 'PLANTED'.repeat(20_000), last: 'PLANTED' } }])
+    const planted = () => readFileSync(path).includes('PLANTED')
+    await store.close()
+    assert.equal(planted(), true)
+    const again = await open()
+    assert.equal(await again.erase({ device: 'd' }), 1)
+    await again.close()
+    assert.deepEqual([planted(), existsSync(`${path}-wal`)], [false, false])
+  })
+
   it('of an unknown format is refused and stays where it is', async () => {
     await (await open()).close()
     const db = new DatabaseSync(path)

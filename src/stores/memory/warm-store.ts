@@ -112,6 +112,12 @@ export async function openMemoryWarmStore({
       checkOpen()
       for (const s of seriesOf(devices, undefined)) s.latest.clear()
     },
+    async erase({ device }) {
+      checkOpen()
+      const erased = (byDevice.get(device) ?? []).reduce((n, s) => n + s.rows.length, 0)
+      byDevice.delete(device)
+      return erased
+    },
     async metrics() {
       checkOpen()
       const rows = [...byDevice.values()].flat().reduce((n, s) => n + s.rows.length, 0)

@@ -5,7 +5,7 @@ import { isDamage } from './database.ts'
 import type { WarmParts } from './warm-file.ts'
 import { inTransaction } from './warm-transaction.ts'
 
-const sliceRows = 500
+export const sliceRows = 500
 const seriesAtOnce = 200
 
 interface Due {
@@ -62,12 +62,20 @@ export async function forgetLatest(
   parts.writer.drain()
   for (let from = 0; from < devices.length; from += seriesAtOnce) {
     const all = parts.series.of(devices.slice(from, from + seriesAtOnce), undefined)
-    if (all.length)
-      changeLatest(parts, () => {
-        for (const { sid } of all) parts.unwritten.drop(sid)
-      })
+    dropLatest(
+      parts,
+      all.map(({ sid }) => sid),
+    )
     if (pace.due()) await pace.pause()
   }
+}
+
+/** In one transaction. */
+export function dropLatest(parts: WarmParts, sids: readonly number[]): void {
+  if (sids.length)
+    changeLatest(parts, () => {
+      for (const sid of sids) parts.unwritten.drop(sid)
+    })
 }
 
 /** Writes last values that are in memory only, in one transaction. */
@@ -100,7 +108,8 @@ function changeLatest(parts: WarmParts, work: () => void): void {
   unwritten.committed()
 }
 
-function dropSlice(parts: WarmParts, { sid, cutoff }: Due): number {
+/** At most some hundred rows, the oldest first; resolves with their number, fewer than `sliceRows` once none is left. */
+export function dropSlice(parts: WarmParts, { sid, cutoff }: Due): number {
   const { statements, writer } = parts
   const end = statements
     .of('SELECT time FROM rows WHERE sid = ? AND time < ? ORDER BY time LIMIT 1 OFFSET ?')
@@ -124,8 +133,8 @@ function isEmpty({ statements, unwritten }: WarmParts, { sid, cutoff }: Due): bo
   )
 }
 
-/** Those that an append filled since they were found empty stay. */
-function dropSeries(parts: WarmParts, empty: readonly number[]): void {
+/** With their last values. Those that an append filled since they were found empty stay. */
+export function dropSeries(parts: WarmParts, empty: readonly number[]): void {
   const { statements, series, unwritten } = parts
   const row = statements.of('SELECT 1 FROM rows WHERE sid = ? LIMIT 1')
   const gone = empty.filter(sid => !row.get(sid))

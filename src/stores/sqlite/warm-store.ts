@@ -18,6 +18,7 @@ import type {
 import { closedStore } from '../../storage/write.ts'
 import { paceOf } from '../pace.ts'
 import { databaseError } from './database.ts'
+import { eraseDevice } from './warm-erasure.ts'
 import { expireRows, flushLatest, forgetLatest } from './warm-expiry.ts'
 import { openWarmFile, type WarmParts } from './warm-file.ts'
 
@@ -109,6 +110,10 @@ class SqliteWarmStore implements WarmStore {
 
   forgetLatest({ devices }: { devices: string[] }): Promise<void> {
     return this.#reading(pace => forgetLatest(this.#parts, { devices, pace }))
+  }
+
+  erase({ device }: { device: string }): Promise<number> {
+    return this.#reading(pace => eraseDevice(this.#parts, { device, pace }))
   }
 
   metrics(): Promise<WarmMetrics> {
