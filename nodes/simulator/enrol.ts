@@ -1,5 +1,6 @@
 import { LoomError } from '../../src/errors.ts'
 import type { HubRef } from '../../src/nodered/hubs.ts'
+import { templateOf } from '../../src/provisioning/fleet-provisioning-plan.ts'
 import type { Enrol } from '../../src/simulator/credentials.ts'
 import type { Endpoint } from '../../src/simulator/link.ts'
 
@@ -44,6 +45,15 @@ export const enrolAt =
       return certificatesOf(await hub.identity.addCredential({ id, credential, by }))
     }
   }
+
+/** The provisioning template that a device came by: its certificate is renewed by that. SIMULATOR_CONFIG_INVALID, IDENTITY_NOT_FOUND. */
+export async function templateOfDevice(hub: Hub, id: string): Promise<string> {
+  const template = templateOf((await hub.devices.get({ id })).enrolmentId)
+  if (template !== undefined) return template
+  throw new LoomError('SIMULATOR_CONFIG_INVALID', `${id} came by no template`, {
+    hint: 'renew it with loom-device or loom-certificate, their second output wired to the simulator',
+  })
+}
 
 const certificatesOf = ({ certificatePem, chainPem }: { certificatePem?: string; chainPem?: string }) => ({
   certificatePem: certificatePem!,

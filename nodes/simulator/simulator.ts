@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { NodeDef } from 'node-red'
 import { errorData, LoomError } from '../../src/errors.ts'
-import { defineNode, type Msg } from '../../src/nodered/define.ts'
+import { defineNode, type Msg, type NewMsg } from '../../src/nodered/define.ts'
 import { hubOf } from '../../src/nodered/hubs.ts'
 import type { Status } from '../../src/nodered/status.ts'
 import { checkedClaim, enrolByClaim } from '../../src/simulator/claim-enrolment.ts'
@@ -10,10 +10,12 @@ import type { Enrol } from '../../src/simulator/credentials.ts'
 import { checkedFault } from '../../src/simulator/fault-spec.ts'
 import type { FleetStats } from '../../src/simulator/fleet.ts'
 import { checkedChange } from '../../src/simulator/options.ts'
-import { startSimulator } from '../../src/simulator/simulator.ts'
+import { enrolByDps, checkedEnrolment } from '../../src/simulator/dps-enrolment.ts'
+import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts'
 import { type SimulatorConfig, type } from './config.ts'
-import { endpointOf, enrolAt } from './enrol.ts'
+import { endpointOf, enrolAt, templateOfDevice } from './enrol.ts'
 import { optionsOf } from './options.ts'
+import { createRenewals, credentialsIn, hasKey, renewalOf } from './renewals.ts'
 import { Run } from './run.ts'
 
 export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node, RED, status, emit }) => {
@@ -57,7 +59,9 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
     node.error(error)
     emit({ notice: 'failed', payload: errorData(error) })
   }
+  const renewals = createRenewals(emit)
   const stop = async (): Promise<void> => {
+    renewals.stop()
     await run.stop()
     status('waiting', `0/${options.count}`)
   }
@@ -69,8 +73,36 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
   }
   const inject = async ({ device, payload }: Msg): Promise<void> => {
     const fault = checkedFault(objectOf(payload))
-    if (!run.simulator) throw new LoomError('SIMULATOR_CONFIG_INVALID', 'no device runs', { hint: 'start the simulator first' })
-    await run.simulator.inject({ device: String(device ?? ''), fault })
+    await running().inject({ device: String(device ?? ''), fault })
+  }
+  const running = (): Simulator => {
+    if (run.simulator) return run.simulator
+    throw new LoomError('SIMULATOR_CONFIG_INVALID', 'no device runs', { hint: 'start the simulator first' })
+  }
+  const renew = (msg: Msg): NewMsg => {
+    running()
+    const { ids, atOnce } = renewalOf(msg, options)
+    const items = ids.map(id => ({
+      id,
+      run: async () => running().renew({ device: id, template: await templateOfDevice(hub, id) }),
+    }))
+    return { ...msg, notice: 'renewing', payload: renewals.add(items, atOnce) }
+  }
+  const adopt = (msg: Msg): NewMsg => {
+    const { device, payload } = msg
+    delete msg.payload // as below
+    running()
+    const items = credentialsIn({ device, payload }).map(given => ({ id: given.device, run: () => running().adopt(given) }))
+    return { ...msg, notice: 'renewing', payload: renewals.add(items) }
+  }
+  /** The message loses its secrets: it goes on, in case of an error to a Catch node. */
+  const enrolBy = (msg: Msg): void => {
+    const { claim, enrolment } = msg
+    delete msg.claim
+    delete msg.enrolment
+    const endpoint = () => endpointOf(hub)
+    if (claim !== undefined) enrol = enrolByClaim({ endpoint, claim: checkedClaim(claim), now: Date.now })
+    else if (enrolment !== undefined) enrol = enrolByDps({ endpoint, enrolment: checkedEnrolment(enrolment), now: Date.now })
   }
 
   const leave = hub.subscribe(event => run.hear(event))
@@ -81,28 +113,37 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
     throw thrown
   }
   return {
-    async input({ claim, ...msg }) {
-      const action = msg.action ?? (typeof msg.payload === 'string' ? msg.payload : undefined)
+    async input(msg) {
+      const action = actionOf(msg)
+      if (action === 'renew') return renew(msg)
+      if (action === 'credential') return adopt(msg)
       if (action === 'start') {
-        if (claim !== undefined)
-          enrol = enrolByClaim({ endpoint: () => endpointOf(hub), claim: checkedClaim(claim), now: Date.now })
+        enrolBy(msg)
         const reason = await run.start()
         if (reason) return { ...msg, notice: 'waiting', payload: errorData(reason) }
       } else if (action === 'stop') await stop()
       else if (action === 'set') await set(msg)
       else if (action === 'inject') await inject(msg)
       else {
-        const hint = 'start, stop, set or inject'
+        const hint = 'start, stop, set, inject, renew or credential'
         throw new LoomError('SIMULATOR_CONFIG_INVALID', `action ${JSON.stringify(action)?.slice(0, 40)}`, { hint })
       }
       return { ...msg, notice: notices[action], payload: (await run.simulator?.stats()) ?? { devices: 0, connected: 0 } }
     },
     stop: leave,
-    close: () => run.stop(),
+    close: () => {
+      renewals.stop()
+      return run.stop()
+    },
   }
 })
 
 const notices = { start: 'started', stop: 'stopped', set: 'changed', inject: 'injected' } as const
+
+/** A credential may come straight from the node that made it. */
+function actionOf({ action, payload }: Msg): unknown {
+  return action ?? (typeof payload === 'string' ? payload : hasKey(payload) ? 'credential' : undefined)
+}
 
 function objectOf(payload: unknown): Record<string, unknown> {
   if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload as Record<string, unknown>

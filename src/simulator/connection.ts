@@ -1,7 +1,10 @@
-import type { DeviceCredential } from './credentials.ts'
+import { LoomError } from '../errors.ts'
+import type { Ask } from './ask.ts'
+import type { CertificateCredential, DeviceCredential } from './credentials.ts'
 import type { Emission } from './faults.ts'
-import type { Endpoint, Link, OpenLink } from './link.ts'
+import { type Endpoint, type Link, type OpenLink, topicOf } from './link.ts'
 import { type Clock, fullJitter, type Pacer } from './pacer.ts'
+import type { Outcome } from './wallet.ts'
 
 export interface Counters {
   connected: number
@@ -27,10 +30,17 @@ export interface ConnectionPorts {
   endpoint: () => Endpoint
   /** `renew`: the hub refused the one given before. */
   credential: (renew: boolean) => Promise<DeviceCredential>
+  /** What came of a connection with it. */
+  outcome: (credential: DeviceCredential, outcome: Outcome) => void
   counters: Counters
   sent: (emission: Emission, resent: boolean) => void
   firstUp: () => void
 }
+
+/** A renewal waits for so long for the connection, before and after. */
+const connectLimitMs = 90_000
+/** ... and for so long for what is unacknowledged. */
+const drainLimitMs = 5_000
 
 /**
  * The connection of one device: connects through the pacer, again with full jitter after each loss, sends in order with a bounded number of unacknowledged
@@ -38,7 +48,7 @@ export interface ConnectionPorts {
  */
 export class DeviceConnection {
   readonly #id: string
-  readonly #topic: string
+  #topic = ''
   readonly #most: { inFlight: number; backlog: number }
   readonly #ports: ConnectionPorts
   #link: Link | undefined
@@ -51,10 +61,13 @@ export class DeviceConnection {
   readonly #inFlight = new Set<Emission[]>()
   #drained: (() => void) | undefined
   #decided: (() => void) | undefined
+  #credential: DeviceCredential | undefined
+  #held = false
+  #idle: (() => void) | undefined
+  readonly #whenUp = new Set<() => void>()
 
-  constructor(o: { id: string; topic: string; inFlight: number; backlog: number; ports: ConnectionPorts }) {
+  constructor(o: { id: string; inFlight: number; backlog: number; ports: ConnectionPorts }) {
     this.#id = o.id
-    this.#topic = o.topic
     this.#most = o
     this.#ports = o.ports
   }
@@ -81,8 +94,29 @@ export class DeviceConnection {
     this.#connectAfter(ms)
   }
 
+  /**
+   * Has a successor of its credential made, perhaps over the connection, then connects again with it; what is unacknowledged is waited for before. HUB_TIMEOUT; CRED_INVALID
+   * if the hub refused the successor, and whatever `make` rejects with: the old one goes on.
+   */
+  async renew(make: (ask: Ask) => Promise<CertificateCredential>, { connected }: { connected: boolean }): Promise<void> {
+    if (connected) await this.#untilUp()
+    const { certPem } = await make((topic, request) => this.#link!.ask(topic, request))
+    await this.#sendOut()
+    if (this.#state === 'up') {
+      void this.#link!.close(true)
+      this.#lost()
+      this.#connectAfter(0)
+    }
+    await this.#untilUp()
+    const used = this.#credential
+    if (used && 'certPem' in used && used.certPem === certPem) return
+    throw new LoomError('CRED_INVALID', `${this.#id} came back with the old one`)
+  }
+
   /** Sends the backlog for at most `withinMs`, then disconnects. */
   async stop(withinMs: number): Promise<void> {
+    this.#held = false
+    this.#pump()
     if (this.#state === 'up' && (this.#pending.length || this.#inFlight.size)) {
       await new Promise<void>(resolve => {
         const cancel = this.#ports.clock.after(withinMs, resolve)
@@ -116,6 +150,8 @@ export class DeviceConnection {
       this.#renew = false
       const credential = await this.#ports.credential(renew)
       if (!this.#connecting()) return
+      this.#credential = credential
+      this.#topic = topicOf(this.#id, credential)
       this.#open(credential)
       await promise
     } catch (thrown) {
@@ -129,7 +165,8 @@ export class DeviceConnection {
   }
 
   #open(credential: DeviceCredential): void {
-    const { counters, firstUp, open, endpoint } = this.#ports
+    const { counters, firstUp, open, endpoint, outcome } = this.#ports
+    const successor = 'successor' in credential
     this.#link = open(
       { id: this.#id, endpoint: endpoint(), credential },
       {
@@ -141,13 +178,16 @@ export class DeviceConnection {
           if (this.#everUp) counters.reconnects++
           else firstUp()
           this.#everUp = true
+          outcome(credential, 'up')
+          for (const resolve of this.#whenUp) resolve()
           this.#pump()
         },
         down: ({ refused, message }) => {
           this.#decided?.()
           if (this.#state === 'stopped') return
-          this.#renew = refused && !this.#everUp // once admitted, a refusal is somebody's decision
+          this.#renew = refused && !this.#everUp && !successor // once admitted, a refusal is somebody's decision
           if (this.#state === 'up') this.#lost()
+          else outcome(credential, refused ? 'refused' : 'failed')
           this.#failed(message)
         },
       },
@@ -168,11 +208,42 @@ export class DeviceConnection {
     this.#inFlight.clear()
     this.#pending = [...again, ...this.#pending]
     this.#drained?.()
+    this.#idle?.()
+  }
+
+  /** Resolves when the connection is up. HUB_TIMEOUT. */
+  async #untilUp(): Promise<void> {
+    if (this.#state === 'up') return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const late = (): void => reject(new LoomError('HUB_TIMEOUT', `${this.#id} is not connected`))
+    const cancel = this.#ports.clock.after(connectLimitMs, late)
+    this.#whenUp.add(resolve)
+    try {
+      await promise
+    } finally {
+      cancel()
+      this.#whenUp.delete(resolve)
+    }
+  }
+
+  /** Waits for what is unacknowledged, and sends nothing new meanwhile. */
+  async #sendOut(): Promise<void> {
+    if (this.#state !== 'up' || !this.#inFlight.size) return
+    this.#held = true
+    await new Promise<void>(resolve => {
+      const cancel = this.#ports.clock.after(drainLimitMs, resolve)
+      this.#idle = () => {
+        cancel()
+        resolve()
+      }
+    })
+    this.#idle = undefined
+    this.#held = false
   }
 
   #pump(): void {
     const { counters } = this.#ports
-    while (this.#state === 'up' && this.#pending.length && this.#inFlight.size < this.#most.inFlight) {
+    while (this.#state === 'up' && !this.#held && this.#pending.length && this.#inFlight.size < this.#most.inFlight) {
       const { emission, resent } = this.#pending.shift()!
       const slot = [emission] // one object per sending: a duplicate is the same emission twice
       this.#inFlight.add(slot)
@@ -187,6 +258,7 @@ export class DeviceConnection {
         this.#pump()
       })
     }
+    if (!this.#inFlight.size) this.#idle?.()
     if (!this.#pending.length && !this.#inFlight.size) this.#drained?.()
   }
 }

@@ -1,72 +1,59 @@
-import { createPrivateKey, generateKeyPair, X509Certificate } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import { createCsr } from '../pki/csr.ts'
 
-/** What a device proves itself with. PEM; `certPem` is the leaf followed by its chain. */
-export interface DeviceCredential {
+/** A key and its certificate. PEM; `certPem` is the leaf followed by its chain. */
+export interface CertificateCredential {
   keyPem: string
   certPem: string
+  /** It is to take the place of another one and was not used yet. */
+  successor?: true
 }
 
-/** Has a certificate made for a request; the chain may be empty. */
-export type Enrol = (o: { id: string; csrPem: string }) => Promise<{ certificatePem: string; chainPem?: string }>
+/** A shared key of an Azure device. */
+export interface KeyCredential {
+  /** base64 */
+  sharedKey: string
+  /** `host[:port]` as the device was told: it signs its tokens for it */
+  hub: string
+  /** where that is, if it is not the hub that the simulator belongs to */
+  dial?: { host: string; port: number }
+}
+
+/** What a device proves itself with. */
+export type DeviceCredential = CertificateCredential | KeyCredential
+
+export interface EnrolRequest {
+  id: string
+  /** the same for each try of a device, until one succeeds: what a person decides is about its key */
+  csrPem: string
+}
+/** The chain may be empty. */
+export interface Certificates {
+  certificatePem: string
+  chainPem?: string
+}
+/** Has a certificate made for a request, or gets a shared key: then the request is of no use. */
+export type Enrol = (request: EnrolRequest) => Promise<Certificates | KeyCredential>
+
+/** A key of its own, which never leaves this machine, and the request for its certificate. */
+export interface KeyRequest {
+  privateKey: KeyObject
+  csrPem: string
+}
 
 const makeKeyPair = promisify(generateKeyPair)
-const renewBeforeMs = 86_400_000
 
-const blocksOf = (pem: string): string[] => pem.match(/-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g) ?? []
-const fileOf = (folder: string, id: string): string => join(folder, `${encodeURIComponent(id)}.pem`)
-
-/** The keys of a fleet, one file per device with key, certificate and chain; folder 0700, files 0600. */
-export async function openKeyFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  await chmod(folder, 0o700)
-}
-
-/** The stored credential, if it is whole, valid for another day, and from one of the authorities in `caPem`. */
-export async function storedCredential(o: {
-  folder: string
-  id: string
-  caPem: string
-  now: number
-}): Promise<DeviceCredential | undefined> {
-  const text = await readFile(fileOf(o.folder, o.id), 'utf8').catch(() => '')
-  const [keyPem, ...certificates] = blocksOf(text)
-  if (!keyPem || !certificates[0]) return undefined
-  try {
-    const leaf = new X509Certificate(certificates[0])
-    const timely = Date.parse(leaf.validFrom) <= o.now + 300_000 && Date.parse(leaf.validTo) > o.now + renewBeforeMs
-    if (!timely || !leaf.checkPrivateKey(createPrivateKey(keyPem))) return undefined
-    const authorities = [...certificates.slice(1), ...blocksOf(o.caPem)].map(pem => new X509Certificate(pem))
-    return trustedBy(leaf, authorities, o.caPem) ? { keyPem, certPem: certificates.join('\n') } : undefined
-  } catch {
-    return undefined // a damaged file is replaced
-  }
-}
-
-/** Follows the chain upwards until an authority of `caPem` signed it; at most four steps. */
-function trustedBy(leaf: X509Certificate, authorities: X509Certificate[], caPem: string): boolean {
-  const anchors = new Set(blocksOf(caPem).map(pem => new X509Certificate(pem).fingerprint256))
-  let at = leaf
-  for (let steps = 0; steps < 4; steps++) {
-    const issuer = authorities.find(authority => at.checkIssued(authority) && at.verify(authority.publicKey))
-    if (!issuer) return false
-    if (anchors.has(issuer.fingerprint256)) return true
-    at = issuer
-  }
-  return false
-}
-
-/** A new key and certificate, kept for the next start. The key never leaves this machine. */
-export async function newCredential(o: { folder: string; id: string; enrol: Enrol }): Promise<DeviceCredential> {
+export async function newKeyRequest(id: string): Promise<KeyRequest> {
   const { publicKey, privateKey } = await makeKeyPair('ec', { namedCurve: 'prime256v1' })
-  const { certificatePem, chainPem = '' } = await o.enrol({ id: o.id, csrPem: createCsr({ id: o.id, publicKey, privateKey }) })
-  const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const certPem = [...new Set([...blocksOf(certificatePem), ...blocksOf(chainPem)])].join('\n')
-  const file = fileOf(o.folder, o.id)
-  await writeFile(`${file}.new`, `${keyPem}${certPem}\n`, { mode: 0o600 })
-  await rename(`${file}.new`, file)
-  return { keyPem, certPem }
+  return { privateKey, csrPem: createCsr({ id, publicKey, privateKey }) }
 }
+
+/** The key with the certificate that was made for it. */
+export function credentialOf({ privateKey }: KeyRequest, { certificatePem, chainPem = '' }: Certificates): CertificateCredential {
+  const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  return { keyPem, certPem: [...new Set([...blocksOf(certificatePem), ...blocksOf(chainPem)])].join('\n') }
+}
+
+/** The PEM blocks of a text. */
+export const blocksOf = (pem: string): string[] => pem.match(/-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g) ?? []

@@ -1,4 +1,3 @@
-import { telemetryTopic } from '../dialects/plain/topics.ts'
 import { LoomError } from '../errors.ts'
 import { type ConnectionPorts, type Counters, DeviceConnection } from './connection.ts'
 import type { DeviceCredential } from './credentials.ts'
@@ -10,9 +9,10 @@ import { deviceIdOf, type FleetChange, parametersOf, type SimulatorOptions } fro
 import { type Clock, Pacer, sideBySide } from './pacer.ts'
 import type { Recording } from './recording.ts'
 import { Schedule } from './schedule.ts'
+import type { Wallet } from './wallet.ts'
 import { type SimulatorLog, WireLog } from './wire-log.ts'
 
-export interface FleetPorts {
+export interface FleetPorts extends Pick<Wallet, 'outcome' | 'renew' | 'adopt'> {
   clock: Clock
   /** for back-off only; what devices measure is seeded */
   random: () => number
@@ -89,6 +89,20 @@ export class Fleet {
     this.#device(o.device).inject(o.fault)
   }
 
+  /**
+   * A device gets its next certificate over its connection, by the template it came by, and comes back with it. HUB_TIMEOUT, PROV_DENIED, PROV_PENDING,
+   * CRED_INVALID, SIMULATOR_CONFIG_INVALID: it goes on with the old one.
+   */
+  async renew({ device: id, template }: { device: string; template: string }): Promise<void> {
+    await this.#connection(id).renew(ask => this.#ports.renew({ id, template, ask }), { connected: true })
+  }
+
+  /** The same with a certificate that somebody made. */
+  async adopt({ device: id, keyPem, certPem }: { device: string; keyPem: string; certPem: string }): Promise<void> {
+    const { caPem } = this.#endpoint
+    await this.#connection(id).renew(() => this.#ports.adopt({ id, caPem, keyPem, certPem }), { connected: false })
+  }
+
   stats(): FleetStats {
     return { devices: this.#connections.size, ...this.#counters, faults: { ...this.#faultCounts } }
   }
@@ -120,12 +134,14 @@ export class Fleet {
       slot: this.#slot,
       endpoint: () => this.#endpoint,
       credential: renew => this.#ports.credential({ id, endpoint: this.#endpoint, renew }),
+      // A successor that could not be put in its place is tried first again.
+      outcome: (credential, outcome) => void this.#ports.outcome({ id, credential, outcome }).catch(() => undefined),
       counters: this.#counters,
       sent: (emission, resent) => this.#log.sent(emission, resent, clock.now()),
       firstUp: () => this.#begin(id, index),
     }
     const { inFlight, backlog } = this.#options
-    const connection = new DeviceConnection({ id, topic: telemetryTopic(id), inFlight, backlog, ports })
+    const connection = new DeviceConnection({ id, inFlight, backlog, ports })
     this.#connections.set(id, connection)
     connection.start()
   }
@@ -192,10 +208,13 @@ export class Fleet {
   #device(id: string): SimulatedDevice {
     const device = this.#schedule.get(id)
     if (device) return device
-    throw new LoomError(
-      'SIMULATOR_CONFIG_INVALID',
-      `device: ${JSON.stringify(id.slice(0, 60))} is not simulated here, or has not connected yet`,
-    )
+    throw unknown(id, ', or has not connected yet')
+  }
+
+  #connection(id: string): DeviceConnection {
+    const connection = this.#connections.get(id)
+    if (connection) return connection
+    throw unknown(id)
   }
 
   #setParameters(parameters: Record<string, number>, id: string | undefined): void {
@@ -220,3 +239,6 @@ export class Fleet {
     await Promise.all(ending)
   }
 }
+
+const unknown = (id: string, or = ''): LoomError =>
+  new LoomError('SIMULATOR_CONFIG_INVALID', `device: ${JSON.stringify(id.slice(0, 60))} is not simulated here${or}`)

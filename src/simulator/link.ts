@@ -1,4 +1,8 @@
 import { connect, type IClientOptions } from 'mqtt'
+import { eventsTopic } from '../dialects/azure/client-topics.ts'
+import { telemetryTopic } from '../dialects/plain/topics.ts'
+import { signSas } from '../identity/sas.ts'
+import { type Ask, ask } from './ask.ts'
 import type { DeviceCredential } from './credentials.ts'
 
 /** Where devices connect, and whom they trust there. */
@@ -19,6 +23,8 @@ export interface LinkEvents {
 export interface Link {
   /** QoS 1; `acknowledged` when the PUBACK came, never after the end of the link. */
   publish(topic: string, body: string, acknowledged: () => void): void
+  /** PROV_DENIED, PROV_PENDING, HUB_DOWN, HUB_TIMEOUT. */
+  ask: Ask
   /** `politely`: with DISCONNECT; else the socket just breaks. No `down` follows. */
   close(politely: boolean): Promise<void>
 }
@@ -27,16 +33,24 @@ export type OpenLink = (o: { id: string; endpoint: Endpoint; credential: DeviceC
 
 /** CONNACK codes that say "not you" [MQTT-3.2.2-6]: bad user name or password, not authorized. */
 const refusals = new Set([4, 5])
+export const isRefusal = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && refusals.has(error.code as number)
 
-/** MQTT 3.1.1 over TLS with the device's own certificate; the client id is the device's id. */
+/** A connection by a shared key is closed when its token ends; the device then comes with another. */
+const tokenMs = 86_400_000
+
+/** Where a device publishes: one with a shared key is an Azure device. */
+export const topicOf = (id: string, credential: DeviceCredential): string =>
+  'sharedKey' in credential ? eventsTopic(id) : telemetryTopic(id)
+
+/** MQTT 3.1.1 over TLS, with the device's own certificate or a token signed with its key; the client id is the device's id. */
 export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
   const options: IClientOptions = {
     protocol: 'mqtts',
     host: endpoint.host,
     port: endpoint.port,
     ca: endpoint.caPem,
-    key: credential.keyPem,
-    cert: credential.certPem,
+    ...loginOf(id, credential),
     clientId: id,
     protocolVersion: 4,
     clean: true,
@@ -57,8 +71,7 @@ export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
   }
   client.on('connect', () => ended || events.up())
   client.on('error', error => {
-    const code = 'code' in error ? error.code : undefined
-    why = { refused: typeof code === 'number' && refusals.has(code), message: error.message }
+    why = { refused: isRefusal(error), message: error.message }
     down()
   })
   client.on('close', down)
@@ -68,10 +81,18 @@ export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
         if (!error && !ended) acknowledged()
       })
     },
+    ask: (topic, request) => ask(client, topic, request),
     async close(politely) {
       ended = true
       if (!politely) client.stream.destroy()
       await client.endAsync(!politely)
     },
   }
+}
+
+function loginOf(id: string, credential: DeviceCredential): IClientOptions {
+  if (!('sharedKey' in credential)) return { key: credential.keyPem, cert: credential.certPem }
+  const { sharedKey: key, hub, dial } = credential
+  const password = signSas({ key, resource: `${hub}/devices/${id}`, expiresAt: Date.now() + tokenMs })
+  return { ...dial, username: `${hub}/${id}/?api-version=2021-04-12`, password }
 }

@@ -11,7 +11,7 @@ import type { SimulatorLog } from './wire-log.ts'
 import type { FromWorker, ToWorker, WorkerMethod, WorkerStart } from './worker-messages.ts'
 
 export interface SimulatorEvents {
-  /** Has a certificate made for a device's request; runs in the caller's thread. */
+  /** Makes a device's credential; runs in the caller's thread. */
   enrol: Enrol
   /** Once a second. */
   stats?: (stats: FleetStats) => void
@@ -28,6 +28,10 @@ export interface Simulator {
   setEndpoint(endpoint: Endpoint): Promise<void>
   /** The fault begins with the device's next reading. */
   inject(o: { device: string; fault: FaultSpec }): Promise<void>
+  /** The device gets its next certificate by the AWS template it came by and comes back with it. PROV_DENIED, PROV_PENDING, CRED_INVALID, HUB_TIMEOUT: it goes on with the old one. */
+  renew(o: { device: string; template: string }): Promise<void>
+  /** The same with a certificate that somebody made. */
+  adopt(o: { device: string; keyPem: string; certPem: string }): Promise<void>
   stats(): Promise<FleetStats>
   /** What went out and what was done to it, as far as `logLimit` reaches. */
   log(): Promise<SimulatorLog>
@@ -62,8 +66,7 @@ export function startSimulator(start: WorkerStart, events: SimulatorEvents): Pro
   }
   const enrol = async (id: number, device: string, csrPem: string): Promise<void> => {
     try {
-      const { certificatePem, chainPem } = await events.enrol({ id: device, csrPem })
-      post({ kind: 'enrolled', id, certificates: { certificatePem, ...(chainPem && { chainPem }) } })
+      post({ kind: 'enrolled', id, answer: await events.enrol({ id: device, csrPem }) })
     } catch (thrown) {
       post({ kind: 'enrolled', id, error: errorData(thrown) })
     }
@@ -79,6 +82,8 @@ export function startSimulator(start: WorkerStart, events: SimulatorEvents): Pro
     set: change => call('set', change),
     setEndpoint: endpoint => call('setEndpoint', endpoint),
     inject: o => call('inject', o),
+    renew: o => call('renew', o),
+    adopt: o => call('adopt', o),
     stats: () => call('stats'),
     log: () => call('log'),
     stop: ({ withinMs = 2000 } = {}) => {

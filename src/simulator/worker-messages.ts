@@ -1,4 +1,5 @@
 import type { ErrorData } from '../errors.ts'
+import type { Certificates, KeyCredential } from './credentials.ts'
 import type { FaultLog } from './faults.ts'
 import type { FleetStats } from './fleet.ts'
 import type { Endpoint } from './link.ts'
@@ -11,12 +12,12 @@ export interface WorkerStart {
   keyFolder: string
 }
 
-export const workerMethods = ['set', 'setEndpoint', 'inject', 'stats', 'log', 'stop'] as const
+export const workerMethods = ['set', 'setEndpoint', 'inject', 'renew', 'adopt', 'stats', 'log', 'stop'] as const
 export type WorkerMethod = (typeof workerMethods)[number]
 
 export type ToWorker =
   | { kind: 'call'; id: number; method: WorkerMethod; argument: unknown }
-  | { kind: 'enrolled'; id: number; certificates?: { certificatePem: string; chainPem?: string }; error?: ErrorData }
+  | { kind: 'enrolled'; id: number; answer?: Certificates | KeyCredential; error?: ErrorData }
 
 export type FromWorker =
   | { kind: 'ready' }

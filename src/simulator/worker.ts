@@ -1,46 +1,39 @@
 // Entry of the simulator's worker thread: the fleet with real time, real connections and keys on disk.
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorData, errorOf } from '../errors.ts'
-import { type Enrol, newCredential, openKeyFolder, storedCredential } from './credentials.ts'
+import type { Certificates, Enrol, KeyCredential } from './credentials.ts'
 import type { FaultSpec } from './fault-spec.ts'
 import { Fleet, type FleetPorts } from './fleet.ts'
+import { openKeyFolder } from './key-folder.ts'
 import { type Endpoint, mqttLink } from './link.ts'
 import type { FleetChange } from './options.ts'
 import { realClock, sideBySide } from './pacer.ts'
 import { loadRecording } from './recording-file.ts'
+import { createWallet } from './wallet.ts'
 import type { FromWorker, ToWorker, WorkerMethod, WorkerStart } from './worker-messages.ts'
 
 const port = parentPort!
 const post = (message: FromWorker): void => port.postMessage(message)
 const { options, endpoint, keyFolder } = workerData as WorkerStart
 
-const enrolments = new Map<number, PromiseWithResolvers<{ certificatePem: string; chainPem?: string }>>()
+const enrolments = new Map<number, PromiseWithResolvers<Certificates | KeyCredential>>()
 let enrolmentId = 0
 const enrol: Enrol = ({ id: device, csrPem }) => {
-  const pending = Promise.withResolvers<{ certificatePem: string; chainPem?: string }>()
+  const pending = Promise.withResolvers<Certificates | KeyCredential>()
   const id = ++enrolmentId
   enrolments.set(id, pending)
   post({ kind: 'enrol', id, device, csrPem })
   return pending.promise
 }
 
-/** Devices whose credential was made in this life: none is made twice, so a device refused on purpose stays refused. */
-const made = new Set<string>()
 const slot = sideBySide(8)
-const credential: FleetPorts['credential'] = ({ id, endpoint: { caPem }, renew }) =>
-  slot(async () => {
-    const stored = renew && !made.has(id) ? undefined : await storedCredential({ folder: keyFolder, id, caPem, now: Date.now() })
-    if (stored) return stored
-    const fresh = await newCredential({ folder: keyFolder, id, enrol })
-    made.add(id)
-    return fresh
-  })
-
 let fleet: Fleet
 const methods: Record<WorkerMethod, (argument: never) => unknown> = {
   set: (change: FleetChange) => fleet.set(change),
   setEndpoint: (next: Endpoint) => fleet.setEndpoint(next),
   inject: (o: { device: string; fault: FaultSpec }) => fleet.inject(o),
+  renew: (o: Parameters<Fleet['renew']>[0]) => fleet.renew(o),
+  adopt: (o: Parameters<Fleet['adopt']>[0]) => fleet.adopt(o),
   stats: () => fleet.stats(),
   log: () => fleet.log(),
   stop: ({ withinMs }: { withinMs: number }) => fleet.stop(withinMs),
@@ -50,7 +43,7 @@ async function serve(message: ToWorker): Promise<void> {
   if (message.kind === 'enrolled') {
     const pending = enrolments.get(message.id)
     enrolments.delete(message.id)
-    if (message.certificates) pending?.resolve(message.certificates)
+    if (message.answer) pending?.resolve(message.answer)
     else pending?.reject(errorOf(message.error!))
     return
   }
@@ -63,13 +56,16 @@ async function serve(message: ToWorker): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  await openKeyFolder(keyFolder)
+  const wallet = createWallet({ keys: await openKeyFolder(keyFolder), enrol, now: Date.now })
   const recording = options.recording && (await loadRecording(options.recording.path, options.recording.timeColumn))
   const ports: FleetPorts = {
     clock: realClock,
     random: Math.random,
     open: mqttLink,
-    credential,
+    credential: ({ id, endpoint, renew }) => slot(() => wallet.credential({ id, caPem: endpoint.caPem, renew })),
+    outcome: wallet.outcome,
+    renew: wallet.renew,
+    adopt: wallet.adopt,
     stats: stats => post({ kind: 'stats', stats }),
     faults: (items, suppressed) => post({ kind: 'faults', items, suppressed }),
   }

@@ -35,6 +35,9 @@ function setUp(raw: Record<string, unknown> = {}, o: { accept?: boolean; acknowl
         credentials.push({ id, renew })
         return { keyPem: '', certPem: '' }
       },
+      outcome: async () => undefined,
+      renew: async () => ({ keyPem: '', certPem: '' }),
+      adopt: async () => ({ keyPem: '', certPem: '' }),
       open: ({ id }, events) => {
         const link: FakeLink = { id, at: clock.now(), events, topic: '', bodies: [], acks: [] }
         links.push(link)
@@ -46,6 +49,7 @@ function setUp(raw: Record<string, unknown> = {}, o: { accept?: boolean; acknowl
             if (behave.acknowledge) queueMicrotask(acknowledged)
             else link.acks.push(acknowledged)
           },
+          ask: async () => ({}),
           close: async politely => {
             link.closed = politely ? 'politely' : 'broken'
           },
