@@ -26,7 +26,9 @@ const layers: { layer: RegExp; may: RegExp }[] = [
   { layer: /^src\/stores\//, may: new RegExp(`^(src/errors\\.ts|src/stores/.*|${domain}.*|node:.*|avsc)$`) },
   {
     layer: /^src\/simulator\//,
-    may: new RegExp(`^(src/errors\\.ts|src/dialects/(plain/topics|aws/fleet-topics)\\.ts|${domain}.*|node:.*|mqtt)$`),
+    may: new RegExp(
+      `^(src/errors\\.ts|src/dialects/(plain/topics|aws/fleet-topics|azure/client-topics)\\.ts|${domain}.*|node:.*|mqtt)$`,
+    ),
   },
   { layer: /^src\/hub\/jwt-verifier\.ts$/, may: /^(src\/errors\.ts|src\/identity\/token-verifier\.ts|jose)$/ },
   { layer: /^src\/hub\//, may: /^(src\/(?!nodered|simulator).*|node:.*)$/ },
@@ -36,7 +38,9 @@ const layers: { layer: RegExp; may: RegExp }[] = [
       `^(src/errors\\.ts|src/hub/(hub|hub-client|start-hub)\\.ts|src/broker/broker-port\\.ts|${domain}.*|node:.*|node-red|express)$`,
     ),
   },
-  { layer: /^nodes\/[^/]+\/(config|editor)\.ts$/, may: /^(src\/(routing|window)\/.*|node-red)$/ },
+  // Halves for the browser: of the domains only what needs no Node.js.
+  { layer: /^src\/editor\//, may: /^(src\/identity\/policy-actions\.ts|node-red)$/ },
+  { layer: /^nodes\/[^/]+\/(config|editor|[a-z-]+-tab)\.ts$/, may: /^(src\/(routing|window|editor)\/.*|node-red)$/ },
   { layer: /^nodes\/[^/]+\//, may: new RegExp(`^(src/errors\\.ts|src/(nodered|simulator)/.*|${domain}.*|node:.*|node-red)$`) },
 ]
 

@@ -1,4 +1,5 @@
 import type { EditorNodeInstance, EditorRED } from 'node-red'
+import { type PoliciesTab, policiesTab } from './policies-tab.ts'
 import {
   type HubConfig,
   type HubCredentials,
@@ -30,6 +31,9 @@ function freeHubId(own: string): string {
     if (!taken.has(name)) return name
   }
 }
+
+/** Of the dialog that is open. */
+let policies: PoliciesTab | undefined
 
 function listenerRow(dialog: Dialog, row: JQuery, data: Partial<ListenerField>): void {
   const { kind = 'mqtt', host = '', port = listenerPorts[kind], allowPlaintext = false } = data
@@ -162,9 +166,13 @@ RED.nodes.registerType<HubConfig, HubCredentials>('loom-hub', {
     key.on('input change', () => void key.toggleClass('input-error', !validKey(String(key.val()))))
     const broker = $('#node-config-input-broker')
     broker.on('change', () => void $('.loom-hub-listeners').toggle(broker.val() === 'embedded')).trigger('change')
+    policies = policiesTab({ hubId: this.hubId, words: (key, values) => this._(`hub.${key}`, { ...values }) })
   },
   oneditsave() {
+    policies?.close()
     this.listeners = listenersOf($('#node-config-input-listeners-container'))
     this.limits = limitsOf(this.limits)
   },
+  oneditcancel: () => policies?.close(),
+  oneditdelete: () => policies?.close(),
 })
