@@ -16,6 +16,7 @@ const faces: Record<string, string[]> = {
     'readCertificate',
     'readCsr',
   ],
+  './twin': ['applyUpdate', 'checkLimits', 'deleteDocument', 'desiredPatchBetween', 'diff', 'newTwin', 'readPatch'],
   './hub': ['startHub'],
 }
 
