@@ -3,7 +3,7 @@ import { type Credential, type Identity, revoked } from './identity.ts'
 const dayMs = 86_400_000
 /** how long the old credential goes on after the first use of the new one */
 export const defaultOverlapMs = 7 * dayMs
-/** a replacement that nobody used for so long is dropped, and the old one stays */
+/** a replacement that nobody used for so long is dropped, unless its device has nothing else of that kind */
 export const unusedMs = 30 * dayMs
 const warnDaysBefore = [30, 7, 1] as const
 
@@ -38,14 +38,22 @@ export function activated(doc: Identity, cid: string, now: number): Identity {
   const { replaces = [], overlapMs = defaultOverlapMs } = fresh
   const old = new Set(replaces)
   const credentials = doc.credentials.map((credential): Credential => {
-    if (credential.cid === cid) {
-      const { replaces: _, overlapMs: __, ...rest } = credential
-      return { ...rest, status: 'active' } as Credential
-    }
+    if (credential.cid === cid) return counting(credential)
     if (!old.has(credential.cid) || credential.status !== 'active') return credential
     return { ...credential, retiresAt: Math.min(credential.retiresAt ?? Infinity, now + overlapMs) }
   })
   return { ...doc, credentials }
+}
+
+const counting = ({ replaces: _, overlapMs: __, ...credential }: Credential): Credential => ({ ...credential, status: 'active' })
+
+/** Kinds of which nothing that was ever used still lets the device in when a replacement's time is up. */
+const strandedKinds = ({ credentials }: Identity, now: number): ReadonlySet<Credential['kind']> => {
+  const working = credentials.filter(
+    one => one.status === 'active' && (one.retiresAt ?? Infinity) > now && (one.kind !== 'x509' || one.notAfter > now),
+  )
+  const due = credentials.filter(one => one.status === 'pending' && one.createdAt + unusedMs <= now)
+  return new Set(due.map(({ kind }) => kind).filter(kind => !working.some(one => one.kind === kind)))
 }
 
 type Step = { at: number; daysLeft: number; event: 'renewal-due' | 'expiring' | 'expired' }
@@ -70,7 +78,10 @@ export function settled(doc: Identity, now: number): { doc: Identity; events: Cr
   const tell = (credential: Credential, event: CredentialEvent['event'], more: Partial<CredentialEvent> = {}) =>
     void events.push({ id: doc.id, cid: credential.cid, kind: credential.kind, event, ...more })
   const told: Record<string, number> = { ...doc.warned }
+  const stranded = strandedKinds(doc, now)
   const credentials = doc.credentials.map((credential): Credential => {
+    // all of them: which one the device holds is not known
+    if (credential.status === 'pending' && stranded.has(credential.kind)) return counting(credential)
     if (credential.status === 'active' && credential.retiresAt !== undefined && credential.retiresAt <= now) {
       tell(credential, 'superseded')
       return revoked(credential)

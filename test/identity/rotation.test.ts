@@ -51,6 +51,33 @@ describe('rotation of credentials', () => {
     assert.equal(await connect(old.pem), old.cid)
   })
 
+  it('replacements that nobody used stay, all of them, when the old one has ended: one of them is all that the device has', async () => {
+    await registry.revokeCredential('pump', old.cid)
+    const { certificatePem, cid } = await registry.addCredential('pump', { kind: 'x509', days: 10 })
+    const [lost, held] = [await registry.rotate('pump', { kind: 'x509' }), await registry.rotate('pump', { kind: 'x509' })]
+    house.clock.now = start + 40 * day
+    assert.deepEqual(
+      (await settle()).map(({ cid: of, event }) => [of, event]),
+      [[cid, 'expired']],
+    )
+    assert.deepEqual(await statuses(), ['revoked', 'active', 'active', 'active'])
+    assert.equal(await connect(certificatePem!), 'CRED_EXPIRED')
+    assert.deepEqual([await connect(held.certificatePem!), await connect(lost.certificatePem!)], [held.cid, lost.cid])
+    house.clock.now = start + 80 * day
+    assert.deepEqual(await settle(), [])
+  })
+
+  it('a replacement that got lost is dropped when another was used, though the old one is gone by then', async () => {
+    const lost = await registry.rotate('pump', { kind: 'x509' })
+    const fresh = await registry.rotate('pump', { kind: 'x509' })
+    assert.equal(await connect(fresh.certificatePem!), fresh.cid)
+    house.clock.now = start + 20 * day
+    await settle()
+    house.clock.now = start + 30 * day
+    assert.deepEqual(await settle(), [{ id: 'pump', cid: lost.cid, kind: 'x509', event: 'dropped' }])
+    assert.deepEqual(await statuses(), ['revoked', 'revoked', 'active'])
+  })
+
   it('a rotation on top of an unfinished one locks nobody out', async () => {
     const second = await registry.rotate('pump', { kind: 'x509' })
     const third = await registry.rotate('pump', { kind: 'x509' })
