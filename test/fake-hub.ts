@@ -266,7 +266,15 @@ export function fakeHub(): FakeHub {
       },
       quarantine: async ({ id }) => structuredClone(Object.assign(find(id), { state: 'quarantined' as const })),
       release: async ({ id }) => structuredClone(Object.assign(find(id), { state: 'active' as const })),
-      retire: async ({ id }) => structuredClone(Object.assign(find(id), { state: 'retired' as const })),
+      async retire({ id, telemetry = 'keep' }) {
+        asked.push(['retire', { id, telemetry }])
+        const { generation, createdAt, enabled, state, credentials } = find(id)
+        Object.assign(find(id), { state: 'retired' as const })
+        const archive = { createdAt, enabled, state, credentials, groups: [], policies: [] }
+        const decommission = { device: id, generation, at: 1, by: 'hub', telemetry, steps: [], done: true, archive }
+        return structuredClone({ ...find(id), decommission })
+      },
+      decommission: async ({ id }) => (await hub.devices.retire({ id })).decommission,
       async delete({ id }) {
         find(id)
         devices.delete(id)

@@ -5,6 +5,7 @@ import { checkedWrite } from '../storage/write.ts'
 import { newTwin } from '../twin/twin.ts'
 import { listDevices } from './device-list.ts'
 import type { Deed } from './audit-trail.ts'
+import type { Decommissions, RetireOptions } from './open-decommissions.ts'
 import type { DevicesApi, DeviceView, HubEvent } from './hub.ts'
 import { mergePatch } from './merge-patch.ts'
 import type { Presence } from './presence.ts'
@@ -38,6 +39,8 @@ export interface DevicesParts {
   stateChanged(deviceId: string, state: DeviceView['state']): void
   /** A device goes: its memberships and policies with it. `settled` is to be called when the transaction ended, well or not. */
   leaving(deviceId: string): Promise<{ writes: Write[]; settled(committed: boolean): void }>
+  /** What is done to a device that is retired, and what is left of it. */
+  decommissions: Pick<Decommissions, 'begin' | 'again' | 'carryOut' | 'report' | 'cleared'>
   /** The audit record of a change, for its transaction. */
   audit(store: 'identities' | 'state', deed: Deed): Write
 }
@@ -73,29 +76,54 @@ export function createDevices(parts: DevicesParts): DevicesApi {
       settled(committed)
     }
   }
+  /** The device as an etag names it. IDENTITY_CONFLICT. */
+  const asSeen = async (id: string, etag: string | undefined) => {
+    const [before, entity] = [await found(id), await entityOf(id)]
+    if (etag !== undefined && etag !== etagOf(before, entity)) throw conflict(id)
+    return { before, entity }
+  }
   const changeState = async (
-    to: 'active' | 'quarantined' | 'retired',
+    to: 'active' | 'quarantined',
     action: string,
     { id, reason, etag, by }: { id: string; reason?: string; etag?: string; by?: string },
   ): Promise<DeviceView> => {
     const { identity, entity } = await inTurn(id, async () => {
-      const before = await found(id)
-      const entity = await entityOf(id)
-      if (etag !== undefined && etag !== etagOf(before, entity)) throw conflict(id)
+      const { before, entity } = await asSeen(id, etag)
       if (before.state === to) return { identity: before, entity }
-      const write = (also: readonly Write[]): Promise<IdentityView> =>
-        registry.setState(id, {
-          state: to,
-          etag: before.etag,
-          ...(reason !== undefined && { reason }),
-          ...(by !== undefined && { by }),
-          also: [...also, parts.audit('identities', { by, action, target: id, detail: { reason } })],
-        })
-      return { identity: to === 'retired' ? await leave(id, write) : await write([]), entity }
+      const identity = await registry.setState(id, {
+        state: to,
+        etag: before.etag,
+        ...(reason !== undefined && { reason }),
+        ...(by !== undefined && { by }),
+        also: [parts.audit('identities', { by, action, target: id, detail: { reason } })],
+      })
+      return { identity, entity }
     })
     parts.stateChanged(id, to)
     tell(id, 'updated')
     return view(identity, entity)
+  }
+  const commitRetirement = async (
+    { identity, telemetry, reason, by }: RetireOptions,
+    known: string | undefined,
+  ): Promise<void> => {
+    const { id, etag } = identity
+    const { write, committed } = await parts.decommissions.begin({ identity, telemetry, reason, by })
+    await leave(id, also =>
+      registry.setState(id, {
+        state: 'retired',
+        etag,
+        ...(reason !== undefined && { reason }),
+        ...(known !== undefined && { by: known }),
+        also: [
+          ...also,
+          write,
+          parts.audit('identities', { by: known, action: 'device.retire', target: id, detail: { reason, telemetry } }),
+        ],
+      }),
+    )
+    committed()
+    tell(id, 'updated')
   }
   const tell = (id: string, change: 'created' | 'updated' | 'deleted'): void => emit({ type: 'device', id, change, at: now() })
 
@@ -190,11 +218,19 @@ export function createDevices(parts: DevicesParts): DevicesApi {
 
     quarantine: o => changeState('quarantined', 'device.quarantine', o),
     release: o => changeState('active', 'device.release', o),
-    async retire(o) {
-      const view = await changeState('retired', 'device.retire', o)
-      await parts.drop(o.id)
-      await parts.purge(o.id)
-      return { ...view, connection: await presence.view(o.id) }
+    retire: ({ id, telemetry = 'keep', reason, etag, by }) =>
+      inTurn(id, async () => {
+        const { before: identity, entity } = await asSeen(id, etag)
+        const retirement = { identity, telemetry, reason, by: by ?? 'hub' }
+        if (identity.state === 'retired') await parts.decommissions.again(retirement)
+        else await commitRetirement(retirement, by)
+        // A live connection keeps the rights it had for the moment that it takes to be closed.
+        const decommission = await parts.decommissions.carryOut(id)
+        return { ...(await view(await found(id), entity)), decommission }
+      }),
+    async decommission({ id }) {
+      await found(id)
+      return parts.decommissions.report(id)
     },
 
     delete: ({ id, by }) =>
@@ -208,6 +244,7 @@ export function createDevices(parts: DevicesParts): DevicesApi {
         )
         await parts.drop(id)
         await parts.purge(id)
+        await parts.decommissions.cleared(id)
         await presence.forget(id)
         await state.tx([
           { op: 'delete', coll: devicesColl, id },

@@ -17,6 +17,7 @@ import { listConsumers } from './consumer-list.ts'
 import type { Registry } from '../identity/registry.ts'
 import { kinds } from '../journal/journal-port.ts'
 import type { Authority } from '../pki/authority.ts'
+import type { WarmStore } from '../storage/warm-store.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
 import type { DevicesApi, Hub, HubEvent, HubHealth, hubApis } from './hub.ts'
 import type { Ingest } from './ingest.ts'
@@ -39,7 +40,6 @@ export interface ApiParts {
   trail: AuditTrail
   provisioning: Provisioning
   imports: Imports
-  endpoints(): { kind: 'mqtts' | 'wss' | 'https' | 'dps'; address: string }[]
   emit(event: HubEvent): void
   policies: Policies
   groups: Groups
@@ -48,6 +48,7 @@ export interface ApiParts {
   presence: Presence
   broker: BrokerPort
   ingest: Ingest
+  storeReadings: WarmStore['append']
   /** The device API, whatever the door. */
   deviceHttp: ReturnType<typeof createDeviceHttp>
   /** Closes live connections of a device, or those that one of its credentials opened. */
@@ -147,7 +148,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
           ingest({ envelope, context, kind: kinds.injected }, (error, seq) => (error ? reject(error) : resolve({ seq }))),
         )
       },
-      store: ({ rows, duplicates }) => warm.append(rows, duplicates === undefined ? {} : { duplicates }),
+      store: ({ rows, duplicates }) => parts.storeReadings(rows, duplicates === undefined ? {} : { duplicates }),
     },
     query: {
       range: o => warm.range(o),

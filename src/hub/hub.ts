@@ -1,4 +1,5 @@
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
+import type { DecommissionReport, TelemetryFate } from './decommission.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
@@ -97,11 +98,20 @@ export interface DevicesApi {
   /** Ends a quarantine: everything is as it was before. */
   release(o: { id: string; reason?: string; etag?: string; by?: string }): Promise<DeviceView>
   /**
-   * Takes a device out of service for good: credentials revoked, connections, sessions and last values gone. Its record and telemetry stay, its id is not
-   * registered again until it is deleted.
+   * Takes a device out of service for good: credentials revoked, connections, sessions and last values gone, memberships left, its record archived, its telemetry
+   * kept (default) or erased. Each step is on record: after a failure or crash the hub goes on by itself, and the same call answers with the same report. Its
+   * id is not registered again until it is deleted.
    */
-  retire(o: { id: string; reason?: string; etag?: string; by?: string }): Promise<DeviceView>
-  /** Also drops connections, sessions and the twin; telemetry stays until its retention ends. */
+  retire(o: {
+    id: string
+    telemetry?: TelemetryFate
+    reason?: string
+    etag?: string
+    by?: string
+  }): Promise<DeviceView & { decommission: DecommissionReport }>
+  /** NOT_FOUND of a device that is not retired. */
+  decommission(o: { id: string }): Promise<DecommissionReport>
+  /** Also drops connections, sessions, the twin and the archive; telemetry stays until its retention ends unless it was erased. */
   delete(o: { id: string; by?: string }): Promise<void>
   count(o: Record<string, never>): Promise<{ devices: number; connected: number }>
 }

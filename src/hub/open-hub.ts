@@ -24,6 +24,7 @@ import { createDeviceHttp } from './device-http.ts'
 import { createBulkWriter } from './bulk-writer.ts'
 import { createImports } from './import-api.ts'
 import { createDeviceWriter } from './device-writer.ts'
+import { openDeviceArchive } from './device-archive.ts'
 import { endpointsOf } from './endpoints.ts'
 import { createTurns } from './turns.ts'
 import { openProvisioning } from './open-provisioning.ts'
@@ -35,6 +36,7 @@ import { createIngest } from './ingest.ts'
 import type { Hub, HubEvent } from './hub.ts'
 import { createLifecycleOutbox } from './lifecycle-outbox.ts'
 import type { HubOptions } from './options.ts'
+import { openDecommissions } from './open-decommissions.ts'
 import { openStores } from './open-stores.ts'
 import { Presence } from './presence.ts'
 import { deviceHost, serverNames } from './server-names.ts'
@@ -230,7 +232,20 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const purge = async (id: string): Promise<void> => {
       await Promise.all([broker.purge(id), warm.forgetLatest({ devices: [id] })])
     }
+    const decommissions = await openDecommissions({
+      ...{ identities, warm, journal, registry, drop, trail, inTurn, now },
+      archive: await openDeviceArchive({ store: state, devices: devicesColl, twins: twinsColl }),
+      journalKeepMs: limits.journalKeepMs,
+      membershipsOf: async device => ({
+        groups: (await groups.groupsOf(device)).direct,
+        policies: await policies.attached({ device }),
+      }),
+      registrations: provisioning.dps,
+      broker: () => broker,
+      schedule: later,
+    })
     const devices = createDevices({
+      decommissions,
       inTurn,
       registry,
       state,
@@ -258,7 +273,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         now,
         emit,
         drop,
-        purge,
+        purge: async id => {
+          await purge(id)
+          await decommissions.cleared(id)
+        },
         audit: (store, deed) => trail.write(store, deed),
         described: id => described([`device:${id}`]),
         failed: error => problems.watch('import', Promise.reject(error)),
@@ -267,7 +285,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       note: deed => trail.note(deed),
       changed: () => changed(),
     })
-    const feed = limits.storeTelemetry ? await storeTelemetry({ journal, warm, problems, schedule: later }) : undefined
+    const stored = { append: decommissions.append, cursor: (consumer: string) => warm.cursor(consumer) }
+    const feed = limits.storeTelemetry ? await storeTelemetry({ journal, warm: stored, problems, schedule: later }) : undefined
     if (feed) undo.push(() => feed.close())
 
     const every = (ms: number, about: string, work: () => unknown): void => {
@@ -281,6 +300,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(5000, 'audit', () => trail.drain())
     every(60_000, 'provisioning', () => provisioning.sweep())
     every(60_000, 'policies', () => rights.sweep())
+    every(60_000, 'decommissions', () => decommissions.resume())
     every(60_000, 'imports', () => imports.expire(now()))
     every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
     every(3_600_000, 'revocation lists', () => lists.renew())
@@ -299,6 +319,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     changed()
     trail.note({ action: 'hub.start', target: hubId })
     problems.watch('revocation lists', lists.renew())
+    problems.watch('decommissions', decommissions.resume())
 
     let closing: Promise<void> | undefined
     const close = async (): Promise<void> => {
@@ -330,6 +351,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         presence,
         broker,
         ingest,
+        storeReadings: decommissions.append,
         deviceHttp,
         drop,
         dropTokens: () => dropKind('jwt'),

@@ -22,7 +22,7 @@ const isFinal = (error: unknown): boolean =>
  */
 export async function storeTelemetry(parts: {
   journal: JournalPort
-  warm: WarmStore
+  warm: Pick<WarmStore, 'append' | 'cursor'>
   problems: Problems
   schedule(ms: number, fn: () => void): () => void
 }): Promise<{ close(): Promise<void> }> {
@@ -90,7 +90,7 @@ export async function storeTelemetry(parts: {
 }
 
 /** A journal that began anew counts from 1 again: below the old position the warm store would take its records for repeats, so they get a new name. */
-async function placeOf(warm: WarmStore, headSeq: number): Promise<{ name: string; position: number }> {
+async function placeOf(warm: Pick<WarmStore, 'cursor'>, headSeq: number): Promise<{ name: string; position: number }> {
   for (let i = 1; ; i++) {
     const name = i === 1 ? '$warm' : `$warm-${i}`
     const position = await warm.cursor(name)

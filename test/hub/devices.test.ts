@@ -32,6 +32,13 @@ async function devicesWith(wrap: (registry: Registry) => Partial<Registry>) {
     leaving: async () => ({ writes: [], settled: () => {} }),
     inTurn: createTurns(),
     audit: nothing,
+    decommissions: {
+      begin: async () => ({ write: nothing('identities'), committed: () => {} }),
+      again: async () => {},
+      carryOut: async () => assert.fail('nothing is retired here'),
+      report: async () => assert.fail('nothing is retired here'),
+      cleared: async () => {},
+    },
   }
   return { devices: createDevices(parts), dropped }
 }
