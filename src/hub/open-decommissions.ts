@@ -113,7 +113,7 @@ export async function openDecommissions(parts: DecommissionParts): Promise<Decom
     },
     async telemetry({ device, telemetry }) {
       if (telemetry === 'keep') return { step: 'telemetry', result: 'kept' }
-      return counted('telemetry', 0, await warm.erase({ device }))
+      return { step: 'telemetry', result: 'done', count: await warm.erase({ device }) }
     },
   }
 
