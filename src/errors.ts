@@ -118,6 +118,7 @@ export const codes = {
   PROV_PARAMETER_INVALID: [400, 'a parameter of the provisioning template has no usable value'],
   PROV_TOKEN_INVALID: [400, 'the certificate ownership token is not valid'],
   PROV_NO_CLAIM: [404, 'no such claim'],
+  PROV_CSR_NEEDED: [400, 'a person must decide about this device, by a key of its own'],
   PROV_CODE_INVALID: [401, 'the pairing code is not valid'],
   PROV_PENDING: [403, 'a person must approve this first'],
 

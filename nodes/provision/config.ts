@@ -1,7 +1,7 @@
 export const type = 'loom-provision'
 
 /** How a device asks for an identity. */
-export const kindChoices = ['dps', 'claim', 'trusted-user', 'jitp', 'rotation'] as const
+export const kindChoices = ['dps', 'claim', 'trusted-user', 'jitp', 'pairing', 'rotation'] as const
 
 export interface ProvisionConfig {
   name: string

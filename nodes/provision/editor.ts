@@ -20,7 +20,7 @@ RED.nodes.registerType<ProvisionConfig>('loom-provision', {
   label() {
     return this.name || [this.templates, this.enrolments].filter(Boolean).join(', ') || 'provision'
   },
-  inputLabels: 'verdict, enrol, claim, template, allow, pending, approve, deny',
+  inputLabels: 'verdict, enrol, claim, pair, template, allow, pending, approve, deny',
   outputLabels(index) {
     const labels = [
       this._('provision.output.requests'),

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
+import type { OwnRequest } from '../provisioning/own-provisioning.ts'
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 
 export type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
@@ -21,6 +22,9 @@ export type HttpOperation = {
   | { kind: 'publish'; messages: HttpMessage[] }
   /** an operation by its domain name, of the dialect that reads and answers it */
   | { kind: 'request'; operation: string; name?: string }
+  /** of who need not be a device yet */
+  | { kind: 'seek'; operation: 'bootstrap.get' }
+  | { kind: 'seek'; operation: 'provision'; request: OwnRequest }
 )
 
 /** One dialect over HTTP. Pure. */

@@ -12,6 +12,7 @@ import { parseSas } from '../identity/sas.ts'
 import { kinds, type RecordKind } from '../journal/journal-port.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
 import type { Ingest } from './ingest.ts'
+import type { OwnHttp } from './own-provisioning-http.ts'
 import { publishVerdict } from './publish-verdict.ts'
 import type { Rights, SessionRights } from './rights.ts'
 
@@ -32,7 +33,9 @@ export interface DeviceHttpParts {
   now: () => number
   delay(ms: number): Promise<void>
   rights: Pick<SessionRights, 'admit' | 'end' | 'strict'>
-  /** Requests of who has no identity yet; undefined for all others. */
+  /** Our own provisioning. */
+  own: OwnHttp
+  /** Requests of who has no identity yet, in the way of a cloud; undefined for all others. */
   provisioning(request: HttpRequest, peer: HttpPeer): Promise<HttpAnswer | undefined>
   active(deviceId: string, at: number): void
   refused(o: { code: string; message: string; device?: string; address: string }): void
@@ -57,10 +60,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
   let delayed = 0
 
   const admitted = async (request: HttpRequest, operation: HttpOperation, peer: HttpPeer): Promise<Admitted | NotLetIn> => {
-    if (!peer.secure)
-      throw new LoomError('BROKER_PLAINTEXT', 'device requests need TLS', {
-        hint: 'use https, also between a proxy and this hub',
-      })
+    checkSecure(peer)
     const result = await authenticator.authenticate(attemptOf(request, operation, peer))
     if (!result.ok) {
       parts.refused({
@@ -161,6 +161,29 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     return { envelope, kind: divert ? kinds.quarantined : kinds.message }
   }
 
+  /** Who need not be a device yet: everyone for the bootstrap document, else by a pairing code, a claim, or a device for its next certificate. */
+  const sought = async (request: HttpRequest, operation: HttpOperation & { kind: 'seek' }, peer: HttpPeer) => {
+    checkSecure(peer)
+    const { own } = parts
+    if (operation.operation === 'bootstrap.get') return own.bootstrap(peer.address)
+    const { pairingCode, ...demand } = operation.request
+    if (pairingCode !== undefined) {
+      try {
+        return await own.pair({ ...demand, pairingCode }, peer.address)
+      } catch (error) {
+        if (!(error instanceof LoomError)) throw error
+        return { refusal: error, delayMs: own.delayOf(error, peer.address) }
+      }
+    }
+    const who = await admitted(request, operation, peer)
+    if ('refusal' in who) return who
+    const { certificate } = peer
+    const shown = who.kind === 'x509' && certificate ? { fingerprint: certificate.fingerprint } : {}
+    const asker = { deviceId: who.deviceId, cid: who.cid, ...(who.as && { as: who.as }), ...shown }
+    const work = () => own.enrol(asker, demand, peer.address)
+    return who.deviceId ? withRights(who, peer, work) : work()
+  }
+
   const slowedDown = async (delayMs: number): Promise<void> => {
     if (delayed >= maxDelayed) return
     delayed++
@@ -184,6 +207,12 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
         const answer = peer.secure ? await parts.provisioning(request, peer) : undefined
         return answer ?? refuse(new LoomError('NOT_FOUND', `${request.method} ${request.path.slice(0, 100)}`))
       }
+      if (operation.kind === 'seek') {
+        const answer = await sought(request, operation, peer)
+        if ('status' in answer) return answer
+        delayMs = answer.delayMs
+        return refuse(answer.refusal)
+      }
       const who = await admitted(request, operation, peer)
       if ('refusal' in who) {
         delayMs = who.delayMs
@@ -200,6 +229,11 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     if (delayMs) await slowedDown(delayMs)
     return answer
   }
+}
+
+function checkSecure({ secure }: HttpPeer): void {
+  if (secure) return
+  throw new LoomError('BROKER_PLAINTEXT', 'device requests need TLS', { hint: 'use https, also between a proxy and this hub' })
 }
 
 /** A topic of no dialect: telemetry with the topic as its only header. */

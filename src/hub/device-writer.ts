@@ -161,6 +161,7 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
       if (one.status === 'revoked') return false
       if (planned.kind === 'x509')
         return one.kind === 'x509' && one.fingerprint === readCertificate(planned.certificatePem).fingerprint
+      if (planned.kind === 'password') return false
       if (planned.kind === 'sas') return one.kind === 'sas' && one.hint === parts.sealer.hint(planned.primaryKey)
       return one.kind === 'sas-derived' && one.groupId === planned.groupId && one.registrationId === planned.registrationId
     })

@@ -1,4 +1,5 @@
 import type { Listening } from '../broker/broker-port.ts'
+import type { BootstrapEndpoint } from '../provisioning/bootstrap.ts'
 import type { HubOptions } from './options.ts'
 import { deviceHost } from './server-names.ts'
 
@@ -9,14 +10,18 @@ const kinds = {
   shared: ['mqtts', 'dps', 'https', 'wss'],
 } as const
 
-/** Where devices find this hub, by what they speak; only listeners with TLS that are open. */
+/** Where devices find this hub, by what they speak; only listeners with TLS that are open. `passing`: on ports that the system chose, this time. */
 export function endpointsOf(
   options: HubOptions,
   listeners: readonly Listening[],
-): { kind: 'mqtts' | 'wss' | 'https' | 'dps'; address: string }[] {
+): Record<'endpoints' | 'passing', BootstrapEndpoint[]> {
   const host = deviceHost(options, listeners).replace(/:\d+$/, '')
-  return listeners.flatMap(({ kind, port, state }) => {
-    if (state !== 'open' || kind === 'mqtt' || kind === 'ws') return []
-    return kinds[kind].map(spoken => ({ kind: spoken, address: `${host}:${port}` }))
-  })
+  const found: Record<'endpoints' | 'passing', BootstrapEndpoint[]> = { endpoints: [], passing: [] }
+  for (const { kind, port, state } of listeners) {
+    if (state !== 'open' || kind === 'mqtt' || kind === 'ws') continue
+    const lasts = options.listeners.some(wanted => wanted.kind === kind && wanted.port === port)
+    const list = lasts ? found.endpoints : found.passing
+    list.push(...kinds[kind].map(spoken => ({ kind: spoken, address: `${host}:${port}` })))
+  }
+  return found
 }

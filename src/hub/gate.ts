@@ -45,6 +45,11 @@ export interface GateParts {
     payload: Uint8Array,
     registration: Attested | undefined,
   ): Promise<RequestAnswer | undefined> | undefined
+  /** It may hear of a feature; told again for filters that were stored. */
+  listens(connection: Connection, filter: string, feature: string): void
+  listensNoMore(connection: Connection, filter: string): void
+  /** From now on it can be sent something. */
+  open(connection: Connection): void
   /** It has ended: nobody waits for its answers. */
   gone(connection: Connection): void
   http: BrokerGate['request'] & object
@@ -244,9 +249,11 @@ export function createGate(parts: GateParts): BrokerGate {
     )
   }
 
-  const subscribe = ({ principal }: Connection, filter: string, qos: 0 | 1 | 2): 0 | 1 | 128 => {
+  const subscribe = (connection: Connection, filter: string, qos: 0 | 1 | 2): 0 | 1 | 128 => {
+    const { principal } = connection
     const ruling = ruleFilter(principal.family as Family, filter, meOf(principal))
     if (!ruled(principal, ruling, 'Subscribe', filter).allow) return 128
+    if (ruling.kind === 'granted') parts.listens(connection, filter, ruling.feature)
     return qos > 0 ? 1 : 0
   }
 
@@ -254,10 +261,12 @@ export function createGate(parts: GateParts): BrokerGate {
     connect,
     publish,
     subscribe,
+    unsubscribed: (connection, filter) => parts.listensNoMore(connection, filter),
     forward: ({ principal }, topic) => ruled(principal, { kind: 'ordinary' }, 'Receive', topic).allow,
     request: parts.http,
     connected: connection => {
       rights.connected(connection)
+      parts.open(connection)
       if (connection.principal.deviceId) presence.connected(connection)
       // Disabled between the check and now: the sweep over live connections could not see this one yet.
       parts.stillWelcome(connection).then(

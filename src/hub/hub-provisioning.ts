@@ -1,10 +1,12 @@
 import type { AllowListView, KeptEntry } from '../provisioning/allow-list.ts'
-import type { BootstrapDocument } from '../provisioning/bootstrap.ts'
+import type { BootstrapPruning } from '../provisioning/bootstrap.ts'
+import type { BootstrapView } from '../provisioning/bootstrap-book.ts'
 import type { ClaimView } from '../provisioning/claim.ts'
 import type { MadeClaim } from '../provisioning/claim-store.ts'
 import type { Registration } from '../provisioning/dps-port.ts'
 import type { EnrolmentChange, EnrolmentKind, EnrolmentRequest, EnrolmentView } from '../provisioning/enrolment.ts'
 import type { EnrolmentReply } from '../provisioning/enrolments.ts'
+import type { MadePairing, PairingTarget, PairingView } from '../provisioning/pairing-store.ts'
 import type { ProvisioningKind, Verdict } from '../provisioning/provisioning-port.ts'
 import type { TemplateView } from '../provisioning/template-store.ts'
 
@@ -84,6 +86,22 @@ export interface ProvisioningApi {
   /** The first answer counts. PROV_INVALID, NOT_FOUND. */
   answer(o: { id: string; verdict: Verdict }): Promise<void>
 
-  /** Where devices find this hub and what they shall trust. */
-  bootstrap(o: Record<string, never>): Promise<BootstrapDocument>
+  /** Codes of the last hour; none shows its code. */
+  pairings(o: { limit?: number; cursor?: string }): Promise<{ items: PairingView[]; next?: string }>
+  /** A code of ten minutes, by which one device gets its identity. It is in this answer, once. */
+  createPairing(o: PairingTarget & { by?: string }): Promise<MadePairing>
+  /** NOT_FOUND. */
+  revokePairing(o: { id: string; by?: string }): Promise<void>
+
+  /** Where devices find this hub, what they shall trust, and what operators set for them. */
+  bootstrap(o: Record<string, never>): Promise<BootstrapView>
+  /** Adds or replaces; nothing goes away. Devices that listen are told. STORE_LIMIT past 64 KiB. */
+  setBootstrap(o: {
+    intervals?: Record<string, number>
+    configuration?: Record<string, unknown>
+    etag?: string
+    by?: string
+  }): Promise<BootstrapView>
+  /** Takes out what no device needs any more; what the hub still says of itself stays. */
+  pruneBootstrap(o: BootstrapPruning & { etag?: string; by?: string }): Promise<BootstrapView>
 }

@@ -173,6 +173,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       }),
       trail,
       sasClockSkewS: limits.sasClockSkewS,
+      endpoints: () => endpointsOf(options, broker.listeners()),
       thisHub: ({ sniHost }) => deviceHost(options, broker.listeners(), sniHost),
       emit,
       broker: () => broker,
@@ -188,6 +189,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       now,
       rights,
       delay: async ms => void (await after(ms, undefined, { ref: false })),
+      own: provisioning.own,
       provisioning: (request, peer) => provisioning.http(request, peer),
       active: (id, at) => presence.active(id, at),
       refused: ({ code, message, device, address }) =>
@@ -200,7 +202,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       presence,
       rights,
       requests: (connection, request, payload, registration) => provisioning.request(connection, request, payload, registration),
-      gone: ({ id }) => provisioning.gone(id),
+      ...provisioning.listeners,
+      gone: connection => provisioning.gone(connection),
       http: (request, { remoteAddress, ...facts }) => deviceHttp(request, { address: remoteAddress, secure: true, ...facts }),
       allowAnonymous: options.allowAnonymous ?? false,
       now,
@@ -308,6 +311,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const reissued = async (): Promise<void> => {
       broker.setTls(await authority.serverCertificate({ names }))
       await publishCa()
+      await provisioning.book.refresh()
     }
     every(dayMs / 4, 'certificate', reissued)
     every(2000, 'metrics', () => {

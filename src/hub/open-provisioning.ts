@@ -3,6 +3,7 @@ import type { BrokerPort, Connection, Principal } from '../broker/broker-port.ts
 import { type Cbor, plainItem } from '../dialects/aws/cbor.ts'
 import { createAwsProvisioning } from '../dialects/aws/provisioning.ts'
 import { handleDps, handleDpsHttp } from '../dialects/azure/dps-handlers.ts'
+import { bootstrapAnswer, bootstrapGet } from '../dialects/plain/bootstrap.ts'
 import { LoomError } from '../errors.ts'
 import type { ProvisioningProofs } from '../identity/authenticate.ts'
 import type { PeerFacts } from '../identity/prove-certificate.ts'
@@ -11,6 +12,7 @@ import type { Authority } from '../pki/authority.ts'
 import { verifyChain } from '../pki/chain.ts'
 import { openAllowLists } from '../provisioning/allow-list.ts'
 import { type Attested, createAttestor } from '../provisioning/attest.ts'
+import { type BootstrapFacts, openBootstrap } from '../provisioning/bootstrap-book.ts'
 import { openOperations } from '../provisioning/bulk-operations.ts'
 import { openClaims } from '../provisioning/claim-store.ts'
 import { createDps } from '../provisioning/dps.ts'
@@ -23,15 +25,21 @@ import type { FleetEvent, FleetPrincipal } from '../provisioning/fleet-provision
 import { createHookDesk } from '../provisioning/hook-desk.ts'
 import { createJitp } from '../provisioning/jitp.ts'
 import { openOwnership } from '../provisioning/ownership.ts'
+import { createOwnProvisioning } from '../provisioning/own-provisioning.ts'
+import { openKeptAnswers } from '../provisioning/own-provisioning-answers.ts'
+import { openPairings } from '../provisioning/pairing-store.ts'
 import type { CertificateSource, DeviceWriter } from '../provisioning/provisioning-port.ts'
 import { openTemplates } from '../provisioning/template-store.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { HttpPeer } from './device-http.ts'
+import { createBootstrapListeners } from './bootstrap-listeners.ts'
 import type { DeviceRequest } from './gate.ts'
 import type { HubEvent } from './hub.ts'
 import { openCaTemplates } from './ca-templates.ts'
+import { createOwnHttp } from './own-provisioning-http.ts'
+import { createTurns } from './turns.ts'
 
 export interface ProvisioningParts {
   hubId: string
@@ -43,8 +51,9 @@ export interface ProvisioningParts {
   sasClockSkewS: number
   /** `host[:port]` under which a device reaches this hub; `sniHost`: the name or address it dialled */
   thisHub(o: { sniHost?: string }): string
+  endpoints(): Pick<BootstrapFacts, 'endpoints' | 'passing'>
   emit(event: HubEvent): void
-  broker(): Pick<BrokerPort, 'connections' | 'disconnect'>
+  broker(): Pick<BrokerPort, 'connections' | 'disconnect' | 'send'>
   now: () => number
   random: (size: number) => Buffer
   schedule(ms: number, fn: () => void): () => void
@@ -144,6 +153,38 @@ export async function openProvisioning(parts: ProvisioningParts) {
     caPem,
     sasClockSkewS: parts.sasClockSkewS,
   })
+  const pairings = await openPairings({ store, now, random, key, hint: code => sealer.hint(code) })
+  const answers = await openKeptAnswers({ store, now })
+  const inTurn = createTurns()
+  const own = createOwnProvisioning({
+    admission,
+    answers,
+    pairings,
+    claims,
+    templates,
+    source,
+    devices,
+    events: told,
+    now,
+    random,
+    inTurn,
+  })
+  const cas = () => authority.rootPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? []
+  const book = await openBootstrap({
+    store,
+    facts: () => ({ ...parts.endpoints(), cas: cas() }),
+    now,
+    changed: () => listeners.changed(),
+  })
+  const listeners = createBootstrapListeners({
+    read: () => ownHttp.document(),
+    send: (id, message) =>
+      void parts
+        .broker()
+        .send(id, message)
+        .catch(() => {}),
+  })
+  const ownHttp = createOwnHttp({ own, book, claims, caPem: () => authority.rootPem, now })
   const cbor = await loadCbor()
   const aws = createAwsProvisioning({ fleet, ...(cbor && { cbor }) })
 
@@ -178,6 +219,10 @@ export async function openProvisioning(parts: ProvisioningParts) {
     approvals,
     operations,
     caTemplates,
+    pairings,
+    book,
+    listeners,
+    own: ownHttp,
     desk,
     dps,
     attestor,
@@ -195,6 +240,7 @@ export async function openProvisioning(parts: ProvisioningParts) {
         : enrolments.get(cid).then(found => found !== undefined),
     /** Operations of provisioning; undefined for those of others. */
     request(connection: Connection, request: DeviceRequest, payload: Uint8Array, registration: Attested | undefined) {
+      if (request.operation === bootstrapGet) return ownHttp.document().then(document => bootstrapAnswer(request, document))
       if (!request.operation.startsWith('provisioning.')) return undefined
       if (registration) {
         const { remoteAddress: ip, dialled } = connection
@@ -216,10 +262,14 @@ export async function openProvisioning(parts: ProvisioningParts) {
         ...(headers.authorization !== undefined && { authorization: headers.authorization }),
         ...(certificate && { chain: chainOf(certificate) }),
       }),
-    gone: (connectionId: string) => aws.gone(connectionId),
+    gone(connection: Connection) {
+      aws.gone(connection.id)
+      listeners.gone(connection)
+    },
     async sweep(): Promise<void> {
       await dps.sweep()
-      for (const swept of [claims, approvals, ownership, operations]) await swept.sweep(now())
+      for (const swept of [claims, approvals, ownership, operations, pairings, answers]) await swept.sweep(now())
+      await book.refresh()
     },
     async close(): Promise<void> {
       desk.close()

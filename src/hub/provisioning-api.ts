@@ -1,5 +1,4 @@
 import { LoomError } from '../errors.ts'
-import { bootstrapDocument } from '../provisioning/bootstrap.ts'
 import type { Authority } from '../pki/authority.ts'
 import type { EnrolmentKind } from '../provisioning/enrolment.ts'
 import type { AuditTrail } from './audit-trail.ts'
@@ -11,12 +10,11 @@ export function createProvisioningApi(parts: {
   provisioning: Provisioning
   authority: Authority
   trail: AuditTrail
-  endpoints(): { kind: 'mqtts' | 'wss' | 'https' | 'dps'; address: string }[]
   emit(event: HubEvent): void
   now: () => number
 }): ProvisioningApi {
   const { provisioning, authority, trail, now } = parts
-  const { enrolments, templates, claims, allowLists, approvals, caTemplates, desk, dps } = provisioning
+  const { enrolments, templates, claims, allowLists, approvals, caTemplates, pairings, book, desk, dps } = provisioning
   const { closeClaim, closeEnrolment, dropDerived } = provisioning
   /** After a change: nobody goes on with what was taken away. `keys`: they were changed, or are gone. */
   const ends = (id: string, before: { kind: EnrolmentKind; attestation: { kind: string } } | undefined, keys: boolean): void => {
@@ -171,17 +169,27 @@ export function createProvisioningApi(parts: {
       desk.answer(id, verdict)
     },
 
-    async bootstrap() {
-      return bootstrapDocument({
-        endpoints: parts.endpoints(),
-        cas: [authority.rootPem],
-        now: now(),
-        intervals: {},
-        configuration: {},
-      })
-    },
+    pairings: o => pairings.list(o),
+    createPairing: ({ by, ...target }) =>
+      pairings.create(target, {
+        ...(by !== undefined && { by }),
+        also: id => [write(by, 'pairing.create', id, { deviceId: target.deviceId, template: target.template })],
+      }),
+    revokePairing: ({ id, by }) => pairings.revoke(id, audited(by, 'pairing.revoke', id)),
+
+    bootstrap: () => book.read(),
+    setBootstrap: ({ etag, by, ...change }) =>
+      book.set(change, { ...audited(by, 'bootstrap.set', 'hub', namesIn(change)), ...tagged(etag) }),
+    pruneBootstrap: ({ etag, by, ...what }) =>
+      book.prune(what, {
+        ...audited(by, 'bootstrap.prune', 'hub', { ...what, ...(what.cas && { cas: what.cas.length }) }),
+        ...tagged(etag),
+      }),
   }
 }
+
+const namesIn = (change: { intervals?: object; configuration?: object }) =>
+  Object.fromEntries(Object.entries(change).map(([member, values]) => [member, Object.keys(values ?? {})]))
 
 const isUnknown = (error: unknown): boolean =>
   error instanceof LoomError && (error.code === 'PROV_NO_OPERATION' || error.code === 'NOT_FOUND')

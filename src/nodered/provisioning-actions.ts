@@ -38,6 +38,13 @@ export const provisioningActions: Readonly<Record<string, Action>> = {
     return { payload: claim, ...(secrets && { keys: { claim: claim.id, templates, ...secrets, caPem } }) }
   },
 
+  async pair(provisioning, payload, by) {
+    const { deviceId, template, parameters } = typeof payload === 'string' ? { deviceId: payload } : membersOf(payload)
+    const target = Object.entries({ deviceId, template, parameters }).filter(([, value]) => value !== undefined)
+    const { pairing, code } = await provisioning.createPairing({ ...Object.fromEntries(target), by })
+    return { payload: pairing, keys: { pairing: pairing.id, code, expiresAt: pairing.expiresAt } }
+  },
+
   /** Flows say what shall be: a template that exists is changed. */
   async template(provisioning, payload, by) {
     const { name, ...settings } = membersOf(payload)

@@ -57,15 +57,26 @@ export function bootstrapDocument(source: BootstrapSource, previous?: BootstrapD
   return document
 }
 
-/** Drops CAs that ended or are trusted no more, and endpoints that are gone for good: an operator's decision, the one way the document shrinks. */
-export function prunedBootstrap(
-  document: BootstrapDocument,
-  o: { cas?: readonly string[]; endpoints?: readonly BootstrapEndpoint[] },
-): BootstrapDocument {
+/** Drops CAs that ended or are trusted no more, endpoints that are gone for good, members nobody reads: an operator's decision, the one way the document shrinks. */
+export function prunedBootstrap(document: BootstrapDocument, o: BootstrapPruning): BootstrapDocument {
   const gone = new Set(o.endpoints?.map(({ kind, address }) => `${kind} ${address}`))
+  const without = <T>(members: Record<string, T>, names: readonly string[] = []) =>
+    Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name)))
   return {
     ...document,
     cas: document.cas.filter(pem => !o.cas?.includes(pem)),
     endpoints: document.endpoints.filter(({ kind, address }) => !gone.has(`${kind} ${address}`)),
+    intervals: without(document.intervals, o.intervals),
+    configuration: without(document.configuration, o.configuration),
   }
+}
+
+/** What an operator takes out. */
+export interface BootstrapPruning {
+  /** PEM, as the document has them */
+  cas?: readonly string[]
+  endpoints?: readonly BootstrapEndpoint[]
+  /** names */
+  intervals?: readonly string[]
+  configuration?: readonly string[]
 }

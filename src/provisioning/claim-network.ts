@@ -21,6 +21,13 @@ export function inNetworks(address: string, networks: readonly string[]): boolea
   )
 }
 
+/** What one sender has of addresses: an IPv4 address, of IPv6 the /64 that a line gets. Texts that are no address stand for themselves. */
+export function senderOf(address: string): string {
+  const value = addressOf(address.replace(/%.*$/, ''))
+  if (value === undefined) return address.slice(0, 64)
+  return value >> 32n === mappedPrefix >> 32n ? `4:${value & 0xffffffffn}` : `6:${value >> 64n}`
+}
+
 /** Up to 50 networks `192.0.2.0/24`, `2001:db8::/32`, or single addresses. PROV_INVALID. */
 export function networkList(value: unknown, member: string): string[] {
   const fits = (text: unknown) => typeof text === 'string' && networkOf(text) !== undefined

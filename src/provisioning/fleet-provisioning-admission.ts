@@ -20,12 +20,14 @@ export interface Admitted {
 /** Decides about devices of templates and writes those that may come. */
 export interface Admission {
   /**
-   * `spend`: written in the transaction that writes the device. `deadline` (epoch ms): nothing is written later. PROV_NO_TEMPLATE, PROV_DISABLED, PROV_DENIED, PROV_PENDING,
+   * `spend`: written in the transaction that writes the device; it may depend on what that becomes. `deadline` (epoch ms): nothing is written later. PROV_NO_TEMPLATE, PROV_DISABLED, PROV_DENIED, PROV_PENDING, PROV_CSR_NEEDED,
    * PROV_HOOK_TIMEOUT, PROV_QUOTA, PROV_THROTTLED, PROV_PARAMETER_*, PROV_TEMPLATE_INVALID, IDENTITY_*, PKI_KEY_REUSED, CRED_*. Whatever fails, nothing was written
    * but that a person shall look.
    */
-  admit(applicant: Applicant, o: { use: 'fleet' | 'jitp'; spend: readonly Write[]; deadline?: number }): Promise<Admitted>
+  admit(applicant: Applicant, o: { use: 'fleet' | 'jitp'; spend: Spending; deadline?: number }): Promise<Admitted>
 }
+
+export type Spending = readonly Write[] | ((made: Pick<Admitted, 'deviceId' | 'deviceConfiguration'>) => readonly Write[])
 
 export function createAdmission(ports: AdmissionPorts): Admission {
   const { now } = ports
@@ -46,12 +48,16 @@ export function createAdmission(ports: AdmissionPorts): Admission {
 
   const approved = async (request: ProvisioningRequest, applicant: Applicant, examined: Examined): Promise<Verdict> => {
     const { suspicion } = examined
+    const more = { deviceId: examined.deviceId, ...(suspicion !== undefined && { reason: suspicion }) }
+    if (applicant.until === undefined) {
+      if (examined.clone) ports.events(eventOf('clone-suspected', applicant, more))
+      throw new LoomError('PROV_CSR_NEEDED', `"${examined.deviceId}"`, { hint: 'send a csr: the decision is about its key' })
+    }
     const verdict = await ports.approvals.verdict({ ...request, ...(suspicion !== undefined && { suspicion }) }, applicant.until)
     if (verdict) {
       if (verdict.allow) return verdict
       throw new LoomError('PROV_DENIED', (verdict.reason ?? '').slice(0, 100))
     }
-    const more = { deviceId: examined.deviceId, ...(suspicion !== undefined && { reason: suspicion }) }
     if (examined.clone) ports.events(eventOf('clone-suspected', applicant, more))
     ports.events(eventOf('pending', applicant, more))
     throw new LoomError('PROV_PENDING', `"${examined.deviceId}"`, { hint: 'try again later with the same certificate' })
@@ -93,8 +99,9 @@ export function createAdmission(ports: AdmissionPorts): Admission {
         if (now() > deadline) throw new LoomError('PROV_HOOK_TIMEOUT', `template "${view.name}"`)
         const counted = final.exists ? [] : await found.spend()
         const claimed = applicant.claimId === undefined || final.rotation ? [] : await ports.claims.spend(applicant.claimId)
+        const deviceConfiguration = { ...final.expanded.deviceConfiguration, ...verdict?.deviceConfiguration }
         const also = [
-          ...spend,
+          ...(typeof spend === 'function' ? spend({ deviceId: final.deviceId, deviceConfiguration }) : spend),
           ...counted,
           ...claimed,
           ...(final.match?.spend({ by: final.deviceId, at: now() }) ?? []),
@@ -109,7 +116,7 @@ export function createAdmission(ports: AdmissionPorts): Admission {
           generation,
           created,
           active: final.expanded.certificate.status === 'active',
-          deviceConfiguration: { ...final.expanded.deviceConfiguration, ...verdict?.deviceConfiguration },
+          deviceConfiguration,
         }
       })
     },

@@ -15,10 +15,14 @@ export interface PendingDevice {
 }
 
 /**
- * Decisions of persons about devices of templates. A device that is told to wait asks again with the same certificate: the decision is about that key and no other.
+ * Decisions of persons about devices of templates. A device that is told to wait asks again with the same certificate: the decision is about that key and that
+ * device, and no other.
  */
 export interface TemplateApprovals {
-  /** What was decided; undefined while nobody has: the request then stands on the list. PROV_THROTTLED if that is full. */
+  /**
+   * What was decided; undefined while nobody has: the request then stands on the list. PROV_THROTTLED if that is full, PROV_DENIED if the same key now
+   * wants to be another device.
+   */
   verdict(request: ProvisioningRequest, until: number): Promise<Verdict | undefined>
   /** Takes the decision away with the device that is written. */
   spend(id: string): Write
@@ -58,7 +62,11 @@ export async function openTemplateApprovals(o: {
     async verdict(request, until) {
       const { id } = request
       const there = await live(id)
-      if (there) return there.doc.verdict
+      if (there) {
+        const { deviceId, template } = there.doc.request
+        if (deviceId === request.deviceId && template === request.template) return there.doc.verdict
+        throw new LoomError('PROV_DENIED', `this key asked to become "${deviceId}"`, { hint: 'make a new key' })
+      }
       if ((await store.count(coll)) >= mostPending)
         throw new LoomError('PROV_THROTTLED', `${mostPending} devices wait for a person`)
       const doc: PendingDevice = { request, until, state: 'pending' }

@@ -8,7 +8,7 @@ import type { FoundTemplate } from './template-store.ts'
 
 /** A device that asks, with the certificate that it shall have. */
 export interface Applicant {
-  kind: Exclude<ProvisioningKind, 'dps' | 'pairing'>
+  kind: Exclude<ProvisioningKind, 'dps'>
   template: string
   /** for people and hooks: names this certificate */
   id: string
@@ -25,8 +25,8 @@ export interface Applicant {
   /** for the audit log */
   by: string
   ip: string
-  /** epoch ms: until then it can come again with this certificate */
-  until: number
+  /** epoch ms: until then it can come again with this key; absent: it cannot, and is refused where a person must decide */
+  until?: number
 }
 
 /** What is known about it before anyone is asked. */

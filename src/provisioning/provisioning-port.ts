@@ -60,6 +60,8 @@ export type PlannedCredential =
   | { kind: 'x509'; certificatePem: string; status?: 'active' | 'inactive' }
   /** base64 keys of an individual enrolment */
   | { kind: 'sas'; primaryKey: string; secondaryKey: string }
+  /** the device's id is the user name */
+  | { kind: 'password'; password: string }
   /** keys derived from an enrolment group's at each check; nothing stored per device. `registrationId`: what they are derived from, spelled as the device did */
   | { kind: 'sas-derived'; groupId: string; registrationId: string }
 

@@ -30,6 +30,7 @@ describe('device requests in work', () => {
         end: () => {},
         strict: false,
       } as unknown as DeviceHttpParts['rights'],
+      own: {} as DeviceHttpParts['own'],
       provisioning: async () => undefined,
       active: () => {},
       refused: refusal => refused.push(refusal),

@@ -1,10 +1,14 @@
 import { codes } from '../../errors.ts'
+import { readOwnRequest } from './provision.ts'
 import { empty, type HttpDialect, type HttpOperation, json, segmentsOf } from '../http.ts'
 
-/** Our own paths: `/v1/devices/{id}/telemetry[/{stream}]?{bag}` and, by their names, what twins and the inbox will answer. */
+/** Our own paths: `/v1/devices/{id}/telemetry[/{stream}]?{bag}`, `/v1/bootstrap`, `/v1/provision` and, by their names, what twins and the inbox will answer. */
 export const plainHttp: HttpDialect = {
   read({ method, path, query, body, headers }): HttpOperation | undefined {
     const [version, devices, deviceId = '', subject, ...rest] = segmentsOf(path) ?? []
+    if (path === '/v1/bootstrap' && method === 'GET') return { family: 'thing', kind: 'seek', operation: 'bootstrap.get' }
+    if (path === '/v1/provision' && method === 'POST')
+      return { family: 'thing', kind: 'seek', operation: 'provision', request: readOwnRequest(body) }
     if (version !== 'v1' || devices !== 'devices' || !deviceId) return undefined
     const at = { family: 'thing', deviceId } as const
     if (subject === 'telemetry' && rest.length <= 1 && method === 'POST') {

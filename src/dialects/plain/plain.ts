@@ -4,6 +4,7 @@ import { rawValue } from '../bag.ts'
 import type { Classified, Dialect, InboundBytes, WireAnswer } from '../dialect.ts'
 import { longerThan, topicLimits } from '../limits.ts'
 import { readBag } from './bag.ts'
+import { answerTopic, bootstrapFeature, bootstrapGet } from './bootstrap.ts'
 
 const TREE = 'devices/'
 const TELEMETRY = 'telemetry'
@@ -26,16 +27,16 @@ export const plain: Dialect = {
     if (!filter.startsWith(TREE)) return undefined
     const at = ownFrom(filter, deviceId)
     if (at < 0) return denied('the filter reaches beyond this device')
+    const bootstrap = bootstrapFeature(filter.slice(at))
+    if (bootstrap) return { kind: 'granted', feature: bootstrap }
     return hears(filter.slice(at).split('/')) ? { kind: 'unsupported' } : denied('nothing is sent to devices there')
   },
 
   refuse({ operation, topic, rid }, _payload, { code, message }): WireAnswer | undefined {
-    if (!operation.startsWith('twin.')) return undefined
+    if (!operation.startsWith('twin.') && operation !== bootstrapGet) return undefined
     const status = codes[code][0]
-    const bagAt = topic.indexOf('/?')
-    const asked = bagAt < 0 ? topic : topic.slice(0, bagAt)
-    const answer = `${asked.slice(0, asked.lastIndexOf('/'))}/answer${rid ? `/${rid}` : ''}`
-    return { topic: answer, payload: JSON.stringify({ status: statuses.has(status) ? status : 500, code, message }), qos: 1 }
+    const payload = JSON.stringify({ status: statuses.has(status) ? status : 500, code, message })
+    return { topic: answerTopic(topic, rid), payload, qos: 1 }
   },
 }
 
@@ -85,6 +86,10 @@ function request(topic: string, at: number): Classified {
   const levels = topic.slice(at, bagAt < 0 ? undefined : bagAt).split('/')
   const [first, second = '', third = ''] = levels
   if (first === 'twin' && levels.length === 2) return twinRequest(topic, bagAt, second)
+  if (first === 'bootstrap' && second === 'get' && levels.length === 2) {
+    const rid = bagAt < 0 ? undefined : rawValue(topic.slice(bagAt + 2), 'rid')
+    return { kind: 'request', dialect: 'plain', operation: bootstrapGet, ...(rid && { rid }), topic }
+  }
   if (first === 'twins' && levels.length === 3 && NAME.test(second)) return twinRequest(topic, bagAt, third, second)
   const answer = first === 'commands' && levels.length === 4 && levels[3] === 'answer' && NAME.test(second) && third !== ''
   if (answer) return { kind: 'request', dialect: 'plain', operation: 'method.answer', name: second, rid: third, topic }

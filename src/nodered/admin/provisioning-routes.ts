@@ -1,7 +1,9 @@
 import type { Hub } from '../../hub/hub.ts'
 import { allowListRoutes } from './allow-list-routes.ts'
+import { bootstrapRoutes } from './bootstrap-routes.ts'
 import { claimRoutes } from './claim-routes.ts'
 import { enrolmentRoutes } from './enrolment-routes.ts'
+import { pairingRoutes } from './pairing-routes.ts'
 import { approval, denial } from './provisioning-schemas.ts'
 import { type HubRoute, pageAsked, paging } from './route.ts'
 import { pageOf, refTo } from './shapes.ts'
@@ -15,6 +17,7 @@ export const provisioningRoutes: HubRoute[] = [
   ...templateRoutes,
   ...claimRoutes,
   ...allowListRoutes,
+  ...pairingRoutes,
   {
     method: 'get',
     path: '/thingloom/{hub}/provisioning/pending',
@@ -55,13 +58,5 @@ export const provisioningRoutes: HubRoute[] = [
       return { status: 204 }
     },
   },
-  {
-    method: 'get',
-    path: '/thingloom/{hub}/bootstrap',
-    id: 'getBootstrap',
-    summary: 'What a device starts from: where to go, what to trust, what time it is',
-    permission: 'thingloom.read',
-    answers: { 200: { description: 'the document', schema: refTo('Bootstrap') } },
-    run: async ({ on: hub }) => ({ body: await hub.provisioning.bootstrap({}) }),
-  },
+  ...bootstrapRoutes,
 ]

@@ -102,6 +102,21 @@ export const approval: Schema = object({
     parameterOverrides: texts,
   }),
 })
+export const newPairing: Schema = object({
+  deviceId: textTo(128, 'the device it is for'),
+  template: textTo(36, 'by which the device comes; its parameters may name it'),
+  parameters: texts,
+})
+export const bootstrapPatch: Schema = object({
+  intervals: { type: 'object', additionalProperties: count, description: 'milliseconds by name' },
+  configuration: free,
+})
+export const bootstrapPruning: Schema = object({
+  cas: listOf(textTo(32_768, 'PEM')),
+  endpoints: listOf(object({ kind: choice('mqtts', 'wss', 'https', 'dps'), address: textTo(300) }, ['kind', 'address'])),
+  intervals: names,
+  configuration: names,
+})
 export const denial: Schema = object({ reason: textTo(500) })
 export const caTemplate: Schema = object({ template: textTo(36) }, ['template'])
 
@@ -154,10 +169,35 @@ export const provisioningSchemas: Readonly<Record<string, Schema>> = {
     { id: text, kind: text, registrationId: text, deviceId: text, suspicion: text, ip: text, since: time, until: time },
     ['id', 'kind', 'registrationId', 'since', 'until'],
   ),
-  Bootstrap: open({ v: count, endpoints: listOf(free), cas: listOf(text), time, timeUtc: text, intervals: free }, [
-    'v',
-    'endpoints',
-    'cas',
-    'time',
-  ]),
+  PairingCode: open(
+    {
+      id: text,
+      hint: text,
+      state: text,
+      deviceId: text,
+      template: text,
+      parameters: texts,
+      tries: count,
+      createdBy: text,
+      createdAt: time,
+      expiresAt: time,
+      usedBy: text,
+      usedAt: time,
+    },
+    ['id', 'hint', 'state', 'tries', 'createdAt', 'expiresAt'],
+  ),
+  MadePairingCode: object({ pairing: refTo('PairingCode'), code: text }, ['pairing', 'code']),
+  Bootstrap: open(
+    {
+      v: count,
+      endpoints: listOf(free),
+      cas: listOf(text),
+      time,
+      timeUtc: text,
+      intervals: free,
+      configuration: free,
+      etag: text,
+    },
+    ['v', 'endpoints', 'cas', 'time', 'etag'],
+  ),
 }

@@ -77,6 +77,7 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   registration: { type: 'string', maxLength: 128, description: 'registration id' },
   template: { type: 'string', maxLength: 36, description: 'name of the template' },
   claim: { type: 'string', maxLength: 64, description: 'claim id' },
+  pairing: { type: 'string', maxLength: 64, description: 'id of the pairing code, not the code' },
   list: { type: 'string', maxLength: 64, description: 'name of the list' },
   request: { type: 'string', maxLength: 256, description: 'id of what waits' },
   operation: { type: 'string', maxLength: 64, description: 'operation id' },
