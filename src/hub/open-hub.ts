@@ -324,6 +324,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     trail.note({ action: 'hub.start', target: hubId })
     problems.watch('revocation lists', lists.renew())
     problems.watch('decommissions', decommissions.resume())
+    problems.watch('bootstrap document', provisioning.book.refresh())
 
     let closing: Promise<void> | undefined
     const close = async (): Promise<void> => {
@@ -348,7 +349,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         groups,
         provisioning,
         imports,
-        endpoints: () => endpointsOf(options, broker.listeners()),
         emit,
         now,
         devices,
