@@ -88,8 +88,11 @@ function errorIn(text: string): Omit<Refusal, 'status'> | undefined {
   }
 }
 
+/** Why nothing can be shown or done at all; each is a text of the catalogue. */
+export const reasons = ['notDeployed', 'hubDown', 'offline', 'notAllowed'] as const
+
 /** Refusals that the editor has its own words for; undefined: the answer's own message says it best. */
-export function reasonOf({ status, code }: Refusal): 'notDeployed' | 'hubDown' | 'offline' | 'notAllowed' | undefined {
+export function reasonOf({ status, code }: Refusal): (typeof reasons)[number] | undefined {
   if (status === 0) return 'offline'
   if (status === 401 || (status === 403 && !code)) return 'notAllowed'
   if (status === 404 && (code === 'NOT_FOUND' || !code)) return 'notDeployed'

@@ -53,6 +53,7 @@ export function policyTester({ api, words }: PanelParts, { document: given }: { 
     } catch (thrown) {
       outcome.say('error', wordsOf(thrown as Refusal, words))
     }
+    result.scrollIntoView({ block: 'nearest' })
   }
   const test = (): Promise<void> =>
     working(async () => {

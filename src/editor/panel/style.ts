@@ -1,13 +1,13 @@
 const id = 'loom-panel-style'
 
-/** Of the editor's own variables alone, so that every theme fits; from 180 px on. */
+/** Of the editor's own variables alone, so that every theme fits; from 180 px on. The secondary text colour of Node-RED 4 is too faint to be read. */
 const css = `
 .loom-panel { font-size: 14px; color: var(--red-ui-primary-text-color); }
 .loom-panel [hidden] { display: none !important; }
 .loom-panel section { margin-bottom: 16px; }
 .loom-panel h4 { margin: 12px 0 6px; font-size: 15px; line-height: 1.3; overflow-wrap: anywhere; }
 .loom-panel h5 { margin: 8px 0 4px; font-size: 13px; line-height: 1.3; overflow-wrap: anywhere; }
-.loom-panel .loom-about { margin: 0 0 8px; color: var(--red-ui-secondary-text-color); }
+.loom-panel .loom-about { margin: 0 0 8px; font-size: 13px; }
 .loom-panel .loom-rows { list-style: none; margin: 0 0 8px; padding: 0; max-height: 190px; overflow-y: auto;
   border: 1px solid var(--red-ui-form-input-border-color); border-radius: 4px; }
 .loom-panel .loom-rows li + li { border-top: 1px solid var(--red-ui-secondary-border-color); }
@@ -20,7 +20,7 @@ const css = `
   { outline: 2px solid var(--red-ui-form-input-focus-color); outline-offset: -2px; }
 .loom-panel .loom-row strong { flex: 1 1 100px; overflow-wrap: anywhere; }
 .loom-panel .loom-row-about { flex: 2 1 120px; overflow-wrap: anywhere; }
-.loom-panel .loom-row-time { flex: 1 1 100px; color: var(--red-ui-secondary-text-color); }
+.loom-panel .loom-row-time { flex: 1 1 100px; font-size: 13px; }
 .loom-panel .loom-buttons { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0; }
 .loom-panel .loom-field { display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: center; margin-bottom: 8px; }
 .loom-panel .loom-field > label { flex: 0 0 110px; width: auto; margin: 0; }
@@ -37,8 +37,9 @@ const css = `
 .loom-panel .loom-chips { display: flex; flex-wrap: wrap; gap: 6px; list-style: none; margin: 0 0 8px; padding: 0; }
 .loom-panel .loom-chips li { display: flex; gap: 6px; align-items: center; padding: 2px 2px 2px 8px; overflow-wrap: anywhere;
   border: 1px solid var(--red-ui-form-input-border-color); border-radius: 4px; }
+.loom-panel .loom-chips button { border: 0; padding: 0 8px; height: 26px; line-height: 26px; background: none; }
 .loom-panel .loom-chips li.loom-none { border: 0; padding: 2px 0; }
-.loom-panel .loom-none { color: var(--red-ui-secondary-text-color); }
+.loom-panel .loom-none { font-style: italic; }
 .loom-panel pre { margin: 0; padding: 8px; font-size: 12px; white-space: pre-wrap; overflow-wrap: anywhere; border-radius: 4px;
   color: var(--red-ui-form-text-color); background: var(--red-ui-form-input-background); border: 1px solid var(--red-ui-form-input-border-color); }
 .loom-panel dl { display: flex; flex-wrap: wrap; gap: 0 12px; margin: 0; }
