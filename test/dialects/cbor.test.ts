@@ -36,6 +36,8 @@ describe('a CBOR item that JSON could say', () => {
     ['a text in pieces', '7f6161ff'],
     ['a reserved head', '1c'],
     ['a number without an end', '1f'],
+    ['a simple value that means nothing', 'e0'],
+    ['a simple value of a byte', 'f820'],
     ['a date', 'c11a514b67b0'],
     ['a pattern', 'd81b82665265674578706161'],
     ['a record', 'd9dfff83190000816161f5'],

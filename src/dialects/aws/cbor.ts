@@ -47,7 +47,6 @@ function afterItem(bytes: Uint8Array, at: number, depth: number): number {
   switch (major) {
     case 0:
     case 1:
-    case 7:
       if (info === 31) break
       return next
     case 2:
@@ -59,6 +58,10 @@ function afterItem(bytes: Uint8Array, at: number, depth: number): number {
     case 4:
     case 5:
       return afterItems(bytes, next, { count: info === 31 ? undefined : value, depth, named: major === 5 })
+    case 7:
+      // false, true, null, undefined, floats
+      if (info < 20 || info === 24 || info === 31) break
+      return next
   }
   throw new RangeError(`an item of kind ${major} (${info})`)
 }
