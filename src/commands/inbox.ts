@@ -18,6 +18,9 @@ export interface Settled {
   message: Omit<InboxMessage, 'body'>
   outcome: Outcome
   at: number
+  /** as given with it */
+  record: string
+  sentBy: string
 }
 
 export interface InboxPorts {
@@ -36,6 +39,10 @@ export interface Inbox {
     deviceId: string
     generation: string
     message: NewInboxMessage
+    /** names it in other books, for `settled` */
+    record: string
+    by: string
+    /** further writes of its transaction */
     also?: readonly Write[]
   }): Promise<{ id: string; seq: number; expiresAt: number }>
   /** The oldest that nobody has, in order. `holder`: a connection, whose end gives them back; without it they come back after 60 s. */
@@ -58,6 +65,8 @@ export interface Inbox {
 interface MessageDoc extends Omit<InboxMessage, 'body'> {
   deviceId: string
   generation: string
+  record: string
+  sentBy: string
   /** base64 */
   body: string
 }
@@ -74,6 +83,8 @@ interface Lock {
   until: number
   holder?: string
 }
+
+const messageOf = ({ deviceId: _, generation: __, record: ___, sentBy: ____, ...message }: MessageDoc) => message
 
 const keyOf = (deviceId: string, seq: number): string => `${deviceId}|${String(seq).padStart(12, '0')}`
 
@@ -113,9 +124,9 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
   const end = async (deviceId: string, ended: readonly Stored<MessageDoc>[], outcome: Outcome): Promise<void> => {
     if (!ended.length) return
     const head = await headOf(deviceId)
-    const writes = ended.flatMap(({ id, doc: { body: _, deviceId: __, generation, ...message } }): Write[] => [
+    const writes = ended.flatMap(({ id, doc: { body: _, deviceId: __, generation, record, sentBy, ...message } }): Write[] => [
       { op: 'delete', coll: messagesColl, id },
-      ...ports.settled({ deviceId, generation, message, outcome, at: now() }),
+      ...ports.settled({ deviceId, generation, message, outcome, at: now(), record, sentBy }),
     ])
     const size = Math.max(0, (head?.doc.size ?? 0) - ended.length)
     await store.tx([...writes, headWrite(deviceId, head, { seq: head?.doc.seq ?? 0, size })], { by: `device ${deviceId}` })
@@ -126,7 +137,7 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
   }
 
   return {
-    async enqueue({ deviceId, generation, message, also = [] }) {
+    async enqueue({ deviceId, generation, message, record, by, also = [] }) {
       checkMessage(message)
       return inTurn(deviceId, async () => {
         const head = await headOf(deviceId)
@@ -151,6 +162,8 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
           deliveries: 0,
           deviceId,
           generation,
+          record,
+          sentBy: by,
           body: Buffer.from(body).toString('base64'),
         }
         await store.tx([
@@ -177,7 +190,7 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
           const until = holder === undefined ? at + inboxLimits.lockMs : Number.POSITIVE_INFINITY
           locks.set(token, { deviceId, key, until, ...(holder !== undefined && { holder }) })
           heldKeys.set(key, token)
-          const { deviceId: _, generation: __, body, ...message } = doc
+          const { body, ...message } = messageOf(doc)
           taken.push({ ...message, body: Buffer.from(body, 'base64'), lock: token })
         }
         return taken
@@ -210,7 +223,7 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
     async list({ deviceId }) {
       const at = now()
       return (await waiting(deviceId)).map(({ id: key, doc }) => {
-        const { deviceId: _, generation: __, body, ...message } = doc
+        const { body, ...message } = messageOf(doc)
         const lock = heldKeys.get(key)
         const held = lock !== undefined && locks.get(lock)!.until > at
         return { ...message, bytes: Buffer.from(body, 'base64').length, held }

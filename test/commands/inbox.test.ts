@@ -26,7 +26,13 @@ async function house(store?: StateStore) {
     })
   const inbox = await open()
   const send = (text: string, more: object = {}) =>
-    inbox.enqueue({ deviceId: 'd', generation: 'g', message: { body: Buffer.from(text), ...more } })
+    inbox.enqueue({
+      deviceId: 'd',
+      generation: 'g',
+      message: { body: Buffer.from(text), ...more },
+      record: `r-${text}`,
+      by: 'flow',
+    })
   const take = (max = 50, holder?: string) =>
     inbox.take({ deviceId: 'd', generation: 'g', max, ...(holder !== undefined && { holder }) })
   const texts = (list: { body: Uint8Array }[]) => list.map(({ body }) => Buffer.from(body).toString())
@@ -36,7 +42,7 @@ async function house(store?: StateStore) {
 
 describe('the inbox of a device', () => {
   it('gives out what waits, in order, once at a time', async () => {
-    const { inbox, send, take, texts, outcomes, state } = await house()
+    const { inbox, send, take, texts, outcomes, state, settled } = await house()
     for (const text of ['a', 'b', 'c']) await send(text, { properties: { p: text }, correlationId: text })
     const [first, second] = await take(2)
     assert.deepEqual(texts([first!, second!]), ['a', 'b'])
@@ -47,6 +53,13 @@ describe('the inbox of a device', () => {
     await inbox.settle({ deviceId: 'd', lock: second!.lock, as: 'rejected' })
     await assert.rejects(inbox.settle({ deviceId: 'd', lock: first!.lock, as: 'completed' }), codeOf('COMMAND_LOCK_LOST'))
     assert.deepEqual(outcomes(), ['1 completed', '2 rejected'])
+    assert.deepEqual(
+      settled.map(({ record, sentBy, generation }) => [record, sentBy, generation]),
+      [
+        ['r-a', 'flow', 'g'],
+        ['r-b', 'flow', 'g'],
+      ],
+    )
     assert.deepEqual((await state.get<{ outcome: string }>('told', first!.id))?.doc, { outcome: 'completed' })
     assert.deepEqual(
       (await inbox.list({ deviceId: 'd' })).map(({ seq, held }) => [seq, held]),
