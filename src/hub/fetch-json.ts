@@ -8,13 +8,17 @@ export async function fetchJson(url: string): Promise<unknown> {
     headers: { accept: 'application/json' },
     signal: AbortSignal.timeout(timeoutMs),
   })
-  if (!response.ok || !response.body) throw new RangeError(`the answer of ${new URL(url).host} has status ${response.status}`)
+  if (!response.ok || !response.body) throw new RangeError(`the answer has status ${response.status}`)
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of response.body) {
     bytes += chunk.length
-    if (bytes > maxBytes) throw new RangeError(`the answer of ${new URL(url).host} has more than ${maxBytes} bytes`)
+    if (bytes > maxBytes) throw new RangeError(`the answer has more than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  return JSON.parse(Buffer.concat(chunks).toString())
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString())
+  } catch {
+    throw new RangeError('the answer is no JSON')
+  }
 }

@@ -15,6 +15,8 @@ interface KeySet {
   at: number
   /** when it was last tried */
   tried: number
+  /** why the last try failed */
+  trouble?: string
 }
 
 /** What is known of an issuer as it is now. When it changes it gets a new one, so that a fetch under way for the old writes nowhere. */
@@ -61,24 +63,17 @@ export function createTokenVerifier(o: {
     return keys
   }
 
+  /** The set as it is now; if it cannot be fetched the one before, or an empty one, with the trouble. */
   const fetched = (jose: Jose, issuer: TokenIssuer, slot: Slot, url: string, now: number): Promise<KeySet> => {
     slot.fetching ??= (async () => {
-      const before = slot.set
       try {
         const { keys: list } = ((await fetchJson(url)) ?? {}) as { keys?: unknown }
         if (!Array.isArray(list)) throw new RangeError('the answer is no key set')
-        return (slot.set = { keys: await imported(jose, issuer, list), at: now, tried: now })
-      } catch (cause) {
-        if (before) {
-          before.tried = now
-          return before
-        }
-        slot.set = { keys: new Map(), at: -Infinity, tried: now }
-        throw new LoomError('CRED_ISSUER_DOWN', `"${issuer.id}"`, {
-          cause,
-          hint: 'see that its key set can be fetched from here',
-        })
+        slot.set = { keys: await imported(jose, issuer, list), at: now, tried: now }
+      } catch (error) {
+        slot.set = { keys: new Map(), at: -Infinity, ...slot.set, tried: now, trouble: troubleOf(error) }
       }
+      return slot.set
     })().finally(() => delete slot.fetching)
     return slot.fetching
   }
@@ -93,13 +88,17 @@ export function createTokenVerifier(o: {
     }
     const mayTry = !set || now - set.tried >= retryMs
     if (!set || (now - set.at >= freshMs && mayTry)) set = await fetched(jose, issuer, slot, keys.jwksUrl, now)
-    const key = pick(set, kid)
-    if (key || now - set.tried < retryMs) {
-      if (!key && set.at === -Infinity)
-        throw new LoomError('CRED_ISSUER_DOWN', `"${issuer.id}"`, { hint: 'see that its key set can be fetched from here' })
-      return key
+    let key = pick(set, kid)
+    if (!key && now - set.tried >= retryMs) {
+      set = await fetched(jose, issuer, slot, keys.jwksUrl, now)
+      key = pick(set, kid)
     }
-    return pick(await fetched(jose, issuer, slot, keys.jwksUrl, now), kid)
+    // It may be a new key that could not be fetched: not the device's fault.
+    if (!key && set.trouble !== undefined && (kid !== undefined || set.keys.size === 0))
+      throw new LoomError('CRED_ISSUER_DOWN', `"${issuer.id}", ${new URL(keys.jwksUrl).host}: ${set.trouble}`, {
+        hint: 'see that its key set can be fetched from here',
+      })
+    return key
   }
 
   return {
@@ -138,6 +137,11 @@ export function createTokenVerifier(o: {
     },
     forget: id => void slots.delete(id),
   }
+}
+
+const troubleOf = (error: unknown): string => {
+  const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } }
+  return name === 'TimeoutError' ? 'no answer in time' : String(cause?.code ?? cause?.message ?? message).slice(0, 100)
 }
 
 /** By its id; a token that names no key may use the only one there is. */
