@@ -100,6 +100,14 @@ describe('limits of a twin', () => {
     assert.equal(applyUpdate(less, { desired: null }, { now, profile: aws }).doc.version, 5)
   })
 
+  it('a section that one dialect counts as too large can be changed and made smaller by it', () => {
+    const many = Object.fromEntries(Array.from({ length: 4000 }, (_, i) => [`k${i + 1000}`, 'x']))
+    const { doc: large } = applyUpdate(newTwin({ deviceId: 'pump', now }), { reported: many }, { now, profile: azure })
+    assert.throws(() => applyUpdate(large, { reported: { more: 1 } }, { now }), codeOf('TWIN_LIMIT'))
+    applyUpdate(large, { reported: { k1000: 'y' } }, { now })
+    applyUpdate(large, { reported: { k1000: null } }, { now })
+  })
+
   it('a patch of shared parts is no larger than its bytes', () => {
     let shared: unknown = [1]
     for (let level = 0; level < 8; level++) shared = Array(60).fill(shared)

@@ -48,6 +48,8 @@ describe('reading a patch of reported', () => {
       '{"a":"\n"}',
     ])
       assert.throws(() => readPatch(bytes(text), plain), codeOf('TWIN_INVALID'), text)
+    for (const text of ['null', '7', '"text"', '[]', 'true'])
+      assert.throws(() => readPatch(bytes(text), azure), codeOf('TWIN_INVALID'), text)
     for (const raw of [
       [0xff],
       [0x7b, 0x22, 0xc3, 0x22, 0x3a, 0x31, 0x7d],

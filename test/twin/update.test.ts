@@ -51,6 +51,23 @@ describe('an update', () => {
     assert.deepEqual([changed.desired, doc.desiredVersion, doc.version], [false, 3, 2])
   })
 
+  it('an equal array or object from elsewhere is no change', () => {
+    const before = newTwin({ deviceId: 'pump', desired: { list: [1, { a: [null] }], at: { b: [] } }, now })
+    const { doc, changed } = applyUpdate(before, { desired: { at: { b: [] }, list: [1, { a: [null] }] } }, { now })
+    assert.deepEqual(changed, { desired: false, reported: false })
+    assert.equal(doc.desired, before.desired)
+  })
+
+  it('the stamps of the delta are those of its members, each with its own', () => {
+    const { doc } = applyUpdate(twin(), { desired: { limits: { high: 10 } }, reported: { on: true } }, { now: now + 1 })
+    const { delta } = applyUpdate(doc, { reported: { limits: { low: 1 } } }, { now: now + 2 })
+    const fresh = { t: now + 1, v: 3 }
+    assert.deepEqual(delta, {
+      state: { limits: { high: 10 } },
+      meta: { ...fresh, of: { limits: { ...fresh, of: { high: fresh } } } },
+    })
+  })
+
   it('a null section is emptied, its versions grow', () => {
     const { doc, accepted, delta } = applyUpdate(twin(), { desired: null }, { now: now + 1 })
     assert.deepEqual([doc.desired, doc.desiredVersion, doc.version], [{}, 3, 2])
