@@ -178,12 +178,13 @@ export class LoomError extends Error {
   declare readonly position?: number | string
 
   constructor(code: ErrorCode, detail = '', { cause, hint, position }: ErrorOptionsOfLoom = {}) {
-    const text = detail ? `${codes[code][1]}: ${detail}` : codes[code][1]
-    super(hint ? `${text} (${hint})` : text, cause === undefined ? undefined : { cause })
+    const text = detail ? `${codes[code][1]}: ${withoutSecrets(detail)}` : codes[code][1]
+    const advice = hint && withoutSecrets(hint)
+    super(advice ? `${text} (${advice})` : text, cause === undefined ? undefined : { cause })
     this.name = 'LoomError'
     this.code = code
-    if (hint !== undefined) this.hint = hint
-    if (position !== undefined) this.position = position
+    if (advice !== undefined) this.hint = advice
+    if (position !== undefined) this.position = typeof position === 'string' ? withoutSecrets(position) : position
   }
 
   /** The HTTP status of the admin API for this error. */
@@ -207,7 +208,7 @@ export interface ErrorData {
 
 export function errorData(thrown: unknown): ErrorData {
   if (!(thrown instanceof LoomError))
-    return { code: 'NODE_FAULT', message: thrown instanceof Error ? thrown.message : String(thrown) }
+    return { code: 'NODE_FAULT', message: withoutSecrets(thrown instanceof Error ? thrown.message : String(thrown)) }
   const { code, message, hint, position } = thrown
   return { code, message, ...(hint !== undefined && { hint }), ...(position !== undefined && { position }) }
 }
@@ -217,4 +218,29 @@ export function errorOf({ code, message, hint, position }: ErrorData): LoomError
   const error = new LoomError(code, '', { ...(hint !== undefined && { hint }), ...(position !== undefined && { position }) })
   error.message = message
   return error
+}
+
+const leftOut = '(left out)'
+
+/**
+ * A text that others may read, without what looks like key material: PEM private keys, bearer tokens, shared access keys and signatures, and whatever has 12 letters and
+ * digits as mixed as base64 of random bytes. Values get into errors and events where somebody put a key in the place of a name. Hexadecimal digits stay, and
+ * so do passwords that people chose: nobody can tell them from names.
+ */
+export const withoutSecrets = (text: string): string =>
+  text
+    .replace(/-*BEGIN(?:[ A-Z]|%20|\+)*PRIVATE.*/s, leftOut)
+    .replace(/\beyJ[\w-]{8,}[\w.-]*/g, leftOut)
+    .replace(/(SharedAccessKey=|\bsig=|Bearer )[^&;,\s"')]{8,}/g, `$1${leftOut}`)
+    .replace(/[A-Za-z0-9+/_%-]{20,}={0,2}/g, run => (looksRandom(run) ? leftOut : run))
+
+function looksRandom(run: string): boolean {
+  const parts = run.replace(/%[0-9a-f]{2}/gi, '/').split(/[^A-Za-z0-9]+/)
+  return parts.filter(isMixed).reduce((sum, { length }) => sum + length, 0) >= 12
+}
+
+/** Words, capitalized ones too, and numbers are rarely shorter than four in a row; in random letters and digits they are about two. */
+function isMixed(part: string): boolean {
+  if (part.length < 4 || !/[A-Z]/.test(part) || !/[a-z]/.test(part)) return false
+  return part.match(/[A-Z]?[a-z]+|[A-Z]+|\d+/g)!.length > part.length / 3.5
 }

@@ -1,3 +1,5 @@
+import { withoutSecrets } from '../errors.ts'
+
 const secret =
   /secret|password|passwd|(^|[^a-z])(key|keys|token|pem|hash|salt|sig|authorization|payload|csr)$|key$|keys$|keypem$|token$|pem$|connectionstring/i
 const mostMembers = 40
@@ -36,8 +38,9 @@ function shortened(value: unknown, depth: number): unknown {
   return value.length > mostMembers ? [...items, `${value.length - mostMembers} more`] : items
 }
 
-/** A PEM block or a connection string is a secret under any name. */
+/** A PEM block or a connection string is a secret under any name, and so is what looks like a key. */
 function textOf(text: string): string {
   if (/-----BEGIN |SharedAccess(Key|Signature)|Bearer /i.test(text)) return '(left out)'
-  return text.length > longestText ? `${text.slice(0, longestText)}..` : text
+  const rest = withoutSecrets(text)
+  return rest.length > longestText ? `${rest.slice(0, longestText)}..` : rest
 }

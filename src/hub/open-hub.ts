@@ -14,7 +14,7 @@ import { publishFile } from '../stores/publish-file.ts'
 import { openAuditTrail } from './audit-trail.ts'
 import { openAccess } from './open-access.ts'
 import { limitsOf } from './checked-options.ts'
-import { refusalOf } from './refusal-record.ts'
+import { refusalOf, shownRefusal } from './refusal-record.ts'
 import { createRevocationLists } from './revocation-lists.ts'
 import { settleCredentials } from './settle-credentials.ts'
 import { createTokenVerifier } from './jwt-verifier.ts'
@@ -54,7 +54,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const since = now()
   const listeners = new Set<(event: HubEvent) => void>()
   let audited = (_event: HubEvent): void => {}
-  const emit = (event: HubEvent): void => {
+  const emit = (told: HubEvent): void => {
+    const event = told.type === 'security' ? shownRefusal(told) : told
     audited(event)
     for (const listener of listeners) listener(event)
   }

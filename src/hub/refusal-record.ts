@@ -1,14 +1,24 @@
+import { withoutSecrets } from '../errors.ts'
 import type { Deed } from './audit-trail.ts'
 import type { HubEvent } from './hub.ts'
 
 const maxText = 128
 const maxMessage = 300
 
+type Security = Extract<HubEvent, { type: 'security' }>
+
+/** An event as others may see it: strangers put keys in the place of client ids, names and topics. */
+export const shownRefusal = (event: Security): Security => ({
+  ...event,
+  message: withoutSecrets(event.message),
+  ...(event.device !== undefined && { device: withoutSecrets(event.device) }),
+})
+
 /**
  * How the audit log counts and names a refusal: the same code for the same device from the same address is the same again. Texts are cut, as strangers
  * choose them. The kind begins with the address, or with the device where there is none, up to the first `|`.
  */
-export function refusalOf(event: Extract<HubEvent, { type: 'security' }>): [kind: string, deed: Deed] {
+export function refusalOf(event: Security): [kind: string, deed: Deed] {
   const [code, device, address] = [event.code, event.device, event.address].map(text => text?.slice(0, maxText))
   const message = event.message.slice(0, maxMessage)
   const from = `address ${address ?? 'unknown'}`

@@ -52,7 +52,8 @@ export function createPasswordProof(o: { registry: Registry; sealer: Sealer; now
 
   const byPassword = async (username: string, password: string): Promise<Proof> => {
     const identity = await registry.findByUsername(username)
-    if (!identity) throw new LoomError('IDENTITY_NOT_FOUND', `user name "${username.slice(0, 80)}"`)
+    // Not the name itself: whoever mixes up the two fields sends the password there, and others may read this.
+    if (!identity) throw new LoomError('IDENTITY_NOT_FOUND', `a user name of ${username.length} characters`)
     for (const credential of identity.credentials) {
       if (credential.kind !== 'password' || !counts(credential) || credential.username !== username) continue
       const { cid, hash, status } = credential
