@@ -11,6 +11,7 @@ import { createDpsRate } from './dps-rate.ts'
 import { createRecorder } from './dps-record.ts'
 import { advanced } from './dps-state.ts'
 import { createDpsWorker, isOverdue } from './dps-work.ts'
+import { isRegistrationId } from './enrolment-check.ts'
 import type { Enrolment } from './enrolment.ts'
 import { basisOfAttestation } from './enrolment-attestation.ts'
 import { isObject, jsonCopy } from './enrolment-values.ts'
@@ -162,7 +163,10 @@ export async function createDps(ports: DpsPorts): Promise<Dps> {
       const { items, next } = await book.registrations(query)
       return { items: items.map(({ doc: { payload: _, ...rest } }) => rest), ...(next !== undefined && { next }) }
     },
-    forget: (registrationId, how = {}) => book.forget(keyOfRegistration(registrationId), how),
+    async forget(registrationId, how = {}) {
+      if (!isRegistrationId(registrationId)) throw new LoomError('PROV_INVALID', 'the registration id')
+      return book.forget(keyOfRegistration(registrationId), how)
+    },
     async sweep() {
       for (const key of [...open]) {
         const stored = await book.operation(key)
