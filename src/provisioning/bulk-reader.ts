@@ -1,4 +1,4 @@
-import { type ErrorCode, errorData, LoomError } from '../errors.ts'
+import { type ErrorCode, errorData, LoomError, withoutSecrets } from '../errors.ts'
 import type { BulkDevice } from './bulk-port.ts'
 import { checkRow, memberNames, pathOf, put } from './bulk-row.ts'
 import { CsvReader, type CsvRow } from './csv-reader.ts'
@@ -76,7 +76,8 @@ function headerOf(found: CsvRow): string[][] {
     const path = pathOf(name)
     const place = { position: at + 1 }
     if (!path)
-      throw new LoomError('IMPORT_HEADER_INVALID', `column ${at + 1}, ${JSON.stringify(name.slice(0, 60))}`, {
+      // A file without a header has a key or password in the place of a name.
+      throw new LoomError('IMPORT_HEADER_INVALID', `column ${at + 1} has another name`, {
         ...place,
         hint: `columns are ${memberNames.join(', ')}, tags.*, attributes.*, desired.*`,
       })
@@ -122,7 +123,12 @@ function jsonLineOf(row: number, line: string): BulkLine {
     if (member === null) continue
     const path = ['tags', 'attributes', 'desired'].includes(name) ? [name] : pathOf(name)
     if (!path)
-      return { row, id: idOf(value), code: 'IMPORT_ROW_INVALID', message: `no member ${JSON.stringify(name.slice(0, 60))}` }
+      return {
+        row,
+        id: idOf(value),
+        code: 'IMPORT_ROW_INVALID',
+        message: `no member ${JSON.stringify(withoutSecrets(name.slice(0, 60)))}`,
+      }
     put(members, path, member)
   }
   return lineOf(row, members)
@@ -144,4 +150,4 @@ const tooLong = (row: number): BulkLine => ({
   message: `longer than ${lineChars} characters`,
 })
 
-const idOf = ({ id }: Record<string, unknown>): string => (typeof id === 'string' ? id.slice(0, 128) : '')
+const idOf = ({ id }: Record<string, unknown>): string => (typeof id === 'string' ? withoutSecrets(id.slice(0, 128)) : '')

@@ -96,7 +96,7 @@ function credentialOf(members: Readonly<Record<string, unknown>>): CredentialReq
       only(['username', 'password'])
       return { kind: 'password', ...(username !== undefined && { username }), ...(password !== undefined && { password }) }
     default:
-      throw invalid(`kind ${JSON.stringify(implied.slice(0, 40))}`, 'it is sas, x509 or password')
+      throw invalid('kind', 'it is sas, x509 or password')
   }
 }
 
