@@ -2,12 +2,14 @@ import {
   applyUpdate,
   deltaOf,
   newTwin,
+  packTwin,
   readPatch,
   type Twin,
   toAwsDelta,
   toAwsDocuments,
   toAwsUpdateAccepted,
   twinProfiles,
+  unpackTwin,
 } from '../src/twin/twin.ts'
 
 /*
@@ -70,6 +72,15 @@ for (const [size, groups] of sizes) {
   row(
     '`JSON.stringify` of the document',
     cpuMicros(times, () => JSON.stringify(twin)),
+  )
+  row(
+    'packed for the store, as text',
+    cpuMicros(times, () => JSON.stringify(packTwin(apart))),
+  )
+  const stored = JSON.stringify(packTwin(apart))
+  row(
+    'unpacked from the text',
+    cpuMicros(times, () => unpackTwin(JSON.parse(stored))),
   )
   let doc = twin
   row(

@@ -26,6 +26,7 @@ export {
 export { toAwsRejected } from './shadow-error.ts'
 export { readShadowRequest, type ShadowRequest } from './shadow-request.ts'
 export type { Stamp } from './stamp.ts'
+export { type PackedStamps, packTwin, type StoredTwin, unpackTwin } from './stored-twin.ts'
 export { applyTags } from './tags.ts'
 export {
   type Accepted,

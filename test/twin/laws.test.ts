@@ -5,6 +5,7 @@ import { diff } from '../../src/twin/diff.ts'
 import { newTwin } from '../../src/twin/document.ts'
 import { sameJson } from '../../src/twin/json.ts'
 import { mergeSection, patchBetween } from '../../src/twin/merge.ts'
+import { packTwin, unpackTwin } from '../../src/twin/stored-twin.ts'
 import { applyUpdate } from '../../src/twin/update.ts'
 import { start } from '../pki/make.ts'
 import { seeded } from '../seeded.ts'
@@ -144,7 +145,8 @@ describe('a long life of a twin', () => {
         assert.equal(update.changed.desired, !sameJson(before.desired, doc.desired))
         assert.equal(update.changed.reported, !sameJson(before.reported, doc.reported))
         assert.deepEqual(update.delta?.state ?? {}, naiveDiff(model.desired, model.reported))
-        assert.deepEqual(doc, jsonOf(doc), 'is stored as it is')
+        assert.deepEqual(unpackTwin(jsonOf(packTwin(doc))), doc)
+        assert.deepEqual(unpackTwin(jsonOf(doc)), doc)
 
         const lost = random.below(4) === 0
         const push = desiredPatchBetween(device ? before : undefined, doc)
