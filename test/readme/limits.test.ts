@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+
+const count = (n: number): string => n.toLocaleString('en-US')
+const mib = (n: number): string => `${n / 1024 ** 2} MiB`
+const seconds = (n: number): string => `${n / 1000} s`
+const minutes = (n: number): string => `${n / 60_000} min`
+const hours = (n: number): string => `${n / 3_600_000} h`
+const days = (n: number): string => `${n / 86_400_000} days`
+
+/** Start of a row -> where its numbers stand in the code and how the row shows them. */
+const rows: Record<string, [file: string, name: string, shown?: (n: number) => string][]> = {
+  'credentials of a device': [['identity/credential-list', 'maxCredentials']],
+  'bearer token as a password': [['identity/token-verifier', 'maxTokenChars']],
+  'token services': [['identity/issuers', 'mostIssuers']],
+  "keys read of a token service's list": [['hub/jwt-verifier', 'mostKeys']],
+  'list of such keys': [
+    ['hub/fetch-json', 'maxBytes'],
+    ['hub/fetch-json', 'timeoutMs', seconds],
+    ['hub/jwt-verifier', 'freshMs', minutes],
+    ['hub/jwt-verifier', 'retryMs', minutes],
+  ],
+  'overlap of a rotation': [
+    ['identity/rotation', 'defaultOverlapMs', days],
+    ['nodered/admin/credential-routes', 'yearMs', days],
+  ],
+  'replacement that is not used': [['identity/rotation', 'unusedMs', days]],
+  'wrong tries remembered': [['identity/guess-guard', 'maxTracked']],
+  'wrong tries before answers': [
+    ['identity/guess-guard', 'free'],
+    ['identity/guess-guard', 'delayMs', seconds],
+  ],
+  'policy document': [['identity/policy-document', 'maxPolicyBytes']],
+  'policies of a device': [['identity/policy-store', 'maxPoliciesPerTarget']],
+  'verdicts remembered': [
+    ['identity/policy-remembered', 'most'],
+    ['identity/policy-remembered', 'longestName'],
+  ],
+  'groups |': [['topology/group-tree', 'maxGroups']],
+  'groups below one another': [['topology/group', 'maxGroupDepth']],
+  'groups of a device': [['topology/groups', 'maxGroupsPerDevice']],
+  'devices put into': [['topology/groups', 'maxDevicesPerCall']],
+  'checkpoint of the audit log': [['guard/audit-log', 'checkpointEvery']],
+  'detail of an entry': [
+    ['guard/redact', 'mostMembers'],
+    ['guard/redact', 'deepest'],
+    ['guard/redact', 'longestText'],
+  ],
+  'refusals that are entries': [
+    ['guard/refusal-tally', 'maxKindsOfSource'],
+    ['guard/refusal-tally', 'maxKeys'],
+  ],
+  authorities: [['pki/ca-records', 'mostCas']],
+  'chain |': [['pki/chain', 'longestChain']],
+  'file with certificates': [
+    ['pki/bundle', 'maxBundleBytes'],
+    ['pki/bundle', 'mostBlocks'],
+  ],
+  'rounds by which': [['pki/bundle', 'mostRounds']],
+  "revocation list of somebody else's": [['pki/crl-reader', 'maxCrlBytes', mib]],
+  'own revocation list': [['pki/crl-book', 'lifeMs', days]],
+  'code to prove': [['pki/registered-cas', 'codeLifeMs', hours]],
+  "a CA's proof": [['pki/possession', 'skewMs', minutes]],
+  'enrolment groups': [['provisioning/enrolments', 'mostGroups']],
+  'hubs of an enrolment': [['provisioning/enrolment-check', 'mostHubs']],
+  'groups, and policies, that it gives': [['provisioning/enrolment-values', 'mostTexts']],
+  'attributes that it gives': [
+    ['provisioning/enrolment-values', 'mostAttributes'],
+    ['provisioning/enrolment-values', 'objectBytes'],
+  ],
+  'DPS registrations that are open': [['provisioning/dps', 'mostOpen']],
+  'DPS registrations of an id': [
+    ['provisioning/dps-rate', 'burst'],
+    ['provisioning/dps-rate', 'perMinute'],
+  ],
+  'templates |': [['provisioning/template-store', 'mostTemplates']],
+  'text of a template': [['provisioning/template-json', 'maxTemplateChars']],
+  'parameters; policies; attributes': [
+    ['provisioning/template', 'mostParameters'],
+    ['provisioning/template-resources', 'mostPolicies'],
+    ['provisioning/template-resources', 'mostAttributes'],
+  ],
+  'value of a parameter': [['provisioning/template-expand', 'maxParameterChars']],
+  'allow lists': [['provisioning/allow-list', 'mostLists']],
+  'patterns of a list': [
+    ['provisioning/allow-list', 'mostPatterns'],
+    ['provisioning/allow-list', 'mostAtOnce'],
+  ],
+  "line of an allow list's": [['provisioning/allow-list-csv', 'lineChars']],
+  'answer of a flow': [['provisioning/template-settings', 'maxHookMs', seconds]],
+  'questions to flows': [['provisioning/hook-desk', 'mostOpen']],
+  'payload of a verdict': [['provisioning/hook-verdict', 'payloadBytes']],
+  "trusted user's claim": [['provisioning/claim-store', 'trustedMs', minutes]],
+  'fleet provisioning: request': [
+    ['dialects/aws/provisioning', 'maxPayloadBytes'],
+    ['dialects/aws/provisioning', 'mostWaiting'],
+  ],
+  'certificates made and not yet used': [
+    ['provisioning/ownership', 'lifeMs', hours],
+    ['provisioning/ownership', 'mostOutstanding'],
+    ['provisioning/ownership', 'mostInAll'],
+  ],
+  "first connection by a CA's template": [
+    ['provisioning/jitp', 'jitpHoldMs', seconds],
+    ['provisioning/jitp', 'pendingMs', hours],
+  ],
+  'body of `/v1/provision`': [['dialects/plain/provision', 'mostBytes']],
+  'bootstrap document': [['provisioning/bootstrap', 'mostBytes']],
+  'file |': [
+    ['nodered/admin/import-routes', 'maxFileBytes', mib],
+    ['provisioning/bulk-import', 'mostRows'],
+  ],
+  'row; CSV field; columns': [
+    ['provisioning/bulk-reader', 'lineChars'],
+    ['provisioning/csv-reader', 'rowChars'],
+    ['provisioning/csv-reader', 'fieldChars'],
+    ['provisioning/csv-reader', 'columns'],
+  ],
+  'rows in a transaction': [['provisioning/bulk-import', 'mostInBatch']],
+  'operations that run': [['provisioning/bulk-operations', 'mostRunning']],
+  'devices of templates that wait': [['provisioning/fleet-provisioning-approvals', 'mostPending']],
+  'operation that ended': [['provisioning/bulk-operations', 'keptMs', days]],
+  'body |': [['broker/http-front', 'maxHttpBodyBytes']],
+  'batch of Azure': [
+    ['dialects/azure/http', 'maxBatch'],
+    ['dialects/azure/http', 'maxBatchBytes'],
+  ],
+  'requests in work': [['hub/device-http', 'maxInWork']],
+  'refusals that wait': [['hub/device-http', 'maxDelayed']],
+  'bodies of all requests': [['broker/http-front', 'bodyBytes', mib]],
+  'open connections to listeners': [
+    ['broker/http-front', 'sockets'],
+    ['broker/http-front', 'socketsPerAddress'],
+  ],
+  'body of an admin request': [['nodered/admin/serve', 'maxBodyBytes']],
+  'devices looked at for one page': [['hub/device-list', 'mostLooked']],
+}
+
+/** A number that a file gives a name, as constant, default or member: figures, products and powers of figures and of `dayMs`. */
+function numberIn(file: string, name: string): number {
+  const source = readFileSync(`src/${file}.ts`, 'utf8')
+  const found = new RegExp(
+    `(?<![#\\w])${name}(?:\\s*=|:)\\s*(\\d[\\d_ *]*(?:dayMs|day\\b|\\d))|(?<![#\\w])${name}(?:\\s*=|:)\\s*(\\d)`,
+  ).exec(source)
+  const text = found?.[1] ?? found?.[2]
+  assert.ok(text, `src/${file}.ts names no number ${name}`)
+  const product = (part: string): number =>
+    part
+      .replaceAll('**', '^')
+      .split('*')
+      .map(factor => {
+        const [base = '', power = '1'] = factor.replace(/\b(dayMs|day)\b/, '86400000').split('^')
+        return Number(base.replaceAll('_', '')) ** Number(power)
+      })
+      .reduce((a, b) => a * b)
+  return product(text)
+}
+
+describe('docs/limits.md', () => {
+  const lines = readFileSync('docs/limits.md', 'utf8').split('\n')
+
+  it('reads numbers as the code has them', () => {
+    assert.equal(numberIn('pki/crl-reader', 'maxCrlBytes'), 24 * 2 ** 20)
+    assert.equal(numberIn('identity/rotation', 'unusedMs'), 30 * 86_400_000)
+    assert.equal(numberIn('topology/group', 'maxGroupDepth'), 7)
+  })
+
+  for (const [start, numbers] of Object.entries(rows))
+    it(`has the number of the code: ${start.replace(' |', '')}`, () => {
+      const found = lines.filter(line => line.startsWith(`| ${start}`))
+      assert.equal(found.length, 1, `${found.length} rows begin with "${start}"`)
+      for (const [file, name, shown = count] of numbers) {
+        const text = shown(numberIn(file, name))
+        const whole = new RegExp(`(?<![\\d,.])${text.replaceAll('.', '\\.')}(?![\\d,]*\\d)`)
+        assert.match(found[0]!, whole, `${name} of src/${file}.ts is ${text}`)
+      }
+    })
+})
