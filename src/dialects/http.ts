@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { OwnRequest } from '../provisioning/own-provisioning.ts'
+import type { OwnRequest } from '../provisioning/own-provisioning-request.ts'
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 
 export type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'

@@ -172,6 +172,9 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
         return await own.pair({ ...demand, pairingCode }, peer.address)
       } catch (error) {
         if (!(error instanceof LoomError)) throw error
+        const { code, message } = error
+        // A code that nobody has is no event of provisioning, which is about devices.
+        if (code === 'PROV_CODE_INVALID' || code === 'PROV_THROTTLED') parts.refused({ code, message, address: peer.address })
         return { refusal: error, delayMs: own.delayOf(error, peer.address) }
       }
     }

@@ -43,7 +43,7 @@ export interface DeviceView {
   enabled: boolean
   state: 'pending' | 'active' | 'quarantined' | 'retired'
   credentials: CredentialView[]
-  /** the enrolment, or `template/{name}`, that made it */
+  /** the enrolment, `template/{name}` or `pairing/{id}` that made it */
   enrolmentId?: string
   tags: Record<string, unknown>
   attributes: Record<string, string>

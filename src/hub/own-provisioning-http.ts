@@ -7,7 +7,8 @@ import type { BootstrapDocument } from '../provisioning/bootstrap.ts'
 import type { BootstrapBook } from '../provisioning/bootstrap-book.ts'
 import type { Claims } from '../provisioning/claim-store.ts'
 import type { FleetPrincipal } from '../provisioning/fleet-provisioning-port.ts'
-import type { OwnIdentity, OwnProvisioning, OwnRequest } from '../provisioning/own-provisioning.ts'
+import type { OwnProvisioning } from '../provisioning/own-provisioning.ts'
+import type { OwnIdentity, OwnRequest } from '../provisioning/own-provisioning-request.ts'
 
 /** Who asks, once a credential has proved it. */
 export interface ProvedAsker {
@@ -40,7 +41,7 @@ export function createOwnHttp(o: {
   now: () => number
 }): OwnHttp {
   const { own, book, claims, now } = o
-  const reads = createAttemptLimit({ now, windowMs: 60_000, perSender: 300, inAll: 6000 })
+  const reads = createAttemptLimit({ now, windowMs: 60_000, perSender: 300, inAll: 60_000 })
   const guard = createGuessGuard({ now })
 
   const document = async (): Promise<BootstrapDocument> => {

@@ -4,7 +4,8 @@ import type { StateStore, Write } from '../storage/state-store.ts'
 export interface KeptAnswer {
   /** who had asked */
   principal: string
-  template?: string
+  /** hash of what was asked for: template and parameters */
+  asked: string
   deviceId: string
   certificatePem: string
   deviceConfiguration: Record<string, string>

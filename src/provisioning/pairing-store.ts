@@ -134,6 +134,7 @@ export async function openPairings(o: {
         const expiresAt = doc.state === 'waiting' ? doc.expiresAt : now() + waitMs
         return { ...doc, state: 'waiting', key, expiresAt, dropAt: expiresAt + keptMs }
       }
+      if (doc.state === 'used') return doc
       const tries = doc.tries + 1
       return { ...doc, tries, ...(tries >= mostTries && { state: 'failed' as const }) }
     })

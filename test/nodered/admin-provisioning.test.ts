@@ -212,4 +212,46 @@ describe('admin API: provisioning', function () {
     assert.deepEqual([body.v, body.endpoints.length > 0], [1, true])
     assert.match(body.cas[0], /BEGIN CERTIFICATE/)
   })
+
+  it('sets what devices start from, and takes out what none needs any more', async () => {
+    const { headers } = await at.call('GET', '/bootstrap')
+    const ifMatch = { 'if-match': headers.get('etag')! }
+    const change = { intervals: { telemetryMs: 60_000, old: 1 }, configuration: { site: { name: 'north' } } }
+    const set = await at.call('PATCH', '/bootstrap', { body: change, headers: ifMatch })
+    assert.deepEqual([set.status, set.body.intervals, set.body.configuration], [200, change.intervals, change.configuration])
+    await fails('PATCH', '/bootstrap', 'PROV_CONFLICT', { body: { intervals: { a: 1 } }, headers: ifMatch })
+    await fails('PATCH', '/bootstrap', 'REQUEST_INVALID', { body: { intervals: { a: 'soon' } } })
+    await fails('PATCH', '/bootstrap', 'PROV_INVALID', { body: { intervals: { a: -1 } } })
+    await fails('PATCH', '/bootstrap', 'REQUEST_INVALID', { body: { endpoints: [] } })
+    const gone = { intervals: ['old'], configuration: ['site'], cas: set.body.cas, endpoints: set.body.endpoints }
+    const pruned = await at.call('POST', '/bootstrap/prune', {
+      body: gone,
+      headers: { 'if-match': set.headers.get('etag')! },
+      as: 'anna',
+    })
+    assert.deepEqual([pruned.status, pruned.body.intervals, pruned.body.configuration], [200, { telemetryMs: 60_000 }, {}])
+    assert.deepEqual([pruned.body.cas, pruned.body.endpoints], [set.body.cas, set.body.endpoints])
+    await fails('POST', '/bootstrap/prune', 'REQUEST_INVALID', { body: { v: 1 } })
+  })
+
+  it('makes pairing codes, shown once, and lists and ends them', async () => {
+    await post('/templates', { name: 'pumps', body: document })
+    const made = await post('/pairing-codes', { deviceId: 'lamp-1' }, 'anna')
+    const { code, pairing } = made.body
+    assert.match(code, /^[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}$/)
+    assert.equal(made.headers.get('cache-control'), 'no-store')
+    await post('/pairing-codes', { template: 'pumps', parameters: { SerialNumber: '1' } })
+    await fails('POST', '/pairing-codes', 'PROV_INVALID', { body: {} })
+    await fails('POST', '/pairing-codes', 'REQUEST_INVALID', { body: { deviceId: 'a', code: 'ABCD-EFGH' } })
+    const list = (await at.call('GET', '/pairing-codes')).body
+    assert.deepEqual([list.items.length, list.items.map(({ state }: any) => state)], [2, ['open', 'open']])
+    assert.equal((await at.call('DELETE', `/pairing-codes/${pairing.id}`)).status, 204)
+    await fails('DELETE', '/pairing-codes/nobody', 'NOT_FOUND')
+    const after = (await at.call('GET', '/pairing-codes')).body
+    assert.equal(after.items.find(({ id }: any) => id === pairing.id).state, 'revoked')
+    const audit = (await at.call('GET', '/audit')).body
+    const shown = JSON.stringify([list, after, audit])
+    assert.ok(!shown.includes(code) && !shown.includes(code.replace('-', '')))
+    assert.match(shown, /pairing\.create/)
+  })
 })

@@ -86,6 +86,10 @@ function deskOf(hub: FakeHub) {
       secrets: { certificatePem: 'CERT', privateKeyPem: 'secret-4' },
       caPem: 'CA',
     })),
+    createPairing: record('createPairing', ({ by: _, ...target }) => ({
+      pairing: { id: 'pair-1', hint: 'abcd1234', expiresAt: 9, ...target },
+      code: 'secret-5',
+    })),
     ...make('createAllowList', ({ name }) => ({ name })),
     addToAllowList: record('addToAllowList', ({ entries }) => ({ added: entries.length, replaced: 0 })),
     pending: record('pending', ({ cursor }) =>
@@ -197,6 +201,20 @@ describe('loom-provision', function () {
     const added = desk.calls.filter(([name]) => name === 'addToAllowList').map(([, { entries }]) => entries)
     assert.deepEqual([added.map(({ length }: any) => length), added[0][0]], [[500, 1, 1], { serial: 's0' }])
     assert.ok(desk.calls.every(([, { by }]) => by === 'node n'))
+  })
+
+  it('makes pairing codes for a device or through a template; the code is on output 5 alone', async () => {
+    const { send, outputs, seen } = await load()
+    const [answers, keys] = [outputs(2, 3), outputs(2, 4)]
+    send({ action: 'pair', payload: 'lamp-1' })
+    send({ action: 'pair', payload: { template: 'pumps', parameters: { SerialNumber: '1' }, colour: 'red' } })
+    assert.deepEqual((await answers)[0]!.payload, { id: 'pair-1', hint: 'abcd1234', expiresAt: 9, deviceId: 'lamp-1' })
+    assert.deepEqual((await keys)[0]!.payload, { pairing: 'pair-1', code: 'secret-5', expiresAt: 9 })
+    assert.doesNotMatch(JSON.stringify([0, 1, 2, 3].map(seen)), /secret-/)
+    assert.deepEqual(desk.calls, [
+      ['createPairing', { deviceId: 'lamp-1', by: 'node n' }],
+      ['createPairing', { template: 'pumps', parameters: { SerialNumber: '1' }, by: 'node n' }],
+    ])
   })
 
   it('lists who waits over the pages of the hub, and approves and denies', async () => {

@@ -421,6 +421,17 @@ describe('who else decides about a device', () => {
     await assert.rejects(ask(), /not ours/)
   })
 
+  it('what a person approved is one device: the same token does not make another one of it', async () => {
+    const { fleet, who, approvals, devices } = await houseWithClaim({ approval: 'manual' })
+    const { certificateOwnershipToken: token } = await fleet.createCertificate(who)
+    const ask = (SerialNumber: string) => fleet.provision(who, 't1', { token, parameters: { SerialNumber } })
+    await assert.rejects(ask('1'), refusedWith('PROV_PENDING'))
+    await approvals.approve({ id: (await approvals.pending()).items[0]!.request.id, by: 'anna' })
+    await assert.rejects(ask('2'), refusedWith('PROV_DENIED'))
+    assert.equal(devices.plans.length, 0)
+    assert.equal((await ask('1')).thingName, 'dev-1')
+  })
+
   it('the template may let in or refuse a device that exists', async () => {
     const open = await houseWithClaim({ existing: 'allow' })
     await open.provision('1')

@@ -1,7 +1,7 @@
 import { LoomError } from '../../errors.ts'
 import { isObject } from '../../provisioning/enrolment-values.ts'
 import type { BootstrapDocument } from '../../provisioning/bootstrap.ts'
-import type { OwnIdentity, OwnRequest } from '../../provisioning/own-provisioning.ts'
+import type { OwnIdentity, OwnRequest } from '../../provisioning/own-provisioning-request.ts'
 import { type HttpAnswer, json } from '../http.ts'
 
 const mostBytes = 65_536
