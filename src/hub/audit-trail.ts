@@ -38,7 +38,7 @@ export async function openAuditTrail(o: {
   random: (size: number) => Buffer
 }): Promise<AuditTrail> {
   const { now, random } = o
-  const log = await openAuditLog({ store: o.audit, key: o.key, now })
+  const log = await openAuditLog({ store: o.audit, apart: o.stores.identities, key: o.key, now })
   const outboxes = new Map<AuditedStore, AuditOutbox>()
   for (const [name, store] of Object.entries(o.stores) as [AuditedStore, StateStore][])
     outboxes.set(name, await openAuditOutbox({ name, store, log, now, random }))
@@ -64,7 +64,13 @@ export async function openAuditTrail(o: {
       throw error
     }
     for (const outbox of outboxes.values()) await outbox.drain()
-    return log.checkpoint()
+    const checkpoint = await log.checkpoint()
+    await log.keepEnd()
+    return checkpoint
+  }
+  if (log.found) {
+    const { seq, reason, kept } = log.found
+    noted.push(factOf({ action: 'audit.breach', target: 'audit', detail: { seq, reason, last: kept.seq } }, 'failed'))
   }
 
   return {

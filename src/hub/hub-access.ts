@@ -64,9 +64,13 @@ export interface GroupsApi {
 export interface AuditApi {
   /** Newest first. */
   query(o: AuditQuery): Promise<{ items: AuditView[]; next?: string }>
-  /** Recomputes the chain; `upTo`: a checkpoint kept elsewhere. */
+  /** Recomputes the chain and compares it with its checkpoints and the end that is kept apart; `upTo`: a checkpoint kept elsewhere. */
   verify(o: { upTo?: Checkpoint }): Promise<Verification>
   checkpoints(o: { limit?: number }): Promise<Checkpoint[]>
+  /** A chain that was cut off or replaced counts as it is from now on. OPERATION_STATE if nothing of that kind was found. */
+  accept(o: { by?: string }): Promise<{ accepted: { seq: number; reason: string; foundAt: number }[] }>
+  /** Erases the details about a target, or of what an actor did; who did what to whom and when stays, and the chain whole. REQUEST_INVALID. */
+  eraseDetails(o: { target?: string; actor?: string; by?: string }): Promise<{ erased: number }>
   /** Something a flow or a person wants on record. */
   note(o: { action: string; target: string; detail?: Record<string, unknown>; by?: string }): Promise<void>
 }

@@ -51,7 +51,8 @@ export async function openStores(
     if (store === 'memory') return openMemoryStateStore({ now })
     // Sessions change with every subscription of every device, the audit log grows for ever: the whole-file store would write itself to death.
     if (store === 'sqlite' || name === 'sessions' || name === 'audit')
-      return openSqliteStateStore({ path: join(dataDir, `${name}.db`), now })
+      // Details of the audit log are deleted for the sake of persons.
+      return openSqliteStateStore({ path: join(dataDir, `${name}.db`), now, overwrite: name === 'audit' })
     const limited = { state: 'devices', identity: 'identities' }[name]
     return openJsonStateStore({
       path: join(dataDir, `${name}.json`),

@@ -111,6 +111,17 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.deepEqual([retired.state, retired.credentials[0]!.status], ['retired', 'revoked'])
       await assert.rejects(hub.devices.release({ id: 'pump-1' }), { code: 'IDENTITY_RETIRED' })
       await assert.rejects(hub.devices.register({ id: 'pump-1' }), { code: 'IDENTITY_EXISTS' })
+      assert.deepEqual(await hub.devices.decommission({ id: 'pump-1' }), retired.decommission)
+      assert.equal(retired.decommission.done, true)
+    })
+
+    it('erases the details about a device from the record of changes, which stays whole', async () => {
+      await hub.devices.register({ id: 'pump-1', tags: { owner: 'Ann' } })
+      assert.deepEqual(await hub.audit.eraseDetails({ target: 'pump-1', by: 'user root' }), { erased: 1 })
+      const [erasure, creation] = (await hub.audit.query({ target: 'pump-1' })).items
+      assert.deepEqual([erasure!.action, erasure!.actor, creation!.detail], ['audit.eraseDetails', 'user root', undefined])
+      assert.equal((await hub.audit.verify({})).ok, true)
+      await assert.rejects(hub.audit.accept({}), { code: 'OPERATION_STATE' })
     })
 
     it('has refusals on record too, the first at once and many of a kind as a number', async () => {

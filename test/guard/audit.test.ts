@@ -135,6 +135,41 @@ describe('the audit log', () => {
     assert.deepEqual(await log.verify(), { ok: false, checked: 1, seq: 2, reason: 'its detail was changed' })
   })
 
+  it('erases the details of what someone did, too, and of nobody else', async () => {
+    const detail = { note: 'x' }
+    await log.append([fact(1, detail), fact(2, detail), fact(3, detail)])
+    assert.deepEqual(await log.eraseDetails({ actor: 'user anna', by: 'user root' }), { erased: 2 })
+    assert.deepEqual(
+      (await log.query({})).items.map(({ action, detail }) => [action, detail]),
+      [
+        ['audit.eraseDetailsOf', undefined],
+        ['device.create', undefined],
+        ['device.create', detail],
+        ['device.create', undefined],
+      ],
+    )
+    assert.deepEqual(await log.verify(), { ok: true, checked: 4, head: 4 })
+    await assert.rejects(log.eraseDetails({ by: 'user root' }), { code: 'REQUEST_INVALID' })
+  })
+
+  it('finds by its own checkpoints that it was written anew, and a checkpoint that is not signed', async () => {
+    await log.append([1, 2, 3].map(i => fact(i)))
+    await log.checkpoint({ force: true })
+    const forger = await openMemoryStateStore({ now })
+    const forged = await openAuditLog({ store: forger, key: Buffer.alloc(32), now })
+    await forged.append([1, 2, 9, 10].map(i => fact(i)))
+    for (const seq of [1, 2, 3]) await store.put('audit', id(seq), (await forger.get('audit', id(seq)))!.doc)
+    assert.deepEqual(await log.verify(), {
+      ok: false,
+      checked: 3,
+      seq: 3,
+      reason: 'the chain was written anew after its checkpoint',
+    })
+    await change('audit_checkpoints', 3, { hash: (await forger.get<{ hash: string }>('audit', id(3)))!.doc.hash })
+    const verdict = await log.verify()
+    assert.deepEqual([verdict.ok, !verdict.ok && verdict.reason], [false, 'its checkpoint was not signed by this hub'])
+  })
+
   it('passes over facts that it was told before', async () => {
     await log.append([{ ...fact(1), source: 'a/1' }])
     await log.append([
@@ -142,6 +177,96 @@ describe('the audit log', () => {
       { ...fact(2), source: 'a/2' },
     ])
     assert.equal(log.head, 2)
+  })
+})
+
+describe('the end of the audit log, kept apart', () => {
+  const now = () => 5000
+  let store: StateStore
+  let apart: StateStore
+  beforeEach(async () => {
+    store = await openMemoryStateStore({ now })
+    apart = await openMemoryStateStore({ now })
+    const log = await open()
+    await log.append([1, 2, 3, 4, 5].map(i => fact(i, { i })))
+    await log.keepEnd()
+  })
+  const id = (seq: number) => String(seq).padStart(15, '0')
+  const open = (chain = store) => openAuditLog({ store: chain, apart, key, now })
+  const cut = async (from: number) => {
+    for (let seq = from; seq <= 5; seq++) for (const coll of ['audit', 'audit_details']) await store.delete(coll, id(seq))
+  }
+  const missing = 'the end of the chain is missing'
+  const anew = 'the chain was written anew after its end was kept apart'
+
+  it('agrees with a chain that went on, whether its newest end was kept or not', async () => {
+    const log = await open()
+    await log.append([fact(6)])
+    assert.equal((await log.verify()).ok, true)
+    const next = await open()
+    assert.deepEqual([next.found, next.breaches, await next.verify()], [undefined, [], { ok: true, checked: 6, head: 6 }])
+    await next.eraseDetails({ target: 'pump-1', by: 'user root' })
+    await next.keepEnd()
+    const last = await open()
+    assert.deepEqual([last.found, (await last.verify()).ok], [undefined, true])
+  })
+
+  for (const [what, spoil, seq, reason] of [
+    ['cut off', () => cut(4), 4, missing],
+    ['emptied', () => cut(1), 1, missing],
+    [
+      'replaced by one of another making',
+      async () => {
+        store = await openMemoryStateStore({ now })
+        const forged = await openAuditLog({ store, key, now })
+        await forged.append([1, 2, 3, 4, 9, 10].map(i => fact(i)))
+      },
+      5,
+      anew,
+    ],
+  ] as const)
+    it(`shows at the start that the chain was ${what}, until someone accepts it`, async () => {
+      await spoil()
+      const log = await open()
+      assert.deepEqual([log.found?.seq, log.found?.reason, log.breaches.length], [seq, reason, 1])
+      // it goes on, and the chain alone would hold together
+      await log.append([7, 8, 9, 10, 11, 12].map(i => fact(i)))
+      await log.keepEnd()
+      assert.deepEqual(
+        [(await openAuditLog({ store, key, now })).head, (await (await openAuditLog({ store, key, now })).verify()).ok],
+        [log.head, true],
+      )
+      const later = await open()
+      assert.equal(later.found, undefined)
+      const verdict = await later.verify()
+      assert.deepEqual([verdict.ok, !verdict.ok && verdict.seq, !verdict.ok && verdict.reason], [false, seq, reason])
+      assert.equal((await later.accept({ by: 'user root' })).length, 1)
+      const [entry] = (await later.query({})).items
+      assert.deepEqual([entry!.action, entry!.actor], ['audit.accept', 'user root'])
+      assert.equal((await later.verify()).ok, true)
+      assert.deepEqual(await later.accept({ by: 'user root' }), [])
+      assert.equal((await (await open()).verify()).ok, true)
+    })
+
+  it('shows a chain that was rolled back to an earlier state, and once more if the right one comes back', async () => {
+    const earlier = await openMemoryStateStore({ now })
+    const old = await openAuditLog({ store: earlier, key, now })
+    await old.append([1, 2, 3].map(i => fact(i, { i })))
+    const rolled = await open(earlier)
+    assert.deepEqual([rolled.found?.seq, rolled.found?.reason], [4, missing])
+    await rolled.append([fact(66)])
+    await rolled.keepEnd()
+    const back = await open()
+    assert.deepEqual([back.found?.seq, back.found?.reason, back.breaches.length], [4, anew, 2])
+  })
+
+  it('is not believed with a wrong signature, and is found changed while the log is open', async () => {
+    const log = await open()
+    const { doc } = (await apart.get<object>('audit_anchor', 'end'))!
+    await apart.put('audit_anchor', 'end', { ...doc, seq: 2 })
+    assert.match((await open()).found!.reason, /not signed/)
+    await cut(5)
+    assert.equal((await log.verify()).ok, false)
   })
 })
 

@@ -163,5 +163,18 @@ describe('admin API: policies, groups and audit', function () {
     const forged = { seq: 1, hash: 'f'.repeat(64), time: 1, sig: '0'.repeat(64) }
     await fails('POST', '/audit/verify', 'AUDIT_BROKEN', { body: { upTo: forged } })
     await fails('POST', '/audit/verify', 'REQUEST_INVALID', { body: { upTo: { seq: 1 } } })
+    await fails('POST', '/audit/accept', 'OPERATION_STATE')
+  })
+
+  it('erases the details about a target from the audit log, which stays whole', async () => {
+    await at.call('POST', '/devices', { body: { id: 'ann-1', tags: { owner: 'Ann' } } })
+    const found = async () => (await at.call('GET', '/audit?target=ann-1')).body.items
+    assert.deepEqual((await found())[0].detail.tags, { owner: 'Ann' })
+    const { status, body } = await at.call('POST', '/audit/erase', { body: { target: 'ann-1' } })
+    assert.deepEqual([status, body], [200, { erased: 1 }])
+    const [erasure, creation] = await found()
+    assert.deepEqual([erasure.action, erasure.actor, creation.detail], ['audit.eraseDetails', creation.actor, undefined])
+    assert.equal((await at.call('POST', '/audit/verify')).body.ok, true)
+    await fails('POST', '/audit/erase', 'REQUEST_INVALID', { body: {} })
   })
 })

@@ -38,6 +38,10 @@ export const groupMembers: Schema = object({ devices: listOf(textTo(128)) }, ['d
 
 const checkpoint: Schema = object({ seq: count, hash: textTo(64), time, sig: textTo(64) }, ['seq', 'hash', 'time', 'sig'])
 export const auditCheck: Schema = object({ upTo: { ...checkpoint, description: 'a checkpoint that was kept elsewhere' } })
+export const auditErasure: Schema = object({
+  target: textTo(256, 'a device, policy, ..'),
+  actor: textTo(256, '`user anna`, `node 3f2a`'),
+})
 
 /** Components of the OpenAPI document. */
 export const accessSchemas: Readonly<Record<string, Schema>> = {

@@ -28,6 +28,8 @@ export interface SqliteStateStoreOptions {
   now: () => number
   /** Size of the file past which writes are STORE_LIMIT; default as large as the disk. */
   maxBytes?: number
+  /** What is deleted is overwritten in the file. */
+  overwrite?: boolean
 }
 
 /**
@@ -70,11 +72,12 @@ class SqliteStateStore implements StateStore {
   #nextPrune = 0
   #closed = false
 
-  constructor({ path, now, maxBytes }: SqliteStateStoreOptions) {
+  constructor({ path, now, maxBytes, overwrite = false }: SqliteStateStoreOptions) {
     this.#path = path
     this.#now = now
     this.#db = openDatabase(path, { maxBytes })
     try {
+      if (overwrite) this.#db.exec('PRAGMA secure_delete = ON')
       createStateTables(this.#db, path)
       this.#declared = declaredCollections(this.#db)
       const last = this.#db.prepare('SELECT seq, at FROM changes ORDER BY seq DESC LIMIT 1').get() as Change | undefined
