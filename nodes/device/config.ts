@@ -32,4 +32,6 @@ export interface DeviceConfig {
   slot: 'primary' | 'secondary'
   /** revoke */
   revokeReason: string
+  /** retire: what becomes of its readings */
+  telemetry: 'keep' | 'erase'
 }

@@ -16,6 +16,7 @@ export default defineNode<DeviceConfig & NodeDef>(type, async (config, { status 
     overlapMs,
     slot: config.slot ?? 'primary',
     revokeReason: config.revokeReason,
+    telemetry: config.telemetry ?? 'keep',
     by: `node ${config.id}`,
   }
   status('ok', '')

@@ -18,6 +18,7 @@ RED.nodes.registerType<DeviceConfig>('loom-device', {
     overlapDays: { value: 7, validate: days => String(days) === '' || (Number(days) >= 0 && Number(days) <= 366) },
     slot: { value: 'primary' },
     revokeReason: { value: 'unspecified' },
+    telemetry: { value: 'keep' },
   },
   paletteLabel: 'device',
   label() {
@@ -37,6 +38,7 @@ RED.nodes.registerType<DeviceConfig>('loom-device', {
       $('.loom-device-overlap').toggle(chosen === 'rotate' && !revokeOld.is(':checked'))
       $('.loom-device-regenerate').toggle(chosen === 'regenerate')
       $('.loom-device-revoke').toggle(chosen === 'revoke')
+      $('.loom-device-retire').toggle(chosen === 'retire')
     }
     action.on('change', show)
     revokeOld.on('change', show)

@@ -15,6 +15,8 @@ export type DeviceItem = Partial<Omit<RegisterDevice, 'id'>> & {
   slot?: 'primary' | 'secondary'
   /** of rotate: how long the old credential goes on after the first use of the new one */
   overlapMs?: number
+  /** of retire */
+  telemetry?: 'keep' | 'erase'
   /** of credential and rotate */
   credential?: CredentialRequest
 }
@@ -28,6 +30,8 @@ export interface ActionDefaults {
   overlapMs: number | undefined
   slot: 'primary' | 'secondary'
   revokeReason: string | undefined
+  /** retire: what becomes of readings */
+  telemetry: 'keep' | 'erase'
   /** who did it, for the audit trail */
   by: string
 }
@@ -52,7 +56,7 @@ const setEnabled =
   })
 
 const changeState =
-  (state: 'quarantine' | 'release' | 'retire'): Action =>
+  (state: 'quarantine' | 'release'): Action =>
   async ({ devices }, { id, reason, etag }, { by }) => ({
     record: await devices[state]({ id, by, ...(reason !== undefined && { reason }), ...(etag !== undefined && { etag }) }),
   })
@@ -142,7 +146,20 @@ export const deviceActions: Readonly<Record<string, Action>> = {
   disable: setEnabled(false),
   quarantine: changeState('quarantine'),
   release: changeState('release'),
-  retire: changeState('retire'),
+  retire: async ({ devices }, { id, reason, etag, telemetry: asked }, { by, telemetry: fate }) => {
+    const telemetry = asked ?? fate
+    if (telemetry !== 'keep' && telemetry !== 'erase')
+      throw new LoomError('REQUEST_INVALID', `telemetry ${String(telemetry).slice(0, 40)}`, { hint: 'keep or erase' })
+    return {
+      record: await devices.retire({
+        id,
+        by,
+        telemetry,
+        ...(reason !== undefined && { reason }),
+        ...(etag !== undefined && { etag }),
+      }),
+    }
+  },
   delete: async ({ devices }, { id }, { by }) => {
     await devices.delete({ id, by })
     return { record: { id, deleted: true } }

@@ -82,7 +82,7 @@ describe('the decommission of a device', function () {
     const pump = await connect('pump', password)
     const heard: string[] = []
     pump.on('message', (topic, payload) => heard.push(`${topic} ${payload}`))
-    const closed = new Promise(resolve => pump.once('close', resolve))
+    const closed = new Promise<void>(resolve => pump.once('close', () => resolve()))
     await pump.publishAsync('dt/pump/x', '{"a":1}', { qos: 1 })
     await caughtUp()
     assert.equal(await rowsOf('pump'), 1)
@@ -109,7 +109,7 @@ describe('the decommission of a device', function () {
     )
     const { credentials, groups, policies, tags, attributes, twins } = archive
     assert.deepEqual([groups, policies, tags, attributes], [['plant'], ['line'], { site: 'b' }, { rev: '7' }])
-    assert.deepEqual([credentials[0]!.kind, credentials[0]!.status, twins![''].desired], ['password', 'active', { on: true }])
+    assert.deepEqual([credentials[0]!.kind, credentials[0]!.status, twins!['']!.desired], ['password', 'active', { on: true }])
     assert.equal(generation, retired.generation)
     assert.ok(!JSON.stringify(retired).includes(password))
     assert.deepEqual((await hub.groups.groupsOf({ device: 'pump' })).direct, [])

@@ -37,6 +37,23 @@ describe('admin API: identities and certificates', function () {
     assert.equal((await at.call('POST', '/devices/nobody/retire')).body.error.code, 'IDENTITY_NOT_FOUND')
   })
 
+  it('shows what was done with a retired device, and erases its telemetry if asked', async () => {
+    await at.hub.devices.register({ id: 'q2', credentials: { kind: 'sas' }, tags: { site: 'b' } })
+    await at.hub.telemetry.store({ rows: [{ device: 'q2', time: 1, values: { a: 1 } }] })
+    assert.equal((await at.call('GET', '/devices/q2/decommission')).body.error.code, 'NOT_FOUND')
+    assert.equal(
+      (await at.call('POST', '/devices/q2/retire', { body: { telemetry: 'burn' } })).body.error.code,
+      'REQUEST_INVALID',
+    )
+    const retired = await at.call('POST', '/devices/q2/retire', { body: { telemetry: 'erase', reason: 'scrapped' } })
+    const { decommission } = retired.body
+    assert.deepEqual([retired.status, decommission.telemetry, decommission.done], [200, 'erase', true])
+    assert.equal(retired.headers.get('etag'), `"${retired.body.etag}"`)
+    assert.deepEqual((await at.call('GET', '/devices/q2/decommission')).body, decommission)
+    assert.deepEqual([decommission.archive.tags, decommission.steps.at(-1).count], [{ site: 'b' }, 1])
+    assert.deepEqual((await at.call('GET', '/devices/q2/latest')).body.items ?? [], [])
+  })
+
   it('rotates a credential: the new one replaces those of its kind', async () => {
     const { secrets } = await at.hub.devices.register({ id: 'r1', credentials: { kind: 'sas' } })
     const added = await at.call('POST', '/devices/r1/credentials?replace=true&overlapMs=60000', { body: { kind: 'sas' } })

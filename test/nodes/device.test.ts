@@ -116,6 +116,25 @@ describe('loom-device', () => {
     assert.deepEqual(told, [{ id: 'd1', by: 'node n', reason: 'odd traffic', etag: '1' }])
   })
 
+  it('retires with the telemetry or without, as the setting says or the message', async () => {
+    for (const id of ['d1', 'd2', 'd3']) await hub.devices.register({ id })
+    const { send, outputs } = await open({ action: 'retire', telemetry: 'erase' })
+    const done = outputs(2)
+    send({ device: 'd1' })
+    send({ payload: { id: 'd2', telemetry: 'keep' } })
+    assert.deepEqual(
+      (await done).map(({ payload }) => [payload.id, payload.decommission.telemetry, payload.decommission.done]),
+      [
+        ['d1', 'erase', true],
+        ['d2', 'keep', true],
+      ],
+    )
+    const results = outputs(1, 2)
+    send({ payload: [{ id: 'd3', telemetry: 'burn' }] })
+    assert.equal((await results)[0]!.payload[0].error.code, 'REQUEST_INVALID')
+    assert.equal((await hub.devices.get({ id: 'd3' })).state, 'active')
+  })
+
   it('renews the credential in use with the overlap of the setting, or of the message', async () => {
     await hub.devices.register({ id: 'd1', credentials: { kind: 'x509' } })
     const { send, outputs } = await open({ action: 'rotate', credential: 'none', overlapDays: '2' })

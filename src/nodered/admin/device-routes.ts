@@ -1,15 +1,15 @@
 import type { Hub, RegisterDevice } from '../../hub/hub.ts'
 import { type HubRoute, paging } from './route.ts'
-import { devicePatch, reasonGiven, registration } from './schemas.ts'
+import { devicePatch, reasonGiven, registration, retirement } from './schemas.ts'
 import { listOf, object, pageOf, refTo, text } from './shapes.ts'
 
 type Update = Parameters<Hub['devices']['update']>[0]
+type Retire = Parameters<Hub['devices']['retire']>[0]
 
 /** Changes of what a device may do at all, with the word of the path. */
 const states = {
   quarantine: ['Only twin and jobs are left to a device until it is released', 'thingloom.write'],
   release: ['Ends a quarantine', 'thingloom.write'],
-  retire: ['Takes a device out of service for good: its credentials are revoked', 'thingloom.admin.write'],
 } as const
 const stateRoutes = Object.entries(states).map(
   ([verb, [summary, permission]]): HubRoute => ({
@@ -94,6 +94,31 @@ export const deviceRoutes: HubRoute[] = [
     },
   },
   ...stateRoutes,
+  {
+    method: 'post',
+    path: '/thingloom/{hub}/devices/{id}/retire',
+    id: 'retireDevice',
+    summary: 'Takes a device out of service for good, with its telemetry if asked; the same request again gives the same report',
+    permission: 'thingloom.admin.write',
+    body: retirement,
+    bodyOptional: true,
+    conditional: true,
+    answers: { 200: { description: 'the device as it is now, and what was done', schema: refTo('Retired') } },
+    run: async ({ on: hub, args, body, etag, by }) => {
+      const asked = { ...(body as Pick<Retire, 'reason' | 'telemetry'>), id: args.id as string, by, ...(etag && { etag }) }
+      const device = await hub.devices.retire(asked)
+      return { body: device, etag: device.etag }
+    },
+  },
+  {
+    method: 'get',
+    path: '/thingloom/{hub}/devices/{id}/decommission',
+    id: 'getDecommission',
+    summary: 'What was done with a retired device, and what it was',
+    permission: 'thingloom.read',
+    answers: { 200: { description: 'the report', schema: refTo('Decommission') } },
+    run: async ({ on: hub, args }) => ({ body: await hub.devices.decommission({ id: args.id as string }) }),
+  },
   {
     method: 'get',
     path: '/thingloom/{hub}/devices/{id}/groups',

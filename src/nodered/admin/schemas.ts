@@ -51,6 +51,26 @@ export const devicePatch: Schema = object(
 /** Of what changes a device's state. */
 export const reasonGiven: Schema = object({ reason: { type: 'string', maxLength: 256 } })
 
+export const retirement: Schema = object({
+  reason: { type: 'string', maxLength: 256 },
+  telemetry: { type: 'string', enum: ['keep', 'erase'], description: 'default keep' },
+})
+const decommission: Schema = object(
+  {
+    device: text,
+    generation: text,
+    at: time,
+    by: text,
+    reason: text,
+    telemetry: text,
+    steps: { type: 'array', items: object({ step: text, at: time, result: text, count }, ['step', 'at', 'result']) },
+    done: { type: 'boolean', description: 'no: the hub goes on by itself' },
+    journalUntil: { ...time, description: 'epoch ms; until then the journal has what an erased device sent' },
+    archive: { ...free, description: 'what the device was' },
+  },
+  ['device', 'at', 'by', 'telemetry', 'steps', 'done', 'archive'],
+)
+
 /** Components of the OpenAPI document: the shapes of answers. */
 export const components: Readonly<Record<string, Schema>> = {
   Error: object(
@@ -97,6 +117,10 @@ export const components: Readonly<Record<string, Schema>> = {
     ['id', 'enabled', 'state', 'credentials', 'etag', 'connection'],
     { additionalProperties: true },
   ),
+  Decommission: decommission,
+  Retired: object({ id: text, state: text, etag: text, decommission: refTo('Decommission') }, ['id', 'state', 'decommission'], {
+    additionalProperties: true,
+  }),
   Secrets: object({ cid: text, kind: text, caPem: text }, ['cid', 'kind', 'caPem'], { additionalProperties: true }),
   Created: object({ device: refTo('Device'), secrets: refTo('Secrets') }, ['device']),
   Reading: object({ device: text, time, values: free }, ['device', 'time', 'values'], { additionalProperties: true }),
