@@ -49,9 +49,9 @@ function cpuMicros(times: number, run: (i: number) => unknown): number {
 
 const per = Number(process.env.BENCH_UPDATES ?? 4_000)
 const sizes = [
-  ['1 KB', 4],
-  ['8 KB', 32],
-  ['30 KB', 118],
+  ['1 KB', 5],
+  ['8 KB', 40],
+  ['30 KB', 145],
 ] as const
 
 console.log(`Twins with such sections of desired and reported, patches of 3 values, ${per} calls\n`)

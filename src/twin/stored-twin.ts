@@ -37,10 +37,11 @@ function packStamps(stamp: Stamp): PackedStamps {
 }
 
 function packed(stamp: Stamp, times: Record<string, number>): PackedVersions {
-  times[stamp.v] = stamp.t
+  if (times[stamp.v] === undefined) times[stamp.v] = stamp.t
   let node: { [key: string]: PackedVersions } | undefined
-  for (const [key, inner] of Object.entries(stamp.of ?? {})) {
-    const versions = packed(inner, times)
+  const of = stamp.of ?? {}
+  for (const key of Object.keys(of)) {
+    const versions = packed(of[key]!, times)
     if (versions === stamp.v) continue
     node ??= { '': stamp.v }
     node[key] = versions
