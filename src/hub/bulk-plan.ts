@@ -9,7 +9,8 @@ import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import { checkedWrite } from '../storage/write.ts'
 import type { Groups } from '../topology/groups.ts'
 import { withDesired } from '../twin/desired-change.ts'
-import { newTwin, type Twin } from '../twin/twin.ts'
+import { packTwin, type StoredTwin, unpackTwin } from '../twin/stored-twin.ts'
+import { newTwin } from '../twin/twin.ts'
 import type { AuditedStore, Deed } from './audit-trail.ts'
 import { lacks } from './bulk-credential.ts'
 import { devicesColl, twinsColl } from './devices.ts'
@@ -49,7 +50,7 @@ interface Entity {
 interface Present {
   identity: IdentityView
   entity: Stored<Entity> | undefined
-  twin: Stored<Twin> | undefined
+  twin: Stored<StoredTwin> | undefined
 }
 
 const chunk = 50
@@ -98,7 +99,7 @@ async function readPresent(
   const ids = op === 'create' ? [] : identities.map(({ id }) => id)
   const desired = new Set(rows.filter(row => row.desired).map(({ id }) => id))
   const entities = await read<Entity>(devicesColl, ids)
-  const twins = await read<Twin>(twinsColl, ids.filter(id => op === 'delete' || desired.has(id)).map(twinId))
+  const twins = await read<StoredTwin>(twinsColl, ids.filter(id => op === 'delete' || desired.has(id)).map(twinId))
   return new Map(
     identities.map(identity => {
       const { id } = identity
@@ -139,7 +140,7 @@ async function planCreate({ parts, plan, by }: One): Promise<void> {
   also.push(parts.audit('identities', { by, action: 'device.create', target: id, detail }))
   plan.documents.push(
     { op: 'put', coll: devicesColl, id, doc: entity },
-    { op: 'put', coll: twinsColl, id: twinId(id), doc: newTwin({ deviceId: id, desired, now: parts.now() }) },
+    { op: 'put', coll: twinsColl, id: twinId(id), doc: packTwin(newTwin({ deviceId: id, desired, now: parts.now() })) },
   )
   plan.undo.push({ op: 'delete', coll: devicesColl, id }, { op: 'delete', coll: twinsColl, id: twinId(id) })
   plan.change = { op: 'register', id, enabled, also, ...(credential && { credential }) }
@@ -181,9 +182,9 @@ function planDocuments({ parts, plan, by }: One, { entity, twin }: Present): voi
   if (plan.described) change(devicesColl, entity, { id, doc })
   if (desired) {
     const now = parts.now()
-    const old = twin?.doc ?? newTwin({ deviceId: id, now })
+    const old = twin ? unpackTwin(twin.doc) : newTwin({ deviceId: id, now })
     const next = withDesired(old, mergePatch(old.desired, desired), now)
-    if (next !== old) change(twinsColl, twin, { id: twinId(id), doc: next })
+    if (next !== old) change(twinsColl, twin, { id: twinId(id), doc: packTwin(next) })
   }
   if (!plan.documents.length) return
   const detail = { tags: plan.row.tags, attributes, model, desired }

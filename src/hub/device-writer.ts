@@ -9,6 +9,7 @@ import { readCertificate } from '../pki/certificate.ts'
 import type { DevicePlan, DeviceWriter, PlannedCredential, ProvisionedDevice } from '../provisioning/provisioning-port.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
 import type { Groups } from '../topology/groups.ts'
+import { packTwin } from '../twin/stored-twin.ts'
 import { newTwin } from '../twin/twin.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import { devicesColl, twinsColl } from './devices.ts'
@@ -72,7 +73,7 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
     })
     const documents = [
       { coll: devicesColl, id: deviceId, doc: { tags, attributes } satisfies Entity },
-      { coll: twinsColl, id: `${deviceId}|`, doc: newTwin({ deviceId, name: '', desired, now: now() }) },
+      { coll: twinsColl, id: `${deviceId}|`, doc: packTwin(newTwin({ deviceId, name: '', desired, now: now() })) },
     ]
     let committed = false
     try {
@@ -134,7 +135,7 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
     const doc: Entity = { tags: existing === 'reset' ? plan.tags : before.tags, attributes }
     const writes: Write[] = [{ op: 'put', coll: devicesColl, id, doc, version: stored?.version ?? 'new' }]
     if (existing === 'reset') {
-      const twin = newTwin({ deviceId: id, name: '', desired: plan.desired, now: now() })
+      const twin = packTwin(newTwin({ deviceId: id, name: '', desired: plan.desired, now: now() }))
       writes.push({ op: 'put', coll: twinsColl, id: `${id}|`, doc: twin })
     }
     await state.tx(writes, { by })

@@ -1,14 +1,15 @@
 import { LoomError } from '../errors.ts'
 import { deltaOf } from '../twin/diff.ts'
+import type { Twin } from '../twin/document.ts'
 import { isSection, own, type TwinSection } from '../twin/json.ts'
 import { mainTwin, nameOfPlain } from '../twin/names.ts'
 import type { Stamp } from '../twin/stamp.ts'
 import type { TwinChanging, TwinMetadata, TwinsApi, TwinView } from './hub-twins.ts'
-import type { StoredTwin, TagsChange, Twins } from './twins.ts'
+import type { TagsChange, Twins } from './twins.ts'
 
 /** Twins as people and flows ask for them. */
 export function createTwinsApi(twins: Twins): TwinsApi {
-  const view = async (twin: StoredTwin, metadata = false): Promise<TwinView> => {
+  const view = async (twin: Twin, metadata = false): Promise<TwinView> => {
     const { deviceId: device, name, desired, reported, meta, version, desiredVersion, reportedVersion, exists } = twin
     const tags = name === mainTwin ? await twins.tagsOf(device) : undefined
     const delta = deltaOf(twin)
@@ -29,7 +30,7 @@ export function createTwinsApi(twins: Twins): TwinsApi {
       etag: etagOf(twin, tags?.version),
     }
   }
-  const need = async (id: string, name: string): Promise<StoredTwin> => {
+  const need = async (id: string, name: string): Promise<Twin> => {
     const twin = await twins.get(id, name)
     if (!twin) throw new LoomError('TWIN_NOT_FOUND', `"${name}" of "${id}"`)
     return twin

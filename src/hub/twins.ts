@@ -5,23 +5,18 @@ import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import { tagsEvents, type TwinEvent, twinEvents } from '../twin/change-event.ts'
 import { checkedPatch, checkedSection } from '../twin/check.ts'
 import { deleteDocument } from '../twin/delete.ts'
-import { noDocument, type TwinDocument } from '../twin/document.ts'
+import { noDocument, type Twin, type TwinDocument } from '../twin/document.ts'
 import type { TwinSection } from '../twin/json.ts'
 import { checkBytes } from '../twin/limits.ts'
 import { mergeSection, patchBetween } from '../twin/merge.ts'
 import { mainTwin, twinId } from '../twin/names.ts'
 import { namedTwins, type TwinProfile, twinProfiles } from '../twin/profiles.ts'
+import { packTwin, type StoredTwin, unpackTwin } from '../twin/stored-twin.ts'
 import { applyUpdate, type ExpectedVersions, type TwinPatch, type TwinUpdate } from '../twin/update.ts'
 import type { Deed } from './audit-trail.ts'
 import { devicesColl, twinsColl } from './devices.ts'
 import type { JournalOutbox } from './journal-outbox.ts'
 import type { InTurn } from './turns.ts'
-
-/** A twin as it is kept. The tags of the main one are the device's. */
-export interface StoredTwin extends TwinDocument {
-  deviceId: string
-  name: string
-}
 
 /** A change that is on disk, for those who tell devices. */
 export type TwinChange = {
@@ -33,7 +28,7 @@ export type TwinChange = {
   origin?: string
   /** to be echoed to devices of AWS's dialect */
   clientToken?: string
-} & ({ kind: 'update'; update: TwinUpdate<StoredTwin> } | { kind: 'delete'; before: StoredTwin; after: StoredTwin })
+} & ({ kind: 'update'; update: TwinUpdate<Twin> } | { kind: 'delete'; before: Twin; after: Twin })
 
 export interface TwinsParts {
   state: StateStore
@@ -85,8 +80,10 @@ export function createTwins(parts: TwinsParts) {
     if (!device) throw new LoomError('IDENTITY_NOT_FOUND', id)
     if (changing && device.state === 'retired') throw new LoomError('IDENTITY_RETIRED', `"${id}"`)
   }
-  const read = (deviceId: string, name: string): Promise<Stored<StoredTwin> | null> =>
-    state.get<StoredTwin>(twinsColl, twinId(deviceId, name))
+  const read = async (deviceId: string, name: string): Promise<Stored<Twin> | null> => {
+    const stored = await state.get<StoredTwin>(twinsColl, twinId(deviceId, name))
+    return stored && { ...stored, doc: unpackTwin(stored.doc) }
+  }
   const named = (deviceId: string): Promise<{ items: Stored<StoredTwin>[] }> =>
     state.query<StoredTwin>(twinsColl, { where: [['id', 'prefix', `${deviceId}|`]], limit: namedTwins + 2 })
   const checkRoom = async (deviceId: string, name: string): Promise<void> => {
@@ -149,8 +146,8 @@ export function createTwins(parts: TwinsParts) {
   }
 
   const update = (
-    request: TwinRequest & { profile?: TwinProfile; patchOf(before: StoredTwin): TwinPatch; tags?: TagsChange },
-  ): Promise<TwinUpdate<StoredTwin>> => {
+    request: TwinRequest & { profile?: TwinProfile; patchOf(before: Twin): TwinPatch; tags?: TagsChange },
+  ): Promise<TwinUpdate<Twin>> => {
     const {
       deviceId,
       name = mainTwin,
@@ -169,13 +166,19 @@ export function createTwins(parts: TwinsParts) {
         const stored = await read(deviceId, name)
         if (!stored) await checkRoom(deviceId, name)
         const at = now()
-        const before = stored?.doc ?? { deviceId, name, ...noDocument(at) }
+        const before = stored?.doc ?? { deviceId, name, tags: {}, ...noDocument(at) }
         const patch = patchOf(before)
         const made = applyUpdate(before, patch, { ...expected, now: at, ...(profile && { profile }) })
         const tagged = await planTags(deviceId, tags, { by, version: tagsVersion })
         await state.tx(
           [
-            { op: 'put', coll: twinsColl, id: twinId(deviceId, name), doc: made.doc, version: stored?.version ?? 'new' },
+            {
+              op: 'put',
+              coll: twinsColl,
+              id: twinId(deviceId, name),
+              doc: packTwin(made.doc),
+              version: stored?.version ?? 'new',
+            },
             ...eventWrites(deviceId, twinEvents(before, made.doc, { name, by, at })),
             ...tagged,
             ...audited(deviceId, by, 'twin.update', { ...(name && { name }), ...patch, ...(tags && { tags: tags.patch }) }),
@@ -191,18 +194,18 @@ export function createTwins(parts: TwinsParts) {
 
   return {
     /** IDENTITY_NOT_FOUND; undefined: no twin of that name. */
-    async get(deviceId: string, name: string = mainTwin): Promise<StoredTwin | undefined> {
+    async get(deviceId: string, name: string = mainTwin): Promise<Twin | undefined> {
       await deviceOf(deviceId, false)
       const stored = await read(deviceId, name)
       if (stored) return stored.doc
-      return name === mainTwin ? { deviceId, name, ...noDocument(now()) } : undefined
+      return name === mainTwin ? { deviceId, name, tags: {}, ...noDocument(now()) } : undefined
     },
 
     /** The main one first. */
-    async all(deviceId: string): Promise<StoredTwin[]> {
+    async all(deviceId: string): Promise<Twin[]> {
       await deviceOf(deviceId, false)
       const { items } = await named(deviceId)
-      return items.map(({ doc }) => doc)
+      return items.map(({ doc }) => unpackTwin(doc))
     },
 
     async tagsOf(deviceId: string): Promise<{ tags: TwinSection; version: number }> {
@@ -211,9 +214,7 @@ export function createTwins(parts: TwinsParts) {
     },
 
     /** A merge patch of the sections. Codes of `applyUpdate`, IDENTITY_NOT_FOUND, IDENTITY_RETIRED. */
-    update: (
-      o: TwinRequest & { patch: TwinPatch; profile?: TwinProfile; tags?: TagsChange },
-    ): Promise<TwinUpdate<StoredTwin>> => {
+    update: (o: TwinRequest & { patch: TwinPatch; profile?: TwinProfile; tags?: TagsChange }): Promise<TwinUpdate<Twin>> => {
       const { patch, ...request } = o
       return update({ ...request, patchOf: () => patch })
     },
@@ -222,7 +223,7 @@ export function createTwins(parts: TwinsParts) {
     replaceDesired: ({
       desired,
       ...request
-    }: TwinRequest & { desired: TwinSection; tags?: TagsChange }): Promise<TwinUpdate<StoredTwin>> => {
+    }: TwinRequest & { desired: TwinSection; tags?: TagsChange }): Promise<TwinUpdate<Twin>> => {
       const wanted = checkedSection(desired, 'desired')
       return update({ ...request, patchOf: before => ({ desired: patchBetween(before.desired, wanted) }) })
     },
@@ -239,7 +240,7 @@ export function createTwins(parts: TwinsParts) {
           const after = deleteDocument(before, { ...expected, now: at })
           await state.tx(
             [
-              { op: 'put', coll: twinsColl, id: stored.id, doc: after, version: stored.version },
+              { op: 'put', coll: twinsColl, id: stored.id, doc: packTwin(after), version: stored.version },
               ...eventWrites(deviceId, twinEvents(before, after, { name, by, at })),
               ...audited(deviceId, by, 'twin.delete', { ...(name && { name }) }),
             ],
@@ -271,7 +272,7 @@ export function createTwins(parts: TwinsParts) {
       ),
 
     /** The writes that tell of a twin which others write (imports, provisioning), for their transaction. */
-    tell: (before: TwinDocument | undefined, after: StoredTwin, by: string): Write[] =>
+    tell: (before: TwinDocument | undefined, after: Twin, by: string): Write[] =>
       eventWrites(after.deviceId, twinEvents(before, after, { name: after.name, by, at: now() })),
   }
 }

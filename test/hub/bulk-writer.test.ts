@@ -7,6 +7,7 @@ import { createCsr } from '../../src/pki/csr.ts'
 import { generateKey } from '../../src/pki/keys.ts'
 import type { BulkDevice, BulkWriting } from '../../src/provisioning/bulk-port.ts'
 import type { StateStore, Write } from '../../src/storage/state-store.ts'
+import { type StoredTwin, unpackTwin } from '../../src/twin/stored-twin.ts'
 import { bulkWriterContract } from '../contracts/bulk-writer.ts'
 import { type BulkHouse, bulkHouse, memoryStores, sqliteStores } from './bulk-house.ts'
 
@@ -93,7 +94,7 @@ describe('devices written by an import', () => {
     ])
     assert.deepEqual(house.told.described, ['a'])
     assert.deepEqual((await house.state.get(devicesColl, 'a'))!.doc, { tags: { x: 2, y: 1 }, attributes: { model: 'mk3' } })
-    const twin = (await house.state.get<import('../../src/twin/twin.ts').Twin>(twinsColl, 'a|'))!.doc
+    const twin = unpackTwin((await house.state.get<StoredTwin>(twinsColl, 'a|'))!.doc)
     assert.deepEqual(twin.desired, { on: true, level: { low: 1, high: 9 } })
     const { on, level } = twin.meta.desired.of!
     assert.equal(level!.of!.high!.v, twin.desiredVersion)
