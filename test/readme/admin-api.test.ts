@@ -24,6 +24,7 @@ const shows: Record<string, RegExp> = {
   certificate: /"privateKeyPem":"-----BEGIN[\s\S]*-----BEGIN CERTIFICATE-----/,
   enrol: /"primaryKey":"[^"]+"[\s\S]*\{"added":1,"replaced":0\}[\s\S]*"items":\[\]/,
   audit: /"actor":"admin api","action":"[\s\S]*\{"ok":true/,
+  retire: /"state":"retired".*"telemetry":"erase".*"done":true[\s\S]*"archive":\{/,
   remove: /^$/,
 }
 
