@@ -114,7 +114,7 @@ RED.nodes.registerType<SimulatorConfig>('loom-simulator', {
   label() {
     return this.name || `${this.count} × ${this.model}`
   },
-  inputLabels: 'start, stop, set, inject',
+  inputLabels: 'start, stop, set, inject, renew, credential',
   outputLabels(index) {
     return this._(index === 0 ? 'simulator.output.state' : 'simulator.output.faults')
   },

@@ -4,6 +4,7 @@ import { endpointOf } from '../../nodes/simulator/enrol.ts'
 import simulator from '../../nodes/simulator/simulator.ts'
 import type { Hub } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
+import { provisioningActions } from '../../src/nodered/provisioning-actions.ts'
 import { createCsr } from '../../src/pki/csr.ts'
 import { generateKey } from '../../src/pki/keys.ts'
 import { checkedClaim, enrolByClaim } from '../../src/simulator/claim-enrolment.ts'
@@ -23,7 +24,7 @@ const bodyWith = (name: unknown) => ({
 })
 
 describe('simulated devices that come by a claim', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let hub: Hub
   beforeEach(async () => {
     hub = await startHub({
@@ -50,6 +51,8 @@ describe('simulated devices that come by a claim', function () {
     const settings = { templates: [template], keyType: 'ec-p256' }
     return (await hub.provisioning.createClaim({ id: `b-${template}`, settings })).secrets!
   }
+  /** Who waits for a person; a page may be empty and have a next one. */
+  const waiting = async () => (await provisioningActions.pending!(hub.provisioning, {}, 'test')).payload as { id: string }[]
   const csrOf = async (id: string) => createCsr({ id, ...(await generateKey()) })
   const byClaim = async (template: string, now: () => number = () => 0) =>
     enrolByClaim({ endpoint: () => endpointOf(hub), claim: { ...(await claimOf(template)), template }, now })
@@ -78,6 +81,42 @@ describe('simulated devices that come by a claim', function () {
     now = 179_999
     await assert.rejects(asks(), { code: 'PROV_DENIED' })
     assert.equal(await rejected(), 2)
+  })
+
+  it('wait for a person: ask again about the same key, after 5 to 30 seconds, and come in after the yes', async () => {
+    await hub.provisioning.updateTemplate({ name: 'fleet', change: { approval: 'manual' } })
+    let now = Date.now()
+    const enrol = await byClaim('fleet', () => now)
+    const csrPem = await csrOf('sim-0001')
+    const asks = () => enrol({ id: 'sim-0001', csrPem })
+    for (const pauseMs of [5_000, 10_000, 20_000, 30_000, 30_000]) {
+      await assert.rejects(asks(), { code: 'PROV_PENDING' })
+      now += pauseMs
+    }
+    const [item, ...others] = await waiting()
+    assert.equal(others.length, 0, 'one device, one question')
+    await hub.provisioning.approve({ id: item!.id, by: 'a person' })
+    now -= 1
+    await assert.rejects(asks(), { code: 'PROV_PENDING' }, 'it was not asked yet')
+    now += 1
+    const { certificatePem } = await asks()
+    assert.equal(new X509Certificate(certificatePem).publicKey.asymmetricKeyType, 'ec')
+    assert.equal((await hub.provisioning.claim({ id: 'b-fleet' }))!.rejected, 0, 'to wait is no misuse')
+  })
+
+  it('run in the node while a person decides; the key is the same for each try', async () => {
+    await hub.provisioning.updateTemplate({ name: 'fleet', change: { approval: 'manual' } })
+    const { send, status } = await flow(
+      simulator,
+      { type: 'loom-simulator', count: 1, intervalMs: 100, autostart: false },
+      { hub: hub as FakeHub, settings: { userDir: tempFolder('claimed-user') } },
+    )
+    const [yellow, green] = [status(/a person must approve/), status(/^1\/1 · [1-9]/)]
+    send({ action: 'start', claim: { ...(await claimOf('fleet')), template: 'fleet' } })
+    await yellow
+    await hub.provisioning.approve({ id: (await waiting())[0]!.id, by: 'a person' })
+    await green
+    assert.equal((await hub.devices.get({ id: 'sim-0001' })).credentials.length, 1)
   })
 
   it('are told when the template names them otherwise', async () => {
