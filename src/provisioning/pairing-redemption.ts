@@ -36,7 +36,7 @@ export function createRedemption(o: {
     const { id, target } = held
     const { template, deviceId, parameters = {} } = target
     if (request.template !== undefined && request.template !== template)
-      throw new LoomError('PROV_DENIED', `the code is not for template "${request.template.slice(0, 80)}"`)
+      throw new LoomError('PROV_DENIED', 'the code is for another template')
     const { kind } = request.credentials ?? x509
     const own = { ...checkedParameters(request.parameters), ...parameters }
     const by = `pairing ${id}`
