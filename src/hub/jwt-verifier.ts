@@ -8,6 +8,8 @@ const freshMs = 600_000
 const retryMs = 60_000
 const toleranceMs = 60_000
 const mostKeys = 50
+/** ECMA-262, 21.4.1.1: later there are no dates */
+const latestMs = 8.64e15
 
 interface KeySet {
   keys: Map<string, CryptoKey | Uint8Array>
@@ -133,7 +135,9 @@ export function createTokenVerifier(o: {
       const subject = payload[issuer.subjectClaim]
       if (typeof subject !== 'string' || !subject || subject.length > 256)
         throw refused(issuer, `its claim "${issuer.subjectClaim.slice(0, 60)}" names no subject`)
-      return { subject, expiresAt: payload.exp! * 1000 }
+      const expiresAt = payload.exp! * 1000
+      if (expiresAt > latestMs) throw refused(issuer, 'its claim "exp" is no date')
+      return { subject, expiresAt }
     },
     forget: id => void slots.delete(id),
   }
