@@ -11,6 +11,9 @@ export interface TlsDevice {
   key: string
   clientId: string
   version?: SecureVersion
+  username?: string
+  /** of OpenSSL, for keys that it would not offer */
+  ciphers?: string
 }
 
 export interface Dialled {
@@ -32,7 +35,7 @@ export function endDialled(): void {
 }
 
 export async function dialTls(device: TlsDevice, session?: Buffer): Promise<Dialled> {
-  const { port, ca, cert, key, clientId, version = 'TLSv1.3' } = device
+  const { port, ca, cert, key, clientId, username, ciphers, version = 'TLSv1.3' } = device
   const socket = connect({
     host: '127.0.0.1',
     port,
@@ -43,6 +46,7 @@ export async function dialTls(device: TlsDevice, session?: Buffer): Promise<Dial
     minVersion: version,
     maxVersion: version,
     ...(session && { session }),
+    ...(ciphers && { ciphers }),
   })
   let newest: Buffer | undefined
   socket.on('session', (given: Buffer) => {
@@ -55,7 +59,7 @@ export async function dialTls(device: TlsDevice, session?: Buffer): Promise<Dial
     () => false,
   )
   const reused = secured && socket.isSessionReused()
-  peer.send(connectPacket({ clientId }))
+  peer.send(connectPacket({ clientId, ...(username !== undefined && { username }) }))
   const code = await peer.next(packetTypes.connack, 30_000).then(
     ({ body }) => body[1],
     () => undefined,
