@@ -105,7 +105,7 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['provisioning/jitp', 'pendingMs', hours],
   ],
   'body of `/v1/provision`': [['dialects/plain/provision', 'mostBytes']],
-  'bootstrap document': [['provisioning/bootstrap', 'mostBytes']],
+  'bootstrap document |': [['provisioning/bootstrap', 'mostBytes']],
   'file |': [
     ['nodered/admin/import-routes', 'maxFileBytes', mib],
     ['provisioning/bulk-import', 'mostRows'],
