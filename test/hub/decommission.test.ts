@@ -5,6 +5,8 @@ import { decommissionSteps } from '../../src/hub/decommission.ts'
 import type { Hub } from '../../src/hub/hub.ts'
 import type { HubOptions } from '../../src/hub/options.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
+import { deriveKey } from '../../src/identity/prove-sas.ts'
+import { signSas } from '../../src/identity/sas.ts'
 import { tempFolder } from '../processes.ts'
 import { until } from '../until.ts'
 
@@ -72,56 +74,57 @@ describe('the decommission of a device', function () {
       limitMs,
     )
 
-  it('tells it, closes it, forgets what it had and keeps what it was; the same call gives the same report', async () => {
-    await open()
-    await hub.groups.create({ id: 'plant' })
-    await hub.policies.create({ id: 'line', text: line })
-    const password = await register('pump')
-    await hub.groups.add({ group: 'plant', devices: ['pump'] })
-    await hub.policies.attach({ policy: 'line', target: { device: 'pump' } })
-    const pump = await connect('pump', password)
-    const heard: string[] = []
-    pump.on('message', (topic, payload) => heard.push(`${topic} ${payload}`))
-    const closed = new Promise<void>(resolve => pump.once('close', () => resolve()))
-    await pump.publishAsync('dt/pump/x', '{"a":1}', { qos: 1 })
-    await caughtUp()
-    assert.equal(await rowsOf('pump'), 1)
+  for (const store of ['sqlite', 'json'] as const)
+    it(`tells it, closes it, forgets what it had and keeps what it was; the same call gives the same report (${store})`, async () => {
+      await open(store)
+      await hub.groups.create({ id: 'plant' })
+      await hub.policies.create({ id: 'line', text: line })
+      const password = await register('pump')
+      await hub.groups.add({ group: 'plant', devices: ['pump'] })
+      await hub.policies.attach({ policy: 'line', target: { device: 'pump' } })
+      const pump = await connect('pump', password)
+      const heard: string[] = []
+      pump.on('message', (topic, payload) => heard.push(`${topic} ${payload}`))
+      const closed = new Promise<void>(resolve => pump.once('close', () => resolve()))
+      await pump.publishAsync('dt/pump/x', '{"a":1}', { qos: 1 })
+      await caughtUp()
+      assert.equal(await rowsOf('pump'), 1)
 
-    const retired = await hub.devices.retire({ id: 'pump', reason: 'scrapped', by: 'user anna' })
-    await closed
-    const { steps, archive, at, generation, ...rest } = retired.decommission
-    assert.deepEqual([retired.state, retired.connection.connected], ['retired', false])
-    assert.deepEqual(rest, { device: 'pump', by: 'user anna', reason: 'scrapped', telemetry: 'keep', done: true })
-    assert.deepEqual(heard, [`cmd/pump/retire ${JSON.stringify({ at, reason: 'scrapped' })}`])
-    assert.deepEqual(
-      steps.map(({ step, result, count }) => [step, result, count]),
-      [
-        ['revoke', 'done', 1],
-        ['leave', 'done', 2],
-        ['tell', 'done', 1],
-        ['disconnect', 'done', 1],
-        ['purge', 'done', undefined],
-        ['forget', 'none', undefined],
-        ['archive', 'done', 2],
-        ['values', 'done', undefined],
-        ['telemetry', 'kept', undefined],
-      ],
-    )
-    const { credentials, groups, policies, tags, attributes, twins } = archive
-    assert.deepEqual([groups, policies, tags, attributes], [['plant'], ['line'], { site: 'b' }, { rev: '7' }])
-    assert.deepEqual([credentials[0]!.kind, credentials[0]!.status, twins!['']!.desired], ['password', 'active', { on: true }])
-    assert.equal(generation, retired.generation)
-    assert.ok(!JSON.stringify(retired).includes(password))
-    assert.deepEqual((await hub.groups.groupsOf({ device: 'pump' })).direct, [])
-    assert.deepEqual([await rowsOf('pump'), await lastOf('pump')], [1, 0])
+      const retired = await hub.devices.retire({ id: 'pump', reason: 'scrapped', by: 'user anna' })
+      await closed
+      const { steps, archive, at, generation, ...rest } = retired.decommission
+      assert.deepEqual([retired.state, retired.connection.connected], ['retired', false])
+      assert.deepEqual(rest, { device: 'pump', by: 'user anna', reason: 'scrapped', telemetry: 'keep', done: true })
+      assert.deepEqual(heard, [`cmd/pump/retire ${JSON.stringify({ at, reason: 'scrapped' })}`])
+      assert.deepEqual(
+        steps.map(({ step, result, count }) => [step, result, count]),
+        [
+          ['revoke', 'done', 1],
+          ['leave', 'done', 2],
+          ['tell', 'done', 1],
+          ['disconnect', 'done', 1],
+          ['purge', 'done', undefined],
+          ['forget', 'none', undefined],
+          ['archive', 'done', 2],
+          ['values', 'done', undefined],
+          ['telemetry', 'kept', undefined],
+        ],
+      )
+      const { credentials, groups, policies, tags, attributes, twins } = archive
+      assert.deepEqual([groups, policies, tags, attributes], [['plant'], ['line'], { site: 'b' }, { rev: '7' }])
+      assert.deepEqual([credentials[0]!.kind, credentials[0]!.status, twins!['']!.desired], ['password', 'active', { on: true }])
+      assert.equal(generation, retired.generation)
+      assert.ok(!JSON.stringify(retired).includes(password))
+      assert.deepEqual((await hub.groups.groupsOf({ device: 'pump' })).direct, [])
+      assert.deepEqual([await rowsOf('pump'), await lastOf('pump')], [1, 0])
 
-    const repeated = await hub.devices.retire({ id: 'pump', by: 'user bob', reason: 'again' })
-    assert.deepEqual(repeated.decommission, retired.decommission)
-    await again()
-    assert.deepEqual(await hub.devices.decommission({ id: 'pump' }), retired.decommission)
-    await assert.rejects(connect('pump', password))
-    assert.equal((await hub.audit.query({ action: 'device.retire' })).items.length, 1)
-  })
+      const repeated = await hub.devices.retire({ id: 'pump', by: 'user bob', reason: 'again' })
+      assert.deepEqual(repeated.decommission, retired.decommission)
+      await again()
+      assert.deepEqual(await hub.devices.decommission({ id: 'pump' }), retired.decommission)
+      await assert.rejects(connect('pump', password))
+      assert.equal((await hub.audit.query({ action: 'device.retire' })).items.length, 1)
+    })
 
   it('erases telemetry if asked, now or later; readings on their way in the journal and in flows do not come back', async () => {
     await open()
@@ -190,6 +193,43 @@ describe('the decommission of a device', function () {
     const next = (await hub.devices.retire({ id: 'pump' })).decommission
     assert.notEqual(next.generation, decommission.generation)
     assert.equal(await rowsOf('pump'), 1)
+  })
+
+  it('keeps it out of an enrolment that admitted it, until it is deleted', async () => {
+    await open('memory')
+    const { secrets } = await hub.provisioning.createEnrolment({
+      enrolment: { id: 'plant', kind: 'group', attestation: { kind: 'sas' } } as never,
+    })
+    const resource = '0ne1/registrations/pump'
+    const key = deriveKey(secrets!.primaryKey!, 'pump')
+    const authorization = `${signSas({ key, resource, expiresAt: Date.now() + 600_000 })}&skn=registration`
+    const ask = async (method: string, path: string) => {
+      const request = {
+        method,
+        path,
+        query: 'api-version=2021-06-01',
+        headers: { authorization },
+        body: bytes({ registrationId: 'pump' }),
+      }
+      const { body } = await hub.deviceHttp.handle({ request, peer: { address: '192.0.2.1', secure: true } })
+      return JSON.parse(body)
+    }
+    const registers = async () => {
+      const { operationId } = await ask('PUT', '/0ne1/registrations/pump/register')
+      return until(async () => {
+        const answer = await ask('GET', `/0ne1/registrations/pump/operations/${operationId}`)
+        return answer.status !== 'assigning' && answer
+      }, limitMs)
+    }
+    assert.equal((await registers()).status, 'assigned')
+    const { decommission } = await hub.devices.retire({ id: 'pump' })
+    const forgotten = decommission.steps.find(({ step }) => step === 'forget')!
+    assert.deepEqual([forgotten.result, forgotten.count], ['done', 1])
+    assert.equal((await hub.provisioning.registrations({})).items.length, 0)
+    assert.notEqual((await registers()).status, 'assigned')
+    assert.equal((await hub.devices.get({ id: 'pump' })).state, 'retired')
+    await hub.devices.delete({ id: 'pump' })
+    assert.equal((await registers()).status, 'assigned')
   })
 
   it('ends with a deletion by import too', async () => {
