@@ -31,6 +31,7 @@ import type {
   WarmRow,
 } from '../storage/warm-store.ts'
 
+export type { Decommission, DecommissionReport, TelemetryFate } from './decommission.ts'
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 export type { ImportsApi, ImportView } from './hub-imports.ts'
 export type { ProvisioningApi, WaitingDevice } from './hub-provisioning.ts'
