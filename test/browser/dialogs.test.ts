@@ -44,7 +44,7 @@ describe('dialogs', function () {
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic'] })
     page = await browser.newPage({ viewport: { width: 1400, height: 900 } })
     page.setDefaultTimeout(15_000)
-    page.on('pageerror', error => problems.push(String(error)))
+    page.on('pageerror', error => problems.push(error.stack ?? String(error)))
     await page.goto(nodeRed.url)
     await page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' })
     await page.waitForFunction(id => (window as any).RED.nodes.node(id), nodes.at(-1)!.id)

@@ -54,7 +54,7 @@ describe('policies in the dialog of the hub', function () {
     const context = await browser.newContext({ viewport: { width: 1400, height: 1300 }, ...o })
     page = await context.newPage()
     page.setDefaultTimeout(30_000)
-    page.on('pageerror', error => problems.push(String(error)))
+    page.on('pageerror', error => problems.push(error.stack ?? String(error)))
     await page.goto(nodeRed.url)
     await page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' })
     await page.waitForFunction(() => (window as any).RED.nodes.node('hub'))
