@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent, request } from 'node:https'
 import { join } from 'node:path'
-import type { SecureVersion } from 'node:tls'
+import type { SecureVersion, TLSSocket } from 'node:tls'
 import { needOpenssl } from '../pki/openssl.ts'
 import { craft, type Crafted } from '../pki/craft.ts'
 import { connectPacket } from '../mqtt-wire.ts'
@@ -12,7 +13,7 @@ import { dialTls, endDialled, type TlsDevice } from './tls-device.ts'
 const day = 86_400_000
 const limitMs = 30_000
 const versions = ['TLSv1.2', 'TLSv1.3'] as const
-const listeners = (['mqtt', 'mqtts'] as const).map(kind => ({ kind, host: '127.0.0.1', port: 0 }))
+const listeners = (['mqtt', 'mqtts', 'https'] as const).map(kind => ({ kind, host: '127.0.0.1', port: 0 }))
 const certSign = 0x04
 const now = Date.now()
 const dates = { notBefore: now - day, notAfter: now + 100 * day }
@@ -126,6 +127,42 @@ describe('a saved TLS session', function () {
       assert.deepEqual([code, reused], [0, true])
       await other.setActive(false)
       await keepsOut(device, () => setActive(false))
+    })
+
+    it(`is no way in by HTTPS after a revocation, nor is a connection that stayed open (${version})`, async () => {
+      const { hub } = live
+      const { clientId: id, cid, ca, cert, key } = await issued(live, `https-${version}`, version)
+      const { port } = (await hub.health.get({})).listeners.find(({ kind }) => kind === 'https')!
+      const agent = new Agent({ keepAlive: true, maxSockets: 1, ca, cert, key, minVersion: version, maxVersion: version })
+      const post = () =>
+        new Promise<{ status: number; socket: TLSSocket; kept: boolean; reused: boolean }>((resolve, reject) => {
+          const to = { host: '127.0.0.1', port, method: 'POST', path: `/v1/devices/${id}/telemetry`, agent }
+          const sent = request(to, response => {
+            const socket = response.socket as TLSSocket
+            const [kept, reused] = [sent.reusedSocket, socket.isSessionReused()]
+            response.resume().once('end', () => resolve({ status: response.statusCode!, socket, kept, reused }))
+          })
+          sent.once('error', reject).end('{"a":1}')
+        })
+      const closed = async ({ socket }: { socket: TLSSocket }) => {
+        socket.destroy()
+        await until('the end of the connection', () => socket.closed, limitMs)
+      }
+      try {
+        await closed(await post())
+        const resumed = await post()
+        assert.deepEqual([resumed.status, resumed.kept, resumed.reused], [204, false, true])
+        const open = await post()
+        assert.deepEqual([open.status, open.kept], [204, true])
+        await hub.identity.revokeCredential({ id, cid })
+        const refused = await post()
+        assert.deepEqual([refused.status, refused.kept], [401, true])
+        await closed(refused)
+        const again = await post()
+        assert.deepEqual([again.status, again.kept, again.reused], [401, false, true])
+      } finally {
+        agent.destroy()
+      }
     })
 
     it(`is of no use to openssl either after a revocation (${version})`, async function () {
