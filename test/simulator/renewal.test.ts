@@ -151,6 +151,21 @@ describe('simulated devices renew their certificates', function () {
     assert.equal((await credentialsOf('sim-0001')).find(credential => credential.cid === cid)?.status, 'active')
   })
 
+  it('never get locked out: a successor that was revoked before its use costs no other certificate', async () => {
+    const first = await load({ count: 1 })
+    await started(first, {}, 1)
+    const { privateKeyPem, certificatePem, cid } = await hub.identity.rotate({ id: 'sim-0001', credential: { kind: 'x509' } })
+    await hub.identity.revokeCredential({ id: 'sim-0001', cid })
+    const before = await certificateOf('sim-0001.pem')
+    first.send({ payload: 'stop' })
+    await until(() => first.seen().find(msg => msg.notice === 'stopped'))
+    await writeFile(join(folder(), 'sim-0001.next'), `${privateKeyPem}${certificatePem}`)
+    await started(first, {}, 1)
+    assert.deepEqual(await readdir(folder()), ['sim-0001.pem'])
+    assert.equal(await certificateOf('sim-0001.pem'), before)
+    assert.equal((await credentialsOf('sim-0001')).length, 2, 'the old one and the revoked one')
+  })
+
   it('never get locked out: a damaged successor is passed over', async () => {
     const first = await load({ count: 1 })
     await started(first, {}, 1)
