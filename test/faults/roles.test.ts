@@ -255,8 +255,9 @@ describe('roles', function () {
     await by('DELETE /registrations/{registration}', { registration: 'r1' })
     await by('POST /devices/{id}/retire', id, { body: {} })
     await by('DELETE /devices/{id}', id)
+    await by('POST /audit/erase', {}, { body: { target: 'd1' } })
 
-    /** Need what no call makes: a device that waits, a dead letter, an import that stopped, a CA with a proof. Looking is no change. */
+    /** Need what no call makes: a device that waits, a dead letter, an import that stopped, a CA with a proof, a damaged log. Looking is no change. */
     const elsewhere = [
       'POST /operations/{operation}/cancel',
       'POST /operations/{operation}/resume',
@@ -268,6 +269,7 @@ describe('roles', function () {
       'POST /provisioning/pending/{request}/deny',
       'POST /policies/check',
       'POST /policies/test',
+      'POST /audit/accept',
       'POST /audit/verify',
     ]
     const changes = table
