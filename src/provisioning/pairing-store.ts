@@ -195,7 +195,8 @@ export async function openPairings(o: {
     },
     async revoke(id, { by, also = [] } = {}) {
       const stored = /^pair-[0-9a-f]{12}$/.test(id) ? await store.get<PairingDoc>(coll, id) : null
-      if (!stored) throw new LoomError('NOT_FOUND', `no pairing code ${JSON.stringify(String(id).slice(0, 80))}`)
+      // what stands in the place of an id may be a code: it is not repeated
+      if (!stored) throw new LoomError('NOT_FOUND', 'no pairing code of that id', { hint: 'name its id, not the code' })
       const doc: PairingDoc = { ...stored.doc, state: stored.doc.state === 'used' ? 'used' : 'revoked' }
       await store.tx([{ op: 'put', coll, id, doc }, ...also], by === undefined ? {} : { by })
     },

@@ -457,6 +457,26 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       )
     })
 
+    it('makes a pairing code, by which one device comes, and keeps what devices start from', async () => {
+      const { pairing, code } = await hub.provisioning.createPairing({ deviceId: 'lamp-1', by: 'user anna' })
+      assert.equal(pairing.state, 'open')
+      const provision = (send: object) =>
+        hub.deviceHttp.handle({
+          request: { method: 'POST', path: '/v1/provision', query: '', headers: {}, body: bytes(send) },
+          peer: { address: '192.0.2.1', secure: true },
+        })
+      const { status, body } = await provision({ pairingCode: code, credentials: { kind: 'password' } })
+      const { deviceId, password, bootstrap } = JSON.parse(body)
+      assert.deepEqual([status, deviceId, password.length, bootstrap.v], [200, 'lamp-1', 24, 1])
+      assert.equal((await provision({ pairingCode: code })).status, 401)
+      const { items } = await hub.provisioning.pairings({})
+      assert.deepEqual([items[0]!.state, items[0]!.usedBy], ['used', 'lamp-1'])
+      const { etag } = await hub.provisioning.setBootstrap({ intervals: { telemetryMs: 5 } })
+      const { intervals, etag: now } = await hub.provisioning.bootstrap({})
+      assert.deepEqual([intervals, now], [{ telemetryMs: 5 }, etag])
+      await assert.rejects(hub.provisioning.revokePairing({ id: 'none' }), { code: 'NOT_FOUND' })
+    })
+
     it('keeps an undecodable message as an invalid record', async () => {
       await hub.telemetry.inject({ device: 'd', payload: bytes('{"a":') })
       const [record] = (await hub.journal.read({ from: 1, limit: 100 })).filter(r => r.kind === kinds.injected)
