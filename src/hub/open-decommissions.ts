@@ -1,10 +1,12 @@
 import type { BrokerPort } from '../broker/broker-port.ts'
 import { LoomError } from '../errors.ts'
+import type { Policies } from '../identity/policy-store.ts'
 import type { IdentityView, Registry } from '../identity/registry.ts'
 import type { JournalPort } from '../journal/journal-port.ts'
 import type { Dps } from '../provisioning/dps-port.ts'
 import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import type { WarmStore } from '../storage/warm-store.ts'
+import type { Groups } from '../topology/groups.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import {
   counted,
@@ -18,7 +20,8 @@ import {
   withErasure,
   withStep,
 } from './decommission.ts'
-import type { DeviceArchive } from './device-archive.ts'
+import { openDeviceArchive } from './device-archive.ts'
+import { devicesColl, twinsColl } from './devices.ts'
 import { LateReadings } from './late-readings.ts'
 import { tellRetired } from './tell-retired.ts'
 import type { InTurn } from './turns.ts'
@@ -29,12 +32,13 @@ const pageSize = 500
 
 export interface DecommissionParts {
   identities: StateStore
-  archive: DeviceArchive
+  state: StateStore
   warm: WarmStore
   journal: Pick<JournalPort, 'metrics'>
   journalKeepMs: number
   registry: Pick<Registry, 'many'>
-  membershipsOf(device: string): Promise<{ groups: string[]; policies: string[] }>
+  groups: Pick<Groups, 'groupsOf'>
+  policies: Pick<Policies, 'attached'>
   registrations: Pick<Dps, 'registrations' | 'forget'>
   broker(): Pick<BrokerPort, 'connectionsOf' | 'send' | 'purge'>
   /** Closes every live connection of the device; resolves when the sockets are closed. */
@@ -71,9 +75,10 @@ export interface Decommissions {
 }
 
 export async function openDecommissions(parts: DecommissionParts): Promise<Decommissions> {
-  const { identities, archive, warm, journal, registry, trail, now } = parts
+  const { identities, state, warm, journal, registry, trail, now } = parts
   await identities.declare(coll, { indexes: ['done'] })
   await identities.declare(erasedColl, {})
+  const archive = await openDeviceArchive({ store: state, devices: devicesColl, twins: twinsColl })
   const late = new LateReadings(warm)
 
   const find = (device: string): Promise<Stored<Decommission> | null> => identities.get<Decommission>(coll, device)
@@ -192,7 +197,8 @@ export async function openDecommissions(parts: DecommissionParts): Promise<Decom
 
   return {
     async begin({ identity, telemetry, reason, by }) {
-      const memberships = await parts.membershipsOf(identity.id)
+      const { direct } = await parts.groups.groupsOf(identity.id)
+      const memberships = { groups: direct, policies: await parts.policies.attached({ device: identity.id }) }
       const { journalKeepMs } = parts
       const doc = newDecommission({ identity, memberships, telemetry, reason, by, at: now(), journalKeepMs })
       return { write: { op: 'put', coll, id: identity.id, doc }, committed: () => late.retired(identity.id, telemetry) }

@@ -24,7 +24,6 @@ import { createDeviceHttp } from './device-http.ts'
 import { createBulkWriter } from './bulk-writer.ts'
 import { createImports } from './import-api.ts'
 import { createDeviceWriter } from './device-writer.ts'
-import { openDeviceArchive } from './device-archive.ts'
 import { endpointsOf } from './endpoints.ts'
 import { createTurns } from './turns.ts'
 import { openProvisioning } from './open-provisioning.ts'
@@ -237,13 +236,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       await Promise.all([broker.purge(id), warm.forgetLatest({ devices: [id] })])
     }
     const decommissions = await openDecommissions({
-      ...{ identities, warm, journal, registry, drop, trail, inTurn, now },
-      archive: await openDeviceArchive({ store: state, devices: devicesColl, twins: twinsColl }),
+      ...{ identities, state, warm, journal, registry, groups, policies, drop, trail, inTurn, now },
       journalKeepMs: limits.journalKeepMs,
-      membershipsOf: async device => ({
-        groups: (await groups.groupsOf(device)).direct,
-        policies: await policies.attached({ device }),
-      }),
       registrations: provisioning.dps,
       broker: () => broker,
       schedule: later,

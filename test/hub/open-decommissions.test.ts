@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { openAuditTrail } from '../../src/hub/audit-trail.ts'
 import { decommissionSteps } from '../../src/hub/decommission.ts'
-import { openDeviceArchive } from '../../src/hub/device-archive.ts'
+import { devicesColl, twinsColl } from '../../src/hub/devices.ts'
 import { openDecommissions } from '../../src/hub/open-decommissions.ts'
 import { createTurns } from '../../src/hub/turns.ts'
 import { openMemoryStateStore } from '../../src/stores/memory/state-store.ts'
@@ -15,8 +15,8 @@ async function houseWith({ failing }: { failing: Set<string> }) {
   const { registry } = await houseOf()
   const [identities, state, audit] = await Promise.all([1, 2, 3].map(() => openMemoryStateStore({ now })))
   const stores = { identities: identities!, state: state! }
-  await stores.state.declare('devices', {})
-  await stores.state.declare('twins', {})
+  await stores.state.declare(devicesColl, {})
+  await stores.state.declare(twinsColl, {})
   const warm = await openMemoryWarmStore({ now })
   const trail = await openAuditTrail({ audit: audit!, stores, key: Buffer.alloc(32, 3), now, random })
   const journal = { oldestSeq: 1, headSeq: 10, pending: 2 }
@@ -28,12 +28,13 @@ async function houseWith({ failing }: { failing: Set<string> }) {
   const open = async () =>
     openDecommissions({
       identities: stores.identities,
-      archive: await openDeviceArchive({ store: stores.state, devices: 'devices', twins: 'twins' }),
+      state: stores.state,
       warm,
       journal: { metrics: () => journal as never },
       journalKeepMs: 86_400_000,
       registry,
-      membershipsOf: async () => ({ groups: [], policies: [] }),
+      groups: { groupsOf: async () => ({ direct: [], all: [] }) },
+      policies: { attached: async () => [] },
       registrations: { registrations: async () => ({ items: [] }), forget: async () => {} },
       broker: () => ({ connectionsOf: () => [], send: async () => {}, purge: work('purge') }),
       drop: work('disconnect'),
