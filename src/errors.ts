@@ -88,6 +88,9 @@ export const codes = {
   GROUP_NOT_EMPTY: [409, 'the group has members or groups below it'],
   GROUP_LIMIT: [409, 'there are as many groups or levels as allowed'],
   ENTITY_CYCLE: [409, 'nothing can be inside itself'],
+  GROUP_DYNAMIC: [409, 'the members of this group come from its query, and it carries no policies'],
+  QUERY_SYNTAX: [400, 'the fleet query cannot be read'],
+  QUERY_LIMIT: [413, 'the fleet query is larger than allowed, or asks for what is not kept'],
 
   PKI_KEY_REFUSED: [400, 'that kind of key is not accepted'],
   PKI_KEY_REUSED: [409, 'that key belongs to another certificate'],
@@ -156,6 +159,7 @@ export const codes = {
   TWIN_INVALID: [400, 'the twin document is not valid'],
   TWIN_NOT_FOUND: [404, 'no such twin'],
   TWIN_VERSION_CONFLICT: [409, 'the twin was changed by someone else'],
+  TWIN_THROTTLED: [429, 'too many requests of twins at once'],
   TWIN_LIMIT: [413, 'the twin document is larger or deeper than allowed'],
   DEVICE_QUARANTINED: [403, 'the device is in quarantine'],
   AUDIT_BROKEN: [409, 'the audit log was tampered with'],
