@@ -304,6 +304,7 @@ export function fakeHub(): FakeHub {
     provisioning: notFaked<Hub['provisioning']>(),
     imports: notFaked<Hub['imports']>(),
     deviceHttp: notFaked<Hub['deviceHttp']>(),
+    twins: notFaked<Hub['twins']>(),
     journal: {
       metrics: async () => ({}) as never,
       read: async ({ from, limit }) => records.filter(({ seq }) => seq >= from).slice(0, limit),

@@ -196,7 +196,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): BrokerPort
       if (link?.phase !== 'open') return
       const { connection, session, client } = link
       const refused = [...link.filters]
-        .filter(([filter, qos]) => options.gate.subscribe(connection!, filter, qos as 0 | 1) === 128)
+        .filter(([filter, qos]) => options.gate.subscribe(connection!, filter, qos as 0 | 1, true) === 128)
         .map(([filter]) => filter)
       if (!refused.length) return
       for (const filter of refused) revoke(core, link, filter)

@@ -41,7 +41,8 @@ export interface InboundBytes {
 }
 
 export type FilterRuling =
-  | { kind: 'granted'; feature: string }
+  /** `features`: all that the filter can hear of, if that is more than `feature` */
+  | { kind: 'granted'; feature: string; features?: readonly string[] }
   /** of an operation that this version does not offer: SUBACK 128 */
   | { kind: 'unsupported' }
   | { kind: 'denied'; reason: string }
@@ -52,6 +53,13 @@ export interface WireAnswer {
   topic: string
   payload: string
   qos: 0 | 1
+}
+
+/** Granted, if the filter can hear of something that is offered. */
+export function rulingOf(features: readonly string[], offered: (feature: string) => boolean): FilterRuling | undefined {
+  const [feature, ...more] = features.filter(offered)
+  if (feature === undefined) return features.length ? { kind: 'unsupported' } : undefined
+  return { kind: 'granted', feature, ...(more.length && { features: [feature, ...more] }) }
 }
 
 /** One dialect: topics and payloads <-> domain calls. Pure; every topic literal of the dialect lives in its folder. */

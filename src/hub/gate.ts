@@ -46,7 +46,7 @@ export interface GateParts {
     registration: Attested | undefined,
   ): Promise<RequestAnswer | undefined> | undefined
   /** It may hear of a feature; told again for filters that were stored. */
-  listens(connection: Connection, filter: string, feature: string): void
+  listens(connection: Connection, granted: { filter: string; features: readonly string[]; qos: 0 | 1 }): void
   listensNoMore(connection: Connection, filter: string): void
   /** From now on it can be sent something. */
   open(connection: Connection): void
@@ -249,12 +249,17 @@ export function createGate(parts: GateParts): BrokerGate {
     )
   }
 
-  const subscribe = (connection: Connection, filter: string, qos: 0 | 1 | 2): 0 | 1 | 128 => {
+  const subscribe = (connection: Connection, filter: string, qos: 0 | 1 | 2, recheck?: true): 0 | 1 | 128 => {
     const { principal } = connection
     const ruling = ruleFilter(principal.family as Family, filter, meOf(principal))
-    if (!ruled(principal, ruling, 'Subscribe', filter).allow) return 128
-    if (ruling.kind === 'granted') parts.listens(connection, filter, ruling.feature)
-    return qos > 0 ? 1 : 0
+    if (!ruled(principal, ruling, 'Subscribe', filter).allow) {
+      if (recheck) parts.listensNoMore(connection, filter)
+      return 128
+    }
+    const granted = qos > 0 ? 1 : 0
+    if (ruling.kind === 'granted' && !recheck)
+      parts.listens(connection, { filter, features: ruling.features ?? [ruling.feature], qos: granted })
+    return granted
   }
 
   return {

@@ -9,6 +9,8 @@ import { createGroupsApi } from './groups-api.ts'
 import type { Imports } from './import-api.ts'
 import type { Provisioning } from './open-provisioning.ts'
 import { createProvisioningApi } from './provisioning-api.ts'
+import { createTwinsApi } from './twins-api.ts'
+import type { Twins } from './twins.ts'
 import { createPoliciesApi } from './policies-api.ts'
 import { createIdentityApi } from './identity-api.ts'
 import { createPkiApi } from './pki-api.ts'
@@ -40,6 +42,7 @@ export interface ApiParts {
   trail: AuditTrail
   provisioning: Provisioning
   imports: Imports
+  twins: Twins
   emit(event: HubEvent): void
   policies: Policies
   groups: Groups
@@ -101,6 +104,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     policies: createPoliciesApi({ ...parts, state: parts.stores.state }),
     groups: createGroupsApi(parts),
     provisioning: createProvisioningApi(parts),
+    twins: createTwinsApi(parts.twins),
     imports: {
       start: ({ by = 'hub', ...o }) => imports.start({ ...o, by }),
       resume: ({ by = 'hub', ...o }) => imports.resume({ ...o, by }),

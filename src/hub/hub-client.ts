@@ -30,19 +30,20 @@ const closeLimitMs = 12_000
  * and resume at their durable cursors.
  */
 export class HubClient implements Hub {
-  readonly devices: Hub['devices']
-  readonly identity: Hub['identity']
-  readonly pki: Hub['pki']
-  readonly journal: Hub['journal']
-  readonly telemetry: Hub['telemetry']
-  readonly query: Hub['query']
-  readonly health: Hub['health']
-  readonly audit: Hub['audit']
-  readonly policies: Hub['policies']
-  readonly groups: Hub['groups']
-  readonly provisioning: Hub['provisioning']
-  readonly imports: Hub['imports']
-  readonly deviceHttp: Hub['deviceHttp']
+  declare readonly devices: Hub['devices']
+  declare readonly identity: Hub['identity']
+  declare readonly pki: Hub['pki']
+  declare readonly journal: Hub['journal']
+  declare readonly telemetry: Hub['telemetry']
+  declare readonly query: Hub['query']
+  declare readonly health: Hub['health']
+  declare readonly audit: Hub['audit']
+  declare readonly policies: Hub['policies']
+  declare readonly groups: Hub['groups']
+  declare readonly provisioning: Hub['provisioning']
+  declare readonly imports: Hub['imports']
+  declare readonly deviceHttp: Hub['deviceHttp']
+  declare readonly twins: Hub['twins']
   #port: Port<FromHub, ToHub> | undefined
   #calls = new Map<number, Pending>()
   #consumptions = new Map<number, Consumption>()
@@ -53,34 +54,7 @@ export class HubClient implements Hub {
   #closed = false
 
   constructor() {
-    const [
-      devices,
-      identity,
-      pki,
-      journal,
-      telemetry,
-      query,
-      health,
-      audit,
-      policies,
-      groups,
-      provisioning,
-      deviceHttp,
-      imports,
-    ] = hubApis.map(api => this.#proxy(api)) as never[]
-    this.devices = devices!
-    this.identity = identity!
-    this.pki = pki!
-    this.journal = journal!
-    this.telemetry = telemetry!
-    this.query = query!
-    this.health = health!
-    this.audit = audit!
-    this.policies = policies!
-    this.groups = groups!
-    this.provisioning = provisioning!
-    this.deviceHttp = deviceHttp!
-    this.imports = imports!
+    Object.assign(this, Object.fromEntries(hubApis.map(api => [api, this.#proxy(api)])))
   }
 
   /** Connects to a started hub and opens the standing consumptions on it. */

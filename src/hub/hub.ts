@@ -3,6 +3,7 @@ import type { DecommissionReport, TelemetryFate } from './decommission.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
+import type { TwinsApi } from './hub-twins.ts'
 import type { Listening } from '../broker/broker-port.ts'
 import type { ErrorData } from '../errors.ts'
 import type { CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
@@ -34,6 +35,7 @@ import type {
 export type { Decommission, DecommissionReport, TelemetryFate } from './decommission.ts'
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 export type { ImportsApi, ImportView } from './hub-imports.ts'
+export type { TwinsApi, TwinView } from './hub-twins.ts'
 export type { ProvisioningApi, WaitingDevice } from './hub-provisioning.ts'
 export type { CredentialKind, CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 export type { HubOptions } from './options.ts'
@@ -284,6 +286,7 @@ export interface Hub {
   readonly provisioning: ProvisioningApi
   readonly imports: ImportsApi
   readonly deviceHttp: DeviceHttpApi
+  readonly twins: TwinsApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
   /** Live events; the returned function ends it. */
@@ -305,5 +308,6 @@ export const hubApis = [
   'groups',
   'provisioning',
   'deviceHttp',
+  'twins',
   'imports',
 ] as const

@@ -13,21 +13,23 @@ import { openAuthority } from '../pki/authority.ts'
 import { publishFile } from '../stores/publish-file.ts'
 import { openAuditTrail } from './audit-trail.ts'
 import { openAccess } from './open-access.ts'
+import { createListening } from './listening.ts'
+import { mayHear } from './may-hear.ts'
+import { openDevices } from './open-devices.ts'
+import { openTwins } from './open-twins.ts'
 import { limitsOf } from './checked-options.ts'
 import { refusalOf, shownRefusal } from './refusal-record.ts'
 import { createRevocationLists } from './revocation-lists.ts'
 import { settleCredentials } from './settle-credentials.ts'
 import { createTokenVerifier } from './jwt-verifier.ts'
 import { fetchJson } from './fetch-json.ts'
-import { createDevices, devicesColl, twinsColl } from './devices.ts'
+import { devicesColl } from './devices.ts'
 import { createDeviceHttp } from './device-http.ts'
-import { createBulkWriter } from './bulk-writer.ts'
-import { createImports } from './import-api.ts'
 import { createDeviceWriter } from './device-writer.ts'
 import { endpointsOf } from './endpoints.ts'
 import { createTurns } from './turns.ts'
 import { openProvisioning } from './open-provisioning.ts'
-import { createGate } from './gate.ts'
+import { createGate, type RequestAnswer } from './gate.ts'
 import { createApis } from './hub-apis.ts'
 import { tellOfJournal } from './journal-news.ts'
 import { Problems } from './problems.ts'
@@ -35,7 +37,6 @@ import { createIngest } from './ingest.ts'
 import type { Hub, HubEvent } from './hub.ts'
 import { createLifecycleOutbox } from './lifecycle-outbox.ts'
 import type { HubOptions } from './options.ts'
-import { openDecommissions } from './open-decommissions.ts'
 import { openStores } from './open-stores.ts'
 import { Presence } from './presence.ts'
 import { deviceHost, serverNames } from './server-names.ts'
@@ -74,7 +75,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   try {
     const { state, identities, journal, warm, key } = stores
     await state.declare(devicesColl, {})
-    await state.declare(twinsColl, {})
     const sealer = await openSealer({ key, hubId, store: identities, random: randomBytes })
     const trail = await openAuditTrail({
       audit: stores.audit,
@@ -125,7 +125,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
 
     const presence = await Presence.open({ state, journal, offlineAfterMs: limits.offlineAfterMs, now, emit })
     const outbox = await createLifecycleOutbox({ identities, identityColl: identitiesColl, state, journal })
-    const { groups, policies, rights, described, leaving } = await openAccess({
+    const access = await openAccess({
       identities,
       state,
       isDevice: async id => (await registry.find(id)) !== undefined,
@@ -133,6 +133,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       problems,
       now,
     })
+    const { groups, policies, rights, described } = access
     const ingest = createIngest({
       journal,
       now,
@@ -150,6 +151,25 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       await Promise.all([...broker.connections()].filter(c => c.principal.kind === kind).map(closeOne))
     }
     const inTurn = createTurns()
+    const send = (id: string, message: RequestAnswer): void => void broker.send(id, message).catch(() => {})
+    const listening = createListening({ send, mayHear: mayHear(rights) })
+    const {
+      twins,
+      wire,
+      outbox: events,
+    } = await openTwins({
+      state,
+      journal,
+      registry,
+      trail,
+      listening,
+      inTurn,
+      problems,
+      described: id => described([`device:${id}`]),
+      changed: () => {},
+      now,
+      random: randomBytes,
+    })
     const provisioning = await openProvisioning({
       hubId,
       identities,
@@ -177,6 +197,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       thisHub: ({ sniHost }) => deviceHost(options, broker.listeners(), sniHost),
       emit,
       broker: () => broker,
+      listening,
       now,
       random: randomBytes,
       schedule: later,
@@ -201,14 +222,20 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       ingest,
       presence,
       rights,
-      requests: (connection, request, payload, registration) => provisioning.request(connection, request, payload, registration),
-      ...provisioning.listeners,
-      gone: connection => provisioning.gone(connection),
+      requests: (connection, request, payload, registration) =>
+        wire.request(connection, request, payload) ?? provisioning.request(connection, request, payload, registration),
+      listens: (connection, granted) => listening.listens(connection, granted),
+      listensNoMore: (connection, filter) => listening.listensNoMore(connection, filter),
+      open: connection => listening.open(connection),
+      gone(connection) {
+        listening.gone(connection)
+        provisioning.gone(connection)
+      },
       http: (request, { remoteAddress, ...facts }) => deviceHttp(request, { address: remoteAddress, secure: true, ...facts }),
       allowAnonymous: options.allowAnonymous ?? false,
       now,
       emit,
-      answer: (id, message) => void broker.send(id, message).catch(() => {}),
+      answer: send,
       stillWelcome: async ({ principal }) => {
         const { deviceId, cid } = principal
         if (!deviceId) return provisioning.welcomes(principal)
@@ -232,56 +259,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
           })
     undo.push(() => broker.stop(stopWithinMs))
 
-    const purge = async (id: string): Promise<void> => {
-      await Promise.all([broker.purge(id), warm.forgetLatest({ devices: [id] })])
-    }
-    const decommissions = await openDecommissions({
-      ...{ identities, state, warm, journal, registry, groups, policies, drop, trail, inTurn, now },
-      journalKeepMs: limits.journalKeepMs,
-      registrations: provisioning.dps,
-      broker: () => broker,
-      schedule: later,
-    })
-    const devices = createDevices({
-      decommissions,
-      inTurn,
-      registry,
-      state,
-      presence,
-      now,
-      emit,
-      drop,
-      purge,
-      leaving,
-      stateChanged: (id, to) => rights.quarantine(id, to === 'quarantined'),
-      described: id => described([`device:${id}`]),
-      audit: (store, deed) => trail.write(store, deed),
-    })
     const changed = (): void => problems.watch('lifecycle', outbox.drain())
-    const imports = createImports({
-      operations: provisioning.operations,
-      writer: createBulkWriter({
-        registry,
-        state,
-        groups,
-        policies,
-        sealer,
-        presence,
-        inTurn,
-        now,
-        emit,
-        drop,
-        purge: async id => {
-          await purge(id)
-          await decommissions.cleared(id)
-        },
-        audit: (store, deed) => trail.write(store, deed),
-        described: id => described([`device:${id}`]),
-        failed: error => problems.watch('import', Promise.reject(error)),
-      }),
-      now,
-      note: deed => trail.note(deed),
-      changed: () => changed(),
+    const { devices, decommissions, imports } = await openDevices({
+      ...{ stores, registry, access, presence, provisioning, sealer, trail, problems, inTurn, now, emit, drop, changed },
+      broker: () => broker,
+      journalKeepMs: limits.journalKeepMs,
+      schedule: later,
     })
     const stored = { append: decommissions.append, cursor: (consumer: string) => warm.cursor(consumer) }
     const feed = limits.storeTelemetry ? await storeTelemetry({ journal, warm: stored, problems, schedule: later }) : undefined
@@ -292,7 +275,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       undo.push(async () => clearInterval(timer))
     }
     every(1000, 'presence', () => presence.sweep(now()))
-    every(5000, 'lifecycle', () => outbox.drain())
+    every(5000, 'lifecycle', () => Promise.all([outbox.drain(), events.drain()]))
     every(5000, 'connectivity', () => presence.flush())
     every(60_000, 'identity', () => registry.flush())
     every(5000, 'audit', () => trail.drain())
@@ -326,7 +309,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       // Sockets first: what they acknowledged last must still be committed below them.
       await broker.stop(stopWithinMs)
       trail.note({ action: 'hub.stop', target: hubId })
-      for (const last of [presence.flush(), registry.flush(), outbox.drain()]) await last.catch(() => {})
+      for (const last of [presence.flush(), registry.flush(), outbox.drain(), events.drain()]) await last.catch(() => {})
       await undoAll(undo)
     }
     return {
@@ -344,6 +327,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         groups,
         provisioning,
         imports,
+        twins,
         emit,
         now,
         devices,

@@ -34,7 +34,8 @@ import type { StateStore, Write } from '../storage/state-store.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { HttpPeer } from './device-http.ts'
-import { createBootstrapListeners } from './bootstrap-listeners.ts'
+import { createBootstrapNews } from './bootstrap-news.ts'
+import type { Listening } from './listening.ts'
 import type { DeviceRequest } from './gate.ts'
 import type { HubEvent } from './hub.ts'
 import { openCaTemplates } from './ca-templates.ts'
@@ -53,7 +54,8 @@ export interface ProvisioningParts {
   thisHub(o: { sniHost?: string }): string
   endpoints(): Pick<BootstrapFacts, 'endpoints' | 'passing'>
   emit(event: HubEvent): void
-  broker(): Pick<BrokerPort, 'connections' | 'disconnect' | 'send'>
+  broker(): Pick<BrokerPort, 'connections' | 'disconnect'>
+  listening: Listening
   now: () => number
   random: (size: number) => Buffer
   schedule(ms: number, fn: () => void): () => void
@@ -174,16 +176,9 @@ export async function openProvisioning(parts: ProvisioningParts) {
     store,
     facts: () => ({ ...parts.endpoints(), cas: cas() }),
     now,
-    changed: () => listeners.changed(),
+    changed: () => tellBootstrap(),
   })
-  const listeners = createBootstrapListeners({
-    read: () => ownHttp.document(),
-    send: (id, message) =>
-      void parts
-        .broker()
-        .send(id, message)
-        .catch(() => {}),
-  })
+  const tellBootstrap = createBootstrapNews({ read: () => ownHttp.document(), listening: parts.listening })
   const ownHttp = createOwnHttp({ own, book, claims, caPem: () => authority.rootPem, now })
   const cbor = await loadCbor()
   const aws = createAwsProvisioning({ fleet, ...(cbor && { cbor }) })
@@ -221,7 +216,6 @@ export async function openProvisioning(parts: ProvisioningParts) {
     caTemplates,
     pairings,
     book,
-    listeners,
     own: ownHttp,
     desk,
     dps,
@@ -264,7 +258,6 @@ export async function openProvisioning(parts: ProvisioningParts) {
       }),
     gone(connection: Connection) {
       aws.gone(connection.id)
-      listeners.gone(connection)
     },
     async sweep(): Promise<void> {
       await dps.sweep()

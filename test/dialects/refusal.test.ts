@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import type { Family } from '../../src/dialects/dialect.ts'
 import { classifyTopic, refuseRequest } from '../../src/dialects/topic-table.ts'
-import type { ErrorCode } from '../../src/errors.ts'
+import { type ErrorCode, LoomError } from '../../src/errors.ts'
+
+/** As the hub has it: an error, whose text is plain here. */
+const failureOf = (code: ErrorCode) => Object.assign(new LoomError(code), { message: 'not offered' })
 
 const now = Date.UTC(2026, 8, 10, 8, 0, 0, 500)
 function refuse(family: Family, topic: string, payload = '', code: ErrorCode = 'COMMAND_UNSUPPORTED') {
   const found = classifyTopic(family, topic, { deviceId: 'd1' })
   assert.ok(found.kind === 'request', topic)
-  const answer = refuseRequest(family, found, Buffer.from(payload), { code, message: 'not offered' }, now)
+  const answer = refuseRequest(family, found, Buffer.from(payload), failureOf(code), now)
   return answer && { ...answer, payload: JSON.parse(answer.payload) }
 }
 
@@ -54,7 +57,7 @@ describe('an aws refusal', () => {
   it('of a shadow echoes the client token', () =>
     assert.deepEqual(refuse('thing', shadow, '{"state":{},"clientToken":"t-1"}'), {
       topic: `${shadow}/rejected`,
-      payload: { code: 500, message: 'not offered', timestamp: Math.floor(now / 1000), clientToken: 't-1' },
+      payload: { code: 500, message: 'Internal service failure', timestamp: Math.floor(now / 1000), clientToken: 't-1' },
       qos: 1,
     }))
 
@@ -83,6 +86,7 @@ describe('an aws refusal', () => {
     const answer = refuse('thing', '$aws/things/d1/shadow/name/n/get', '', 'NOT_FOUND')
     assert.equal(answer?.topic, '$aws/things/d1/shadow/name/n/get/rejected')
     assert.equal(answer?.payload.code, 404)
+    assert.equal(answer?.payload.message, "No shadow exists with name: 'd1~n'")
   })
 
   it('of a job has a word for its code', () => {

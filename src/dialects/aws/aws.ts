@@ -1,6 +1,7 @@
-import type { Classified, Dialect } from '../dialect.ts'
+import { type Classified, type Dialect, type FilterRuling, rulingOf } from '../dialect.ts'
 import { topicFault } from '../limits.ts'
 import { provisioningRequest, rulingOfAnswers } from './claim.ts'
+import { thingFeatures } from './features.ts'
 import { refusalOf } from './refusal.ts'
 import { type AwsRequest, thingRequest } from './requests.ts'
 
@@ -23,12 +24,17 @@ export const aws: Dialect = {
 
   filter(filter, { deviceId }) {
     if (!filter.startsWith(TREE)) return undefined
-    if (filter.startsWith(`${THINGS}${deviceId}/`)) return { kind: 'unsupported' }
+    const own = `${THINGS}${deviceId}/`
+    if (deviceId && filter.startsWith(own)) return thingRuling(filter.slice(own.length).split('/'))
     return rulingOfAnswers(filter) ?? denied('no filter of this device')
   },
 
   refuse: refusalOf,
 }
+
+/** Jobs and streams are not offered: a filter that hears of nothing else is refused. */
+const thingRuling = (levels: readonly string[]): FilterRuling =>
+  rulingOf(thingFeatures(levels), () => true) ?? { kind: 'unsupported' }
 
 function requestOf(topic: string, deviceId: string): AwsRequest | undefined {
   if (!topic.startsWith(THINGS)) return provisioningRequest(topic)

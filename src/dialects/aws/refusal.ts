@@ -1,4 +1,5 @@
 import { codes, type ErrorCode } from '../../errors.ts'
+import { toAwsRejected } from '../../twin/shadow-error.ts'
 import type { Classified, WireAnswer } from '../dialect.ts'
 import { clientTokenOf } from './client-token.ts'
 import { rejectionOf } from './rejection.ts'
@@ -9,8 +10,6 @@ interface Failure {
   message: string
 }
 
-/** Statuses a device shadow answers with; anything else is an internal failure. */
-const shadowStatuses: ReadonlySet<number> = new Set([400, 401, 403, 404, 409, 413, 429])
 const jobCodes: Readonly<Record<number, string>> = {
   400: 'InvalidRequest',
   403: 'InvalidRequest',
@@ -40,7 +39,7 @@ export function refusalOf(
   if (topic.endsWith('/cbor')) return undefined
   if (operation.startsWith('streams.')) return streamRefusal(topic, payload, failure)
   const body = operation.startsWith('twin.')
-    ? tokenBody(shadowStatus(failure.code), payload, failure, now)
+    ? shadowRejection(topic, payload, failure, now)
     : operation.startsWith('jobs.')
       ? tokenBody(jobCodes[statusOf(failure.code)] ?? 'InternalError', payload, failure, now)
       : rejectionOf(failure)
@@ -48,7 +47,18 @@ export function refusalOf(
 }
 
 const statusOf = (code: ErrorCode): number => codes[code][0]
-const shadowStatus = (code: ErrorCode): number => (shadowStatuses.has(statusOf(code)) ? statusOf(code) : 500)
+
+/** `$aws/things/{thing}/shadow[/name/{shadow}]/{verb}` names what it is about. */
+function shadowRejection(topic: string, payload: Uint8Array, failure: Failure, now: number) {
+  const [, , thing = '', , named, shadow] = topic.split('/')
+  const clientToken = clientTokenOf(payload)
+  return toAwsRejected(failure, {
+    now,
+    thing,
+    ...(clientToken !== undefined && { clientToken }),
+    ...(named === 'name' && shadow !== undefined && { shadow }),
+  })
+}
 
 function tokenBody(code: number | string, payload: Uint8Array, { message }: Failure, now: number) {
   const clientToken = clientTokenOf(payload)

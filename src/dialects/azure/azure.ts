@@ -1,6 +1,6 @@
 import type { Envelope } from '../../telemetry/envelope.ts'
 import { rawValue } from '../bag.ts'
-import type { Classified, Dialect, FilterRuling, InboundBytes } from '../dialect.ts'
+import { type Classified, type Dialect, type FilterRuling, type InboundBytes, rulingOf } from '../dialect.ts'
 import { longerThan, topicLimits } from '../limits.ts'
 import { headersOf, propertiesOf } from './bag.ts'
 import { errorBody, twinForm } from './errors.ts'
@@ -13,10 +13,10 @@ const EVENTS = 'messages/events'
 const TWIN_GET = '$iothub/twin/GET/?'
 const TWIN_REPORT = '$iothub/twin/PATCH/properties/reported/?'
 const METHOD_ANSWER = '$iothub/methods/res/'
-const hubFilters: ReadonlySet<string> = new Set([
-  '$iothub/twin/res/#',
-  '$iothub/twin/PATCH/properties/desired/#',
-  '$iothub/methods/POST/#',
+const hubFilters: ReadonlyMap<string, string> = new Map([
+  ['$iothub/twin/res/#', 'twin.answer'],
+  ['$iothub/twin/PATCH/properties/desired/#', 'twin.desired'],
+  ['$iothub/methods/POST/#', 'methods'],
 ])
 
 /** Azure IoT Hub: telemetry with property bags; twin and method requests by name. A module speaks under its own path only. */
@@ -30,7 +30,8 @@ export const azure: Dialect = {
   },
 
   filter(filter, me): FilterRuling | undefined {
-    if (hubFilters.has(filter)) return { kind: 'unsupported' }
+    const feature = hubFilters.get(filter)
+    if (feature !== undefined) return rulingOf([feature], isOffered)!
     if (filter.startsWith(HUB) || filter.startsWith('$dps')) return denied('no filter of a device')
     if (!filter.startsWith(DEVICES)) return undefined
     const own = me.module === undefined ? 'messages/devicebound/#' : `modules/${me.module}/inputs/#`
@@ -43,6 +44,8 @@ export const azure: Dialect = {
     return { topic: `$iothub/twin/res/${status}/?$rid=${rid}`, payload: errorBody(errorCode, message, rid, now), qos: 0 }
   },
 }
+
+const isOffered = (feature: string): boolean => feature.startsWith('twin.')
 
 function ofDevices(topic: string, { deviceId, module }: Me): Classified {
   let at = DEVICES.length

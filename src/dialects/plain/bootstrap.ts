@@ -5,12 +5,6 @@ export const bootstrapGet = 'bootstrap.get'
 /** Feature of the filters that hear the document whenever it changes. */
 export const bootstrapNews = 'bootstrap.news'
 
-/** What a filter below the device hears of its bootstrap document, undefined if nothing. */
-export function bootstrapFeature(below: string): string | undefined {
-  if (below === 'bootstrap' || below === 'bootstrap/#') return bootstrapNews
-  return /^bootstrap\/(answer(\/[^/]+)?|\+|answer\/#)$/.test(below) ? 'bootstrap.answer' : undefined
-}
-
 /** Beside the topic that asked: `../answer`, with the request's id if it has one. */
 export function answerTopic(topic: string, rid: string | undefined): string {
   const bagAt = topic.indexOf('/?')

@@ -1,10 +1,11 @@
 import { codes } from '../../errors.ts'
 import type { Envelope } from '../../telemetry/envelope.ts'
 import { rawValue } from '../bag.ts'
-import type { Classified, Dialect, InboundBytes, WireAnswer } from '../dialect.ts'
+import { type Classified, type Dialect, type InboundBytes, rulingOf, type WireAnswer } from '../dialect.ts'
 import { longerThan, topicLimits } from '../limits.ts'
 import { readBag } from './bag.ts'
-import { answerTopic, bootstrapFeature, bootstrapGet } from './bootstrap.ts'
+import { answerTopic, bootstrapGet } from './bootstrap.ts'
+import { plainFeatures } from './features.ts'
 
 const TREE = 'devices/'
 const TELEMETRY = 'telemetry'
@@ -27,9 +28,7 @@ export const plain: Dialect = {
     if (!filter.startsWith(TREE)) return undefined
     const at = ownFrom(filter, deviceId)
     if (at < 0) return denied('the filter reaches beyond this device')
-    const bootstrap = bootstrapFeature(filter.slice(at))
-    if (bootstrap) return { kind: 'granted', feature: bootstrap }
-    return hears(filter.slice(at).split('/')) ? { kind: 'unsupported' } : denied('nothing is sent to devices there')
+    return rulingOf(plainFeatures(filter.slice(at).split('/')), isOffered) ?? denied('nothing is sent to devices there')
   },
 
   refuse({ operation, topic, rid }, _payload, { code, message }): WireAnswer | undefined {
@@ -103,13 +102,6 @@ function twinRequest(topic: string, bagAt: number, verb: string, name?: string):
   return { kind: 'request', dialect: 'plain', operation, ...(name !== undefined && { name }), ...(rid && { rid }), topic }
 }
 
-/** True if the filter below the device can match something sent to the device: twin answers, desired changes, commands, inbox. */
-function hears([first, second = '', third]: readonly string[]): boolean {
-  const among = (level: string, ...words: string[]) => level === '+' || level === '#' || words.includes(level)
-  if (first === '#' || first === '+') return true
-  if (first === 'twin') return among(second, 'answer', 'desired')
-  if (first === 'twins') return second === '#' || among(third ?? '', 'answer', 'desired')
-  return (first === 'commands' || first === 'inbox') && second !== ''
-}
+const isOffered = (feature: string): boolean => /^(twin|bootstrap)\./.test(feature)
 
 const denied = (reason: string) => ({ kind: 'denied', reason }) as const

@@ -1,0 +1,101 @@
+import type { Connection } from '../broker/broker-port.ts'
+import { matches } from '../broker/topic-match.ts'
+import type { DeviceNews } from '../dialects/twin-port.ts'
+
+/** A filter of a connection under which the hub itself tells it something. */
+export interface Listener {
+  connection: Connection
+  filter: string
+  features: readonly string[]
+  qos: 0 | 1
+  /** the filter was there when the connection came: its session was kept */
+  restored: boolean
+}
+
+export interface Listening {
+  /** The gate granted a filter that hears of these features. */
+  listens(connection: Connection, o: { filter: string; features: readonly string[]; qos: 0 | 1 }): void
+  listensNoMore(connection: Connection, filter: string): void
+  /** It can be sent something from now on. */
+  open(connection: Connection): void
+  gone(connection: Connection): void
+  /** Who hears of a feature, among the connections of a device that are open. */
+  of(deviceId: string, feature: string): Listener[]
+  /** The same among all devices. */
+  all(feature: string): Listener[]
+  hears(deviceId: string, topic: string): boolean
+  /** To each connection of the device that subscribed the topic and may hear it, once, at the highest QoS it was granted. */
+  tell(deviceId: string, news: DeviceNews): void
+  /** To one of them alone, if it may hear it. */
+  tellOne(listener: Listener, news: DeviceNews): void
+  /** `began` is called in a turn of its own once a connection can be told: after the SUBACK, or after its CONNACK for filters that were kept. */
+  on(feature: string, began: (listener: Listener) => void): void
+}
+
+/** Who among the live connections hears what the hub tells its devices. Nothing here is kept for devices that are away. */
+export function createListening(o: {
+  send(connectionId: string, message: DeviceNews & { qos: 0 | 1 }): void
+  /** By policy and quarantine. */
+  mayHear(connection: Connection, topic: string, features: readonly string[]): boolean
+}): Listening {
+  const byDevice = new Map<string, Map<string, Map<string, Listener>>>()
+  const opened = new WeakSet<Connection>()
+  const handlers: { feature: string; began: (listener: Listener) => void }[] = []
+
+  const begin = (listener: Listener): void => {
+    setImmediate(() => {
+      const { connection, filter } = listener
+      // it may have ended meanwhile, or listen under a later grant
+      if (byDevice.get(connection.principal.deviceId)?.get(connection.id)?.get(filter) !== listener) return
+      for (const { feature, began } of handlers) if (listener.features.includes(feature)) began(listener)
+    })
+  }
+  const listeners = function* (deviceId: string): Generator<Listener> {
+    for (const filters of byDevice.get(deviceId)?.values() ?? [])
+      for (const listener of filters.values()) if (opened.has(listener.connection)) yield listener
+  }
+
+  return {
+    listens(connection, granted) {
+      const { deviceId } = connection.principal
+      const connections = byDevice.get(deviceId) ?? new Map<string, Map<string, Listener>>()
+      byDevice.set(deviceId, connections)
+      const filters = connections.get(connection.id) ?? new Map<string, Listener>()
+      connections.set(connection.id, filters)
+      const listener: Listener = { connection, ...granted, restored: !opened.has(connection) }
+      filters.set(granted.filter, listener)
+      if (!listener.restored) begin(listener)
+    },
+    listensNoMore({ id, principal: { deviceId } }, filter) {
+      byDevice.get(deviceId)?.get(id)?.delete(filter)
+    },
+    open(connection) {
+      opened.add(connection)
+      for (const listener of byDevice.get(connection.principal.deviceId)?.get(connection.id)?.values() ?? []) begin(listener)
+    },
+    gone({ id, principal: { deviceId } }) {
+      const connections = byDevice.get(deviceId)
+      if (connections?.delete(id) && connections.size === 0) byDevice.delete(deviceId)
+    },
+    of: (deviceId, feature) => [...listeners(deviceId)].filter(({ features }) => features.includes(feature)),
+    all: feature => [...byDevice.keys()].flatMap(id => [...listeners(id)].filter(({ features }) => features.includes(feature))),
+    hears(deviceId, topic) {
+      for (const { filter } of listeners(deviceId)) if (matches(filter, topic)) return true
+      return false
+    },
+    tell(deviceId, news) {
+      const told = new Map<Connection, { qos: 0 | 1; features: readonly string[] }>()
+      for (const { connection, filter, features, qos } of listeners(deviceId)) {
+        if (!matches(filter, news.topic)) continue
+        const before = told.get(connection)
+        if (!before || before.qos < qos) told.set(connection, { qos, features })
+      }
+      for (const [connection, { qos, features }] of told)
+        if (o.mayHear(connection, news.topic, features)) o.send(connection.id, { ...news, qos })
+    },
+    tellOne({ connection, features, qos }, { topic, payload }) {
+      if (o.mayHear(connection, topic, features)) o.send(connection.id, { topic, payload, qos })
+    },
+    on: (feature, began) => void handlers.push({ feature, began }),
+  }
+}

@@ -1,0 +1,57 @@
+import type { JournalPort } from '../journal/journal-port.ts'
+import type { Registry } from '../identity/registry.ts'
+import type { StateStore } from '../storage/state-store.ts'
+import type { AuditTrail } from './audit-trail.ts'
+import { twinsColl } from './devices.ts'
+import { openJournalOutbox } from './journal-outbox.ts'
+import type { Listening } from './listening.ts'
+import type { Problems } from './problems.ts'
+import type { InTurn } from './turns.ts'
+import { createTwinWire } from './twin-wire.ts'
+import { createTwins, type TwinChange } from './twins.ts'
+
+export interface TwinsHouse {
+  state: StateStore
+  journal: JournalPort
+  registry: Pick<Registry, 'find'>
+  trail: AuditTrail
+  listening: Listening
+  inTurn: InTurn
+  problems: Problems
+  described(deviceId: string): void
+  /** For who else follows twins, besides the devices themselves. */
+  changed(change: TwinChange): void
+  now: () => number
+  random: (size: number) => Buffer
+}
+
+/** Twins on disk, on the wire, and on their way to flows. */
+export async function openTwins(house: TwinsHouse) {
+  const { state, registry, trail, listening, problems, now } = house
+  await state.declare(twinsColl, {})
+  const outbox = await openJournalOutbox(house)
+  const twins = createTwins({
+    state,
+    findDevice: id => registry.find(id),
+    outbox,
+    audit: deed => trail.write('state', deed),
+    inTurn: house.inTurn,
+    now,
+    changed(change) {
+      wire.changed(change)
+      house.changed(change)
+      problems.watch('events of twins', outbox.drain())
+    },
+    described(id) {
+      house.described(id)
+      problems.watch('events of twins', outbox.drain())
+    },
+  })
+  const wire = createTwinWire({
+    twins,
+    listening,
+    now,
+    failed: error => problems.watch('twins', Promise.reject(error)),
+  })
+  return { twins, wire, outbox }
+}

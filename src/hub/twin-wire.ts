@@ -1,0 +1,108 @@
+import type { Connection } from '../broker/broker-port.ts'
+import { matches } from '../broker/topic-match.ts'
+import { askShadow, deleteNews, deltaNews, updateNews } from '../dialects/aws/shadow.ts'
+import { askAzureTwin, azureTwinName, desiredPush } from '../dialects/azure/twin.ts'
+import { askPlainTwin, desiredNews, wholeDesired } from '../dialects/plain/twin.ts'
+import type { DeviceNews, TwinPort } from '../dialects/twin-port.ts'
+import { LoomError } from '../errors.ts'
+import { patchBetween } from '../twin/merge.ts'
+import type { Twin } from '../twin/document.ts'
+import type { TwinSection } from '../twin/json.ts'
+import type { DeviceRequest, RequestAnswer } from './gate.ts'
+import type { Listener, Listening } from './listening.ts'
+import type { TwinChange } from './twins.ts'
+
+/** As AWS has it; the next ones are refused and may come again. */
+const inFlightPerConnection = 10
+
+export interface TwinWireParts {
+  twins: TwinPort & { all(deviceId: string): Promise<Twin[]> }
+  listening: Listening
+  now: () => number
+  failed(error: unknown): void
+}
+
+/** Twins as devices see them: their requests, and what they are told of changes, each in its dialect. */
+export function createTwinWire({ twins, listening, now, failed }: TwinWireParts) {
+  const inFlight = new Map<string, number>()
+
+  const ask = (connection: Connection, request: DeviceRequest, payload: Uint8Array): Promise<RequestAnswer | undefined> => {
+    const { deviceId, module } = connection.principal
+    const asker = { deviceId, origin: connection.id, now: now() }
+    if (request.dialect === 'azure')
+      return askAzureTwin(twins, request, payload, { ...asker, ...(module !== undefined && { module }) })
+    if (request.dialect === 'plain') return askPlainTwin(twins, request, payload, asker)
+    return askShadow(twins, request, payload, asker).then(news => {
+      if (news) listening.tell(deviceId, news)
+      return undefined
+    })
+  }
+
+  /** The patch that devices get, in their own dialects' forms. */
+  const tellDesired = (twin: Twin, patch: TwinSection): void => {
+    listening.tell(twin.deviceId, desiredNews(twin, patch))
+    for (const listener of listening.of(twin.deviceId, 'twin.desired')) {
+      const { family, module } = listener.connection.principal
+      if (family === 'iothub' && azureTwinName(module) === twin.name) listening.tellOne(listener, desiredPush(twin, patch))
+    }
+  }
+
+  /** What those hear who begin to listen, of each twin that their filter is about. */
+  const onBegin = (
+    feature: string,
+    newsOf: (twin: Twin) => DeviceNews | undefined,
+    when: (listener: Listener) => boolean,
+  ): void => {
+    const tell = async (listener: Listener): Promise<void> => {
+      for (const twin of await twins.all(listener.connection.principal.deviceId)) {
+        const news = newsOf(twin)
+        if (news && matches(listener.filter, news.topic)) listening.tellOne(listener, news)
+      }
+    }
+    listening.on(feature, listener => {
+      if (when(listener)) tell(listener).catch(failed)
+    })
+  }
+  onBegin('twin.desired', wholeDesired, ({ connection }) => connection.principal.family === 'thing')
+  onBegin(
+    'twin.delta',
+    twin => (twin.exists ? deltaNews(twin, now()) : undefined),
+    ({ restored }) => restored,
+  )
+
+  return {
+    /** Undefined: no request of a twin. */
+    request(connection: Connection, request: DeviceRequest, payload: Uint8Array): Promise<RequestAnswer | undefined> | undefined {
+      if (!request.operation.startsWith('twin.')) return undefined
+      const open = inFlight.get(connection.id) ?? 0
+      if (open >= inFlightPerConnection)
+        return Promise.reject(new LoomError('TWIN_THROTTLED', `${open} requests of this connection are under way`))
+      inFlight.set(connection.id, open + 1)
+      return ask(connection, request, payload).finally(() => {
+        const left = (inFlight.get(connection.id) ?? 1) - 1
+        if (left > 0) inFlight.set(connection.id, left)
+        else inFlight.delete(connection.id)
+      })
+    },
+
+    /** A change that is on disk, in the order of the device's changes. */
+    changed(change: TwinChange): void {
+      const { deviceId, at, clientToken } = change
+      const context = { now: at, ...(clientToken !== undefined && { clientToken }) }
+      if (change.kind === 'delete') {
+        const news = deleteNews(change.before, context)
+        if (news) listening.tell(deviceId, news)
+        const gone = patchBetween(change.before.desired, {})
+        if (Object.keys(gone).length) tellDesired(change.after, gone)
+        return
+      }
+      const { update } = change
+      for (const news of updateNews(update, { ...context, heard: topic => listening.hears(deviceId, topic) }))
+        listening.tell(deviceId, news)
+      const { desired } = update.accepted.state
+      if (desired === undefined) return
+      const patch = desired ?? patchBetween(update.documents.previous?.desired ?? {}, {})
+      tellDesired(update.doc, patch)
+    },
+  }
+}
