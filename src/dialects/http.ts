@@ -1,6 +1,8 @@
-import type { ErrorCode } from '../errors.ts'
+import type { ErrorData } from '../errors.ts'
+import type { PolicyAction } from '../identity/policy-actions.ts'
 import type { OwnRequest } from '../provisioning/own-provisioning-request.ts'
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
+import type { DialectName } from '../telemetry/envelope.ts'
 
 export type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 
@@ -21,19 +23,40 @@ export type HttpOperation = {
 } & (
   | { kind: 'publish'; messages: HttpMessage[] }
   /** an operation by its domain name, of the dialect that reads and answers it */
-  | { kind: 'request'; operation: string; name?: string }
+  | { kind: 'request'; operation: string; name?: string; asks: PolicyQuestion[] }
   /** of who need not be a device yet */
   | { kind: 'seek'; operation: 'bootstrap.get' }
   | { kind: 'seek'; operation: 'provision'; request: OwnRequest }
 )
 
+/** What the policies are asked: first the packet that asks the same over MQTT, then an action of its own. A Deny of any counts, and else an Allow. */
+export interface PolicyQuestion {
+  action: PolicyAction
+  /** topic, filter or thing, without the kind of the resource */
+  name: string
+}
+
+export type HttpDeviceRequest = Extract<HttpOperation, { kind: 'request' }>
+
+/** A request that was let in, as those get it who answer it. */
+export interface HttpAsk extends HttpDeviceRequest {
+  dialect: DialectName
+  deviceId: string
+  request: HttpRequest
+}
+
 /** One dialect over HTTP. Pure. */
 export interface HttpDialect {
+  name: DialectName
   /** undefined: no path of this dialect. REQUEST_INVALID, BROKER_PACKET_TOO_LARGE: its path, and wrong. */
   read(request: HttpRequest): HttpOperation | undefined
   /** when all messages are on disk */
   accepted(traceId: string): HttpAnswer
-  refused(error: { code: ErrorCode; message: string; hint?: string }, at: { traceId: string; now: number }): HttpAnswer
+  /** `asked`: what was refused, where it could be read */
+  refused(
+    error: ErrorData,
+    at: { traceId: string; now: number; asked?: { operation: HttpOperation; body: Uint8Array } },
+  ): HttpAnswer
 }
 
 export const json = (status: number, body: unknown, headers: Record<string, string> = {}): HttpAnswer => ({

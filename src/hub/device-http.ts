@@ -1,4 +1,4 @@
-import type { HttpAnswer, HttpMessage, HttpOperation, HttpRequest } from '../dialects/http.ts'
+import type { HttpAnswer, HttpAsk, HttpDeviceRequest, HttpMessage, HttpOperation, HttpRequest } from '../dialects/http.ts'
 import type { InboundBytes } from '../dialects/dialect.ts'
 import { readHttp } from '../dialects/http-table.ts'
 import { classifyTopic } from '../dialects/topic-table.ts'
@@ -10,7 +10,7 @@ import { refusedAlways } from '../identity/policy.ts'
 import { ruleAccess } from '../identity/policy-order.ts'
 import { parseSas } from '../identity/sas.ts'
 import { kinds, type RecordKind } from '../journal/journal-port.ts'
-import type { Envelope } from '../telemetry/envelope.ts'
+import type { DialectName, Envelope } from '../telemetry/envelope.ts'
 import type { Ingest } from './ingest.ts'
 import type { OwnHttp } from './own-provisioning-http.ts'
 import { publishVerdict } from './publish-verdict.ts'
@@ -37,6 +37,8 @@ export interface DeviceHttpParts {
   own: OwnHttp
   /** Requests of who has no identity yet, in the way of a cloud; undefined for all others. */
   provisioning(request: HttpRequest, peer: HttpPeer): Promise<HttpAnswer | undefined>
+  /** Operations that are answered here; undefined: not this one. */
+  requests(ask: HttpAsk): Promise<HttpAnswer> | undefined
   active(deviceId: string, at: number): void
   refused(o: { code: string; message: string; device?: string; address: string }): void
   traceId(): string
@@ -126,6 +128,26 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     parts.active(who.deviceId, now())
   }
 
+  /** By the rules of the packet that asks the same over MQTT. */
+  const asked = (operation: HttpDeviceRequest, who: Admitted, peer: HttpPeer, dialect: DialectName, request: HttpRequest) =>
+    withRights(who, peer, async rights => {
+      const { deviceId } = who
+      const verdicts = operation.asks.map(({ action, name }) => rights.decide(action, name))
+      const { allow, because } = ruleAccess({
+        table: 'granted',
+        verdict: (['deny', 'allow'] as const).find(verdict => verdicts.includes(verdict)) ?? 'none',
+        feature: operation.operation,
+        direction: operation.asks[0]?.action === 'Subscribe' ? 'subscribe' : 'publish',
+        quarantined: rights.quarantined,
+        strict: parts.rights.strict,
+      })
+      if (!allow) throw new LoomError(because === 'quarantine' ? 'DEVICE_QUARANTINED' : 'POLICY_DENIED', operation.operation)
+      parts.active(deviceId, now())
+      const running = parts.requests({ ...operation, dialect, deviceId, request })
+      if (!running) throw new LoomError('COMMAND_UNSUPPORTED', operation.operation)
+      return running
+    })
+
   const arrivalOf = (
     operation: HttpOperation,
     { topic, payload, qos, contentType }: HttpMessage,
@@ -198,7 +220,8 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     const { dialect, operation, fault } = readHttp(request)
     const refuse = (thrown: unknown): HttpAnswer => {
       const error = errorData(thrown)
-      const answer = dialect.refused(error, { traceId, now: now() })
+      const what = operation && { operation, body: request.body }
+      const answer = dialect.refused(error, { traceId, now: now(), ...(what && { asked: what }) })
       if (answer.status === 429 || answer.status === 503) answer.headers['retry-after'] = '2'
       return answer
     }
@@ -221,7 +244,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
         delayMs = who.delayMs
         return refuse(who.refusal)
       }
-      if (operation.kind === 'request') throw new LoomError('COMMAND_UNSUPPORTED', operation.operation)
+      if (operation.kind === 'request') return asked(operation, who, peer, dialect.name, request)
       await publish(operation, who, peer)
       return dialect.accepted(traceId)
     }

@@ -212,6 +212,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       delay: async ms => void (await after(ms, undefined, { ref: false })),
       own: provisioning.own,
       provisioning: (request, peer) => provisioning.http(request, peer),
+      requests: ask => wire.http(ask),
       active: (id, at) => presence.active(id, at),
       refused: ({ code, message, device, address }) =>
         emit({ type: 'security', at: now(), code, message, address, ...(device && { device }) }),

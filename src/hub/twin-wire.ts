@@ -1,8 +1,11 @@
 import type { Connection } from '../broker/broker-port.ts'
 import { matches } from '../broker/topic-match.ts'
 import { askShadow, deleteNews, deltaNews, updateNews } from '../dialects/aws/shadow.ts'
+import { askShadowOverHttp } from '../dialects/aws/shadow-http.ts'
 import { askAzureTwin, azureTwinName, desiredPush } from '../dialects/azure/twin.ts'
+import type { HttpAnswer, HttpAsk } from '../dialects/http.ts'
 import { askPlainTwin, desiredNews, wholeDesired } from '../dialects/plain/twin.ts'
+import { askPlainTwinOverHttp } from '../dialects/plain/twin-http.ts'
 import type { DeviceNews, TwinPort } from '../dialects/twin-port.ts'
 import { LoomError } from '../errors.ts'
 import { patchBetween } from '../twin/merge.ts'
@@ -25,6 +28,22 @@ export interface TwinWireParts {
 /** Twins as devices see them: their requests, and what they are told of changes, each in its dialect. */
 export function createTwinWire({ twins, listening, now, failed }: TwinWireParts) {
   const inFlight = new Map<string, number>()
+  const limited = async <T>(asker: string, work: () => Promise<T>): Promise<T> => {
+    const open = inFlight.get(asker) ?? 0
+    if (open >= inFlightPerConnection) throw new LoomError('TWIN_THROTTLED', `${open} requests of this connection are under way`)
+    inFlight.set(asker, open + 1)
+    try {
+      return await work()
+    } finally {
+      const left = (inFlight.get(asker) ?? 1) - 1
+      if (left > 0) inFlight.set(asker, left)
+      else inFlight.delete(asker)
+    }
+  }
+
+  /** Of the shadows that exist. */
+  const namesOf = async (deviceId: string): Promise<string[]> =>
+    (await twins.all(deviceId)).filter(({ exists }) => exists).map(({ name }) => name)
 
   const ask = (connection: Connection, request: DeviceRequest, payload: Uint8Array): Promise<RequestAnswer | undefined> => {
     const { deviceId, module } = connection.principal
@@ -74,15 +93,15 @@ export function createTwinWire({ twins, listening, now, failed }: TwinWireParts)
     /** Undefined: no request of a twin. */
     request(connection: Connection, request: DeviceRequest, payload: Uint8Array): Promise<RequestAnswer | undefined> | undefined {
       if (!request.operation.startsWith('twin.')) return undefined
-      const open = inFlight.get(connection.id) ?? 0
-      if (open >= inFlightPerConnection)
-        return Promise.reject(new LoomError('TWIN_THROTTLED', `${open} requests of this connection are under way`))
-      inFlight.set(connection.id, open + 1)
-      return ask(connection, request, payload).finally(() => {
-        const left = (inFlight.get(connection.id) ?? 1) - 1
-        if (left > 0) inFlight.set(connection.id, left)
-        else inFlight.delete(connection.id)
-      })
+      return limited(connection.id, () => ask(connection, request, payload))
+    },
+
+    /** The same over HTTPS, where a device is one asker. */
+    http(request: HttpAsk): Promise<HttpAnswer> | undefined {
+      const { dialect, operation, deviceId } = request
+      if (!operation.startsWith('twin.') || dialect === 'azure') return undefined
+      const answered = dialect === 'aws' ? askShadowOverHttp : askPlainTwinOverHttp
+      return limited(`https ${deviceId}`, () => answered({ ...twins, namesOf }, request, now()))
     },
 
     /** A change that is on disk, in the order of the device's changes. */

@@ -32,6 +32,7 @@ describe('device requests in work', () => {
       } as unknown as DeviceHttpParts['rights'],
       own: {} as DeviceHttpParts['own'],
       provisioning: async () => undefined,
+      requests: () => undefined,
       active: () => {},
       refused: refusal => refused.push(refusal),
       traceId: () => 't',

@@ -1,6 +1,15 @@
 import { codes, type ErrorCode, LoomError } from '../../errors.ts'
 import { encodeBag } from '../bag.ts'
-import { empty, type HttpDialect, type HttpMessage, type HttpOperation, type HttpRequest, json, segmentsOf } from '../http.ts'
+import {
+  empty,
+  type HttpDialect,
+  type HttpMessage,
+  type HttpOperation,
+  type HttpRequest,
+  json,
+  type PolicyQuestion,
+  segmentsOf,
+} from '../http.ts'
 import { errorBody, twinForm } from './errors.ts'
 
 const batchType = 'application/vnd.microsoft.iothub.json'
@@ -20,25 +29,28 @@ const systemHeaders: Readonly<Record<string, string>> = {
 
 /** Azure IoT Hub over HTTPS: device-to-cloud messages alone or in batches; cloud-to-device messages by their names. */
 export const azureHttp: HttpDialect = {
+  name: 'azure',
   read(request): HttpOperation | undefined {
     const segments = segmentsOf(request.path)
     const [devices, deviceId = '', messages, kind = '', token, verb, ...rest] = segments ?? []
     if (devices?.toLowerCase() !== 'devices' || !deviceId || messages?.toLowerCase() !== 'messages' || rest.length)
       return undefined
     const at = { family: 'iothub', deviceId } as const
+    const asks = inboxQuestions(deviceId)
     if (kind.toLowerCase() === 'events' && token === undefined && request.method === 'POST')
       return { ...at, kind: 'publish', messages: messagesOf(deviceId, request) }
     if (kind.toLowerCase() !== 'devicebound') return undefined
-    if (request.method === 'GET' && token === undefined) return { ...at, kind: 'request', operation: 'inbox.read' }
+    if (request.method === 'GET' && token === undefined) return { ...at, kind: 'request', operation: 'inbox.read', asks }
     if (request.method === 'DELETE' && token && verb === undefined)
       return {
         ...at,
         kind: 'request',
         operation: /(^|&)reject/.test(request.query) ? 'inbox.reject' : 'inbox.complete',
         name: token,
+        asks,
       }
     if (request.method === 'POST' && token && verb?.toLowerCase() === 'abandon')
-      return { ...at, kind: 'request', operation: 'inbox.abandon', name: token }
+      return { ...at, kind: 'request', operation: 'inbox.abandon', name: token, asks }
     return undefined
   },
   accepted: () => empty(204),
@@ -50,6 +62,10 @@ export const azureHttp: HttpDialect = {
     return { ...json(http, {}), body: errorBody(errorCode, message, traceId, now) }
   },
 }
+
+const inboxQuestions = (deviceId: string): PolicyQuestion[] => [
+  { action: 'Subscribe', name: `devices/${deviceId}/messages/devicebound/#` },
+]
 
 const serverStatus = (code: ErrorCode): number | undefined => (codes[code][0] > 500 ? codes[code][0] : undefined)
 
