@@ -5,6 +5,8 @@ export interface FleetTwin {
   reported: Section
   /** something is desired and not reported */
   hasDelta: boolean
+  /** of the twin as it was read, to know what is newer; no field of queries */
+  etag?: number
 }
 
 /** What the fleet index holds of a device. Sections belong to those who gave them: nobody changes one in place. */

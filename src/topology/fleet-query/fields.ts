@@ -65,12 +65,12 @@ export function pathOfAzure(names: FleetPath): FleetPath {
 /** Fields that are not in the document as they are asked for. */
 const made: Readonly<Record<string, (doc: Record<string, any>) => unknown>> = {
   status: doc => (doc.enabled ? 'enabled' : 'disabled'),
-  site: doc => doc.tags.site,
+  site: doc => doc.attributes.site,
   'connectivity.state': doc => (doc.connectivity.connected ? 'Connected' : 'Disconnected'),
 }
 const madeOf: Readonly<Record<string, FleetPath>> = {
   status: ['enabled'],
-  site: ['tags', 'site'],
+  site: ['attributes', 'site'],
   'connectivity.state': ['connectivity', 'connected'],
 }
 

@@ -95,6 +95,14 @@ export function readPath(value: unknown, at: string): FleetPath {
   return checkedPath(names, at)
 }
 
+/** Dotted paths, comma-separated. QUERY_SYNTAX, QUERY_LIMIT. */
+export const readPaths = (text: string): FleetPath[] =>
+  text
+    .split(',')
+    .map(path => path.trim())
+    .filter(Boolean)
+    .map(path => readPath(path, path))
+
 export function objectOf(value: unknown, at: string): Members {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Members
   throw syntaxFault('an object is expected', at || 'the top')
