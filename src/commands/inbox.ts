@@ -53,9 +53,15 @@ export interface Inbox {
   abandon(o: { deviceId: string; lock: string }): Promise<void>
   /** What a connection held waits again, in its old place. */
   release(holder: string): void
+  /** One of them waits again, in its old place; not counted as a delivery. */
+  putBack(lock: string): void
+  /** The lock of a message that was given out to be settled by its id. COMMAND_LOCK_LOST. */
+  lockedById(o: { deviceId: string; id: string }): Promise<string>
   list(o: { deviceId: string }): Promise<(Omit<InboxMessage, 'body'> & { bytes: number; held: boolean })[]>
   /** Ends all of them. */
   purge(deviceId: string): Promise<number>
+  /** The device is deleted: all end, and its numbers begin anew. */
+  forget(deviceId: string): Promise<void>
   /** Ends what is past its time; returns the devices that had some. Due each few seconds. */
   expire(): Promise<string[]>
   /** Devices that somebody else's locks kept waiting, and whose locks ended by time. */
@@ -220,6 +226,16 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
       for (const [lock, held] of locks) if (held.holder === holder) unlock(lock)
     },
 
+    putBack: unlock,
+
+    async lockedById({ deviceId, id }) {
+      const key = (await waiting(deviceId)).find(({ doc }) => doc.id === id)?.id
+      const lock = key === undefined ? undefined : heldKeys.get(key)
+      // What a connection holds is settled by its acknowledgement.
+      if (lock !== undefined && locks.get(lock)!.holder === undefined) return lock
+      throw new LoomError('COMMAND_LOCK_LOST', `message "${id}" of "${deviceId}"`, { hint: 'it waits again, or was settled' })
+    },
+
     async list({ deviceId }) {
       const at = now()
       return (await waiting(deviceId)).map(({ id: key, doc }) => {
@@ -235,6 +251,12 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
         const all = await waiting(deviceId)
         await end(deviceId, all, 'purged')
         return all.length
+      }),
+
+    forget: deviceId =>
+      inTurn(deviceId, async () => {
+        await end(deviceId, await waiting(deviceId), 'purged')
+        await store.tx([{ op: 'delete', coll: headsColl, id: deviceId }])
       }),
 
     async expire() {

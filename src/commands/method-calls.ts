@@ -42,6 +42,8 @@ export interface MethodCalls {
   call(request: MethodRequest): Promise<MethodResult>
   /** What a device answered. False: nobody waits for it (any more). */
   answer(o: { deviceId: string; rid: string; status: number; payload: unknown }): boolean
+  /** An answer that cannot be passed on. False: nobody waits for it (any more). */
+  fail(o: { deviceId: string; rid: string; error: Error }): boolean
   /** A device listens for methods now: calls that wait for it are given to it. */
   listening(deviceId: string): void
   /** Calls under way. */
@@ -174,6 +176,13 @@ export function createMethodCalls(ports: MethodPorts): MethodCalls {
       if (open?.deviceId !== deviceId) return false
       end(open)
       open.resolve({ status, payload })
+      return true
+    },
+
+    fail({ deviceId, rid, error }) {
+      const open = calls.get(rid)
+      if (open?.deviceId !== deviceId) return false
+      fail(open, error)
       return true
     },
 

@@ -152,12 +152,12 @@ export const publishes: Row[] = [
 
 /** Device d1 subscribes. */
 export const filters: Row[] = [
-  ['iothub', 'devices/d1/messages/devicebound/#', 'unsupported'],
+  ['iothub', 'devices/d1/messages/devicebound/#', 'granted'],
   ['iothub', 'devices/d2/messages/devicebound/#', 'denied'],
   ['iothub', 'devices/+/messages/devicebound/#', 'denied'],
   ['iothub', 'devices/#', 'denied'],
   ['iothub', 'devices/d1/messages/events/#', 'denied'],
-  ['iothub', '$iothub/methods/POST/#', 'unsupported'],
+  ['iothub', '$iothub/methods/POST/#', 'granted'],
   ['iothub', '$iothub/twin/res/#', 'granted'],
   ['iothub', '$iothub/twin/PATCH/properties/desired/#', 'granted'],
   ['iothub', '$iothub/#', 'denied'],
@@ -204,9 +204,9 @@ export const filters: Row[] = [
   ['thing', 'devices/d1/twin/answer/#', 'granted'],
   ['thing', 'devices/d1/twin/desired', 'granted'],
   ['thing', 'devices/d1/twins/+/desired', 'granted'],
-  ['thing', 'devices/d1/commands/#', 'unsupported'],
-  ['thing', 'devices/d1/commands/+/+', 'unsupported'],
-  ['thing', 'devices/d1/inbox/#', 'unsupported'],
+  ['thing', 'devices/d1/commands/#', 'granted'],
+  ['thing', 'devices/d1/commands/+/+', 'granted'],
+  ['thing', 'devices/d1/inbox/#', 'granted'],
   ['thing', 'devices/d1/#', 'granted'],
   ['thing', 'devices/d1/telemetry', 'denied'],
   ['thing', 'devices/d2/inbox/#', 'denied'],

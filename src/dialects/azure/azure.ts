@@ -1,6 +1,6 @@
 import type { Envelope } from '../../telemetry/envelope.ts'
 import { rawValue } from '../bag.ts'
-import { type Classified, type Dialect, type FilterRuling, type InboundBytes, rulingOf } from '../dialect.ts'
+import { type Classified, type Dialect, type FilterRuling, type InboundBytes } from '../dialect.ts'
 import { longerThan, topicLimits } from '../limits.ts'
 import { headersOf, propertiesOf } from './bag.ts'
 import { errorBody, twinForm } from './errors.ts'
@@ -31,11 +31,13 @@ export const azure: Dialect = {
 
   filter(filter, me): FilterRuling | undefined {
     const feature = hubFilters.get(filter)
-    if (feature !== undefined) return rulingOf([feature], isOffered)!
+    if (feature !== undefined) return { kind: 'granted', feature }
     if (filter.startsWith(HUB) || filter.startsWith('$dps')) return denied('no filter of a device')
     if (!filter.startsWith(DEVICES)) return undefined
-    const own = me.module === undefined ? 'messages/devicebound/#' : `modules/${me.module}/inputs/#`
-    return filter === `${DEVICES}${me.deviceId}/${own}` ? { kind: 'unsupported' } : denied('no filter of this device')
+    const own = `${DEVICES}${me.deviceId}/`
+    if (me.module !== undefined && filter === `${own}modules/${me.module}/inputs/#`) return { kind: 'unsupported' }
+    if (me.module === undefined && filter === `${own}messages/devicebound/#`) return { kind: 'granted', feature: 'inbox' }
+    return denied('no filter of this device')
   },
 
   refuse({ operation, rid = '' }, _payload, { code, message }, now) {
@@ -44,8 +46,6 @@ export const azure: Dialect = {
     return { topic: `$iothub/twin/res/${status}/?$rid=${rid}`, payload: errorBody(errorCode, message, rid, now), qos: 0 }
   },
 }
-
-const isOffered = (feature: string): boolean => feature.startsWith('twin.')
 
 function ofDevices(topic: string, { deviceId, module }: Me): Classified {
   let at = DEVICES.length

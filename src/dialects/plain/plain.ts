@@ -28,7 +28,7 @@ export const plain: Dialect = {
     if (!filter.startsWith(TREE)) return undefined
     const at = ownFrom(filter, deviceId)
     if (at < 0) return denied('the filter reaches beyond this device')
-    return rulingOf(plainFeatures(filter.slice(at).split('/')), isOffered) ?? denied('nothing is sent to devices there')
+    return rulingOf(plainFeatures(filter.slice(at).split('/')), () => true) ?? denied('nothing is sent to devices there')
   },
 
   refuse({ operation, topic, rid }, _payload, { code, message }): WireAnswer | undefined {
@@ -101,7 +101,5 @@ function twinRequest(topic: string, bagAt: number, verb: string, name?: string):
   const operation = `twin.${verb}`
   return { kind: 'request', dialect: 'plain', operation, ...(name !== undefined && { name }), ...(rid && { rid }), topic }
 }
-
-const isOffered = (feature: string): boolean => /^(twin|bootstrap)\./.test(feature)
 
 const denied = (reason: string) => ({ kind: 'denied', reason }) as const

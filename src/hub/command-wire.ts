@@ -1,0 +1,83 @@
+import type { BrokerPort, Connection } from '../broker/broker-port.ts'
+import { matches } from '../broker/topic-match.ts'
+import { type MethodCalls, type MethodDelivery, methodLimits } from '../commands/method-calls.ts'
+import { azureMethod, azureMethodAnswer } from '../dialects/azure/method.ts'
+import { commandTopic, plainCommand, plainCommandAnswer } from '../dialects/plain/command.ts'
+import type { WireAnswer } from '../dialects/dialect.ts'
+import { LoomError } from '../errors.ts'
+import type { DeviceRequest } from './gate.ts'
+import type { Listener, Listening } from './listening.ts'
+
+export interface CommandWireParts {
+  calls: Pick<MethodCalls, 'answer' | 'fail' | 'listening'>
+  listening: Pick<Listening, 'of' | 'on'>
+  mayHear(connection: Connection, topic: string, features: readonly string[]): boolean
+  broker(): Pick<BrokerPort, 'connectionsOf' | 'send'>
+}
+
+const feature = 'methods'
+
+/** Direct methods as devices see them: the call to one connection of the device, its answer back. */
+export function createCommandWire({ calls, listening, mayHear, broker }: CommandWireParts) {
+  let late = 0
+
+  /** The newest connection that subscribed it. Modules have methods of their own, which are not offered. */
+  const takerOf = (call: MethodDelivery): Listener | undefined =>
+    listening
+      .of(call.deviceId, feature)
+      .filter(({ connection, filter, features }) => {
+        const { family, module } = connection.principal
+        if (module !== undefined) return false
+        if (family === 'iothub') return mayHear(connection, `$iothub/methods/POST/${call.name}`, features)
+        const topic = commandTopic(call.deviceId, call)
+        return matches(filter, topic) && mayHear(connection, topic, features)
+      })
+      .at(-1)
+
+  listening.on(feature, ({ connection }) => calls.listening(connection.principal.deviceId))
+
+  return {
+    /** Whether it was written; what becomes of a connection after that is for the call's own time. BROKER_THROTTLED: the device does not take what it is sent. */
+    async deliver(call: MethodDelivery): Promise<'sent' | 'away' | 'untaken'> {
+      const taker = takerOf(call)
+      if (!taker) return broker().connectionsOf(call.deviceId).some(isDevice) ? 'untaken' : 'away'
+      const { connection, qos } = taker
+      const message: WireAnswer =
+        connection.principal.family === 'iothub' ? azureMethod(call) : { ...plainCommand(call.deviceId, call), qos }
+      let refused: unknown
+      broker()
+        .send(connection.id, message)
+        .catch(error => (refused = error))
+      // A message for which there is no room is refused at once; an acknowledgement may come after the answer, or never.
+      await new Promise(setImmediate)
+      if (refused === undefined) return 'sent'
+      if (refused instanceof LoomError && refused.code === 'BROKER_DISCONNECTED') return 'away'
+      throw refused
+    },
+
+    /** Undefined: no answer of a method. An answer has no answer. */
+    request({ principal }: Connection, request: DeviceRequest, payload: Uint8Array): Promise<undefined> | undefined {
+      if (request.operation !== 'method.answer') return undefined
+      const { deviceId } = principal
+      const { dialect, rid = '', topic } = request
+      if (payload.length > methodLimits.payloadBytes) {
+        const error = new LoomError('COMMAND_TOO_LARGE', `an answer of ${payload.length} bytes`, {
+          hint: `at most ${methodLimits.payloadBytes}`,
+        })
+        if (!calls.fail({ deviceId, rid, error })) late++
+      } else {
+        const answer = dialect === 'azure' ? azureMethodAnswer(topic, payload) : plainCommandAnswer(payload)
+        if (!calls.answer({ deviceId, rid, ...answer })) late++
+      }
+      return Promise.resolve(undefined)
+    },
+
+    /** Answers that nobody waited for any more. */
+    get late() {
+      return late
+    },
+  }
+}
+
+const isDevice = ({ principal }: Connection): boolean =>
+  principal.module === undefined && (principal.family === 'iothub' || principal.family === 'thing')
