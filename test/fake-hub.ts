@@ -28,6 +28,8 @@ export interface FakeHub extends Hub {
   readonly listening: number
   /** Answers of range queries, one a call. */
   pages: WarmPage[]
+  /** Answers of fleet queries, one a call. */
+  fleetPages: { items: Record<string, unknown>[]; next?: string }[]
   latest: LastValue[]
   /** While set, every request fails with it. */
   failing: LoomError | undefined
@@ -174,6 +176,33 @@ function deviceOf(id: string): DeviceView {
   }
 }
 
+/** Dynamic groups by id, without members; static calls are those of the fake's `groups`. */
+function fakeFleet(asked: [string, any][], pages: () => FakeHub['fleetPages']): Hub['fleet'] {
+  const known = new Map<string, DynamicGroupView>()
+  const found = (id: string): DynamicGroupView => {
+    const view = known.get(id)
+    if (!view) throw new LoomError('GROUP_NOT_FOUND', id)
+    return view
+  }
+  return {
+    ...notFaked<Hub['fleet']>(),
+    async query(o) {
+      asked.push(['fleet', o])
+      return pages().shift() ?? { items: [] }
+    },
+    async createGroup({ id, by: _, ...o }) {
+      if (known.has(id)) throw new LoomError('GROUP_EXISTS', id)
+      const view = { id, dialect: 'aws' as const, ...o, createdAt: 1, updatedAt: 1, members: 0, etag: '1' }
+      known.set(id, view)
+      return view
+    },
+    async deleteGroup({ id }) {
+      known.delete(found(id).id)
+    },
+    group: async ({ id }) => found(id),
+  }
+}
+
 /** A hub in memory with the behaviour that nodes and routes can see; devices, journal consumers and stores are real enough to assert on. */
 export function fakeHub(): FakeHub {
   const devices = new Map<string, DeviceView>()
@@ -222,6 +251,7 @@ export function fakeHub(): FakeHub {
       return listeners.size
     },
     pages: [],
+    fleetPages: [],
     latest: [],
     failing: undefined,
     append(record) {
@@ -301,6 +331,7 @@ export function fakeHub(): FakeHub {
     },
     policies: notFaked<Hub['policies']>(),
     groups: notFaked<Hub['groups']>(),
+    fleet: fakeFleet(asked, () => hub.fleetPages),
     provisioning: notFaked<Hub['provisioning']>(),
     imports: notFaked<Hub['imports']>(),
     deviceHttp: notFaked<Hub['deviceHttp']>(),

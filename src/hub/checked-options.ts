@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { LoomError } from '../errors.ts'
 import { checkNodeVersion } from '../storage/least-node.ts'
+import { readPaths } from '../topology/fleet-query/json.ts'
 import { defaultLimits, type HubLimits, type HubOptions } from './options.ts'
 
 const listenerKinds = [
@@ -49,6 +50,11 @@ export function checkedOptions(options: HubOptions, nodeVersion: string = proces
   if ((limits.sasClockSkewS ?? 0) > 300) faults.push('limit sasClockSkewS is above 300')
   if (limits.journalFull !== undefined && limits.journalFull !== 'block' && limits.journalFull !== 'drop')
     faults.push('limit journalFull is neither block nor drop')
+  try {
+    readPaths(String(limits.fleetPaths ?? ''))
+  } catch (error) {
+    faults.push(`limit fleetPaths: ${(error as Error).message}`)
+  }
   if (faults.length) throw new LoomError('HUB_CONFIG_INVALID', faults.join('; '))
   return options
 }

@@ -5,6 +5,8 @@ import { createAuditApi } from './audit-api.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { Policies } from '../identity/policy-store.ts'
 import type { Groups } from '../topology/groups.ts'
+import { followedIdentity, staticOnly } from './fleet-fences.ts'
+import type { Fleet } from './open-fleet.ts'
 import { createGroupsApi } from './groups-api.ts'
 import type { Imports } from './import-api.ts'
 import type { Provisioning } from './open-provisioning.ts'
@@ -46,6 +48,7 @@ export interface ApiParts {
   emit(event: HubEvent): void
   policies: Policies
   groups: Groups
+  fleet: Fleet
   now: () => number
   devices: DevicesApi
   presence: Presence
@@ -68,7 +71,7 @@ export interface ApiParts {
 
 /** The request/response groups of a hub, as plain objects whose own methods are the calls that may cross a port. */
 export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]> {
-  const { options, limits, since, problems, registry, devices, presence, broker, ingest, imports, changed } = parts
+  const { options, limits, since, problems, registry, devices, presence, broker, ingest, imports, changed, fleet } = parts
   const { journal, warm } = parts.stores
   const { hubId, name = hubId, store } = options
 
@@ -93,16 +96,20 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
   return {
     devices: {
       ...devices,
+      list: ({ dialect, ...o }) => (dialect === undefined ? devices.list(o) : fleet.devices(devices, { ...o, dialect })),
       register: o => devices.register(o).finally(changed),
       update: o => devices.update(o).finally(changed),
       retire: o => devices.retire(o).finally(changed),
       delete: o => devices.delete(o).finally(changed),
     },
-    identity: createIdentityApi(parts),
+    identity: followedIdentity(createIdentityApi(parts), fleet),
     pki: createPkiApi({ ...parts, ownerOfKey: hash => registry.ownerOfKey(hash) }),
     audit: createAuditApi(parts),
-    policies: createPoliciesApi({ ...parts, state: parts.stores.state }),
-    groups: createGroupsApi(parts),
+    ...staticOnly(
+      { policies: createPoliciesApi({ ...parts, state: parts.stores.state }), groups: createGroupsApi(parts) },
+      fleet,
+    ),
+    fleet: fleet.api,
     provisioning: createProvisioningApi(parts),
     twins: createTwinsApi(parts.twins),
     imports: {

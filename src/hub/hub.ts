@@ -1,6 +1,9 @@
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { DecommissionReport, TelemetryFate } from './decommission.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+import type { FleetApi } from './hub-fleet.ts'
+import type { FleetDialect } from '../topology/fleet-query/ast.ts'
+import type { CommandsApi } from './hub-commands.ts'
 import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
 import type { TwinsApi } from './hub-twins.ts'
@@ -34,6 +37,8 @@ import type {
 
 export type { Decommission, DecommissionReport, TelemetryFate } from './decommission.ts'
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+export type { DynamicGroupView, FleetApi, FleetFigures } from './hub-fleet.ts'
+export type { CommandsApi, MessageFeedback } from './hub-commands.ts'
 export type { ImportsApi, ImportView } from './hub-imports.ts'
 export type { TwinsApi, TwinView } from './hub-twins.ts'
 export type { ProvisioningApi, WaitingDevice } from './hub-provisioning.ts'
@@ -83,9 +88,14 @@ export interface DevicesApi {
   get(o: { id: string }): Promise<DeviceView>
   /**
    * `query`: an id prefix, `id:prefix`, `enabled:true|false`, `connected:true|false`, `tags.x:value`, `attributes.x:value`, joined by blanks (and). `limit`: 1 to 1,000,
-   * default 100; a page may have fewer and still a next one. STORE_QUERY_INVALID.
+   * default 100; a page may have fewer and still a next one. STORE_QUERY_INVALID. With `dialect` the query is one of the fleet: QUERY_SYNTAX, QUERY_LIMIT.
    */
-  list(o: { query?: string; limit?: number; cursor?: string }): Promise<{ items: DeviceView[]; next?: string }>
+  list(o: {
+    query?: string
+    dialect?: FleetDialect
+    limit?: number
+    cursor?: string
+  }): Promise<{ items: DeviceView[]; next?: string }>
   /** `enabled: false` drops the live connection before it resolves. `tags`, `attributes` are merge patches (RFC 7396). */
   update(o: {
     id: string
@@ -283,6 +293,7 @@ export interface Hub {
   readonly audit: AuditApi
   readonly policies: PoliciesApi
   readonly groups: GroupsApi
+  readonly fleet: FleetApi
   readonly provisioning: ProvisioningApi
   readonly imports: ImportsApi
   readonly deviceHttp: DeviceHttpApi
@@ -306,6 +317,7 @@ export const hubApis = [
   'audit',
   'policies',
   'groups',
+  'fleet',
   'provisioning',
   'deviceHttp',
   'twins',

@@ -3,6 +3,7 @@ import { createAccessCompiler } from '../identity/policy-access.ts'
 import { createPolicySessions } from '../identity/policy-sessions.ts'
 import { openPolicies } from '../identity/policy-store.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
+import type { GroupChange } from '../topology/group.ts'
 import { openGroups } from '../topology/groups.ts'
 import { devicesColl } from './devices.ts'
 import { targetsOfGroup } from './group-targets.ts'
@@ -16,16 +17,21 @@ export interface AccessParts {
   /** asked when a session's rights changed: the broker is made after them */
   broker(): Pick<BrokerPort, 'connectionsOf' | 'disconnect' | 'recheck'>
   problems: Problems
+  /** Devices are in other groups. */
+  groupsChanged(change: GroupChange): void
   now: () => number
 }
 
 /** What decides about topics: groups and policies, and the rights that live sessions have of them. */
-export async function openAccess({ identities, state, isDevice, broker, problems, now }: AccessParts) {
+export async function openAccess({ identities, state, isDevice, broker, problems, groupsChanged, now }: AccessParts) {
   let described = (_targets: readonly string[]): void => {}
   const groups = await openGroups({
     store: identities,
     now,
-    changed: change => described(targetsOfGroup(change)),
+    changed(change) {
+      described(targetsOfGroup(change))
+      groupsChanged(change)
+    },
     isDevice,
     forgetting: group => policies.planForget({ group }),
   })

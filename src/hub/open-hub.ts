@@ -13,6 +13,7 @@ import { openAuthority } from '../pki/authority.ts'
 import { publishFile } from '../stores/publish-file.ts'
 import { openAuditTrail } from './audit-trail.ts'
 import { openAccess } from './open-access.ts'
+import { openFleet } from './open-fleet.ts'
 import { createListening } from './listening.ts'
 import { mayHear } from './may-hear.ts'
 import { openDevices } from './open-devices.ts'
@@ -23,6 +24,7 @@ import { createRevocationLists } from './revocation-lists.ts'
 import { settleCredentials } from './settle-credentials.ts'
 import { createTokenVerifier } from './jwt-verifier.ts'
 import { fetchJson } from './fetch-json.ts'
+import { isAwsEvent } from '../dialects/aws/events.ts'
 import { devicesColl } from './devices.ts'
 import { createDeviceHttp } from './device-http.ts'
 import { createDeviceWriter } from './device-writer.ts'
@@ -54,9 +56,11 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const since = now()
   const listeners = new Set<(event: HubEvent) => void>()
   let audited = (_event: HubEvent): void => {}
+  let followed = (_event: HubEvent): void => {}
   const emit = (told: HubEvent): void => {
     const event = told.type === 'security' ? shownRefusal(told) : told
     audited(event)
+    followed(event)
     for (const listener of listeners) listener(event)
   }
   const problems = new Problems(() => emit({ type: 'health', status: problems.list.length ? 'degraded' : 'ok', at: now() }))
@@ -131,6 +135,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       isDevice: async id => (await registry.find(id)) !== undefined,
       broker: () => broker,
       problems,
+      groupsChanged: change => fleet.feed.groupsChanged(change),
       now,
     })
     const { groups, policies, rights, described } = access
@@ -165,11 +170,23 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       listening,
       inTurn,
       problems,
-      described: id => described([`device:${id}`]),
-      changed: () => {},
+      described(id) {
+        described([`device:${id}`])
+        fleet.feed.described(id)
+      },
+      changed: change => fleet.feed.twinChanged(change),
+      emit,
       now,
       random: randomBytes,
     })
+    const fleet = await openFleet({ registry, state, presence, groups, outbox: events, trail, problems, limits, now })
+    followed = event => fleet.feed.told(event)
+    const commands = await openCommands({
+      ...{ state, registry, rights, sealer, trail, outbox: events, listening, problems, emit, now, random: randomBytes },
+      broker: () => broker,
+      schedule: later,
+    })
+    undo.push(async () => commands.close())
     const provisioning = await openProvisioning({
       hubId,
       identities,
@@ -276,7 +293,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       undo.push(async () => clearInterval(timer))
     }
     every(1000, 'presence', () => presence.sweep(now()))
-    every(5000, 'lifecycle', () => Promise.all([outbox.drain(), events.drain()]))
+    every(5000, 'lifecycle', () => Promise.all([outbox.drain(), events.drain(), fleet.flush()]))
+    every(3000, 'messages to devices', () => commands.sweep())
     every(5000, 'connectivity', () => presence.flush())
     every(60_000, 'identity', () => registry.flush())
     every(5000, 'audit', () => trail.drain())
@@ -301,6 +319,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     for (const { kind, port, error } of await broker.start()) if (error) problems.set(`listener ${kind} ${port}`, error)
     changed()
     trail.note({ action: 'hub.start', target: hubId })
+    problems.watch('fleet index', fleet.ready())
     problems.watch('revocation lists', lists.renew())
     problems.watch('decommissions', decommissions.resume())
     problems.watch('bootstrap document', provisioning.book.refresh())
@@ -310,31 +329,15 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       // Sockets first: what they acknowledged last must still be committed below them.
       await broker.stop(stopWithinMs)
       trail.note({ action: 'hub.stop', target: hubId })
-      for (const last of [presence.flush(), registry.flush(), outbox.drain(), events.drain()]) await last.catch(() => {})
+      for (const last of [presence.flush(), registry.flush(), outbox.drain(), fleet.flush()]) await last.catch(() => {})
+      await events.drain().catch(() => {})
       await undoAll(undo)
     }
     return {
       ...createApis({
-        options,
-        limits,
-        since,
-        problems,
-        stores,
-        registry,
-        authority,
-        issuers,
-        trail,
-        policies,
-        groups,
-        provisioning,
-        imports,
-        twins,
-        emit,
-        now,
-        devices,
-        presence,
-        broker,
-        ingest,
+        ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups, fleet, provisioning },
+        ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
+        commands: commands.api,
         storeReadings: decommissions.append,
         deviceHttp,
         drop,

@@ -35,6 +35,10 @@ export interface HubLimits {
   offlineAfterMs: number
   /** store every JSON reading in the warm store; default true */
   storeTelemetry: boolean
+  /** JSON of what the fleet index holds of all devices; past it only `fleetPaths` of twins are held, default 256 MiB */
+  fleetIndexBytes: number
+  /** paths of twins that the fleet index holds however large it is, comma-separated: `twin.reported.fw, shadows.cfg.desired` */
+  fleetPaths: string
 }
 
 export const defaultLimits: HubLimits = {
@@ -55,6 +59,8 @@ export const defaultLimits: HubLimits = {
   sasClockSkewS: 300,
   offlineAfterMs: 30_000,
   storeTelemetry: true,
+  fleetIndexBytes: 256 * 1024 ** 2,
+  fleetPaths: '',
 }
 
 /** Everything a hub needs to run; structured-clonable, so it crosses to the hub's thread as it is. */

@@ -72,6 +72,95 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.equal((await ask('line/7/temp')).verdict, 'none')
     })
 
+    it('answers questions about the fleet in either syntax, with pages and figures', async () => {
+      for (let i = 0; i < 5; i++)
+        await hub.devices.register({ id: `pump-${i}`, attributes: { model: 'x' }, tags: { site: i % 2 ? 'a' : 'b' } })
+      for (let i = 0; i < 5; i++) await hub.twins.report({ id: `pump-${i}`, reported: { t: i * 10 } })
+      await hub.twins.patch({ id: 'pump-4', desired: { on: true }, tags: { vip: true } })
+      await hub.twins.report({ id: 'pump-0', name: 'cfg', reported: { v: 2 } })
+      const idsOf = async (o: Parameters<Hub['fleet']['query']>[0]) => (await hub.fleet.query(o)).items.map(({ id }) => id)
+      assert.deepEqual(await idsOf({ text: 'shadow.reported.t:[10 TO 30} thingTypeName:x' }), ['pump-1', 'pump-2'])
+      assert.deepEqual(await idsOf({ dialect: 'azure', text: 'SELECT * FROM devices WHERE tags.vip = true' }), ['pump-4'])
+      assert.deepEqual(await idsOf({ ast: { op: 'cmp', path: 'twin.hasDelta', is: '=', value: true } }), ['pump-4'])
+      assert.deepEqual(await idsOf({ text: 'shadow.name.cfg.reported.v:2' }), ['pump-0'])
+      const first = await hub.fleet.query({ text: '*', limit: 2 })
+      await hub.devices.register({ id: 'pump-00' })
+      await hub.devices.delete({ id: 'pump-1' })
+      assert.deepEqual(await idsOf({ text: '*', cursor: first.next! }), ['pump-2', 'pump-3', 'pump-4'])
+      const grouped = 'SELECT COUNT() AS n, MAX(properties.reported.t) AS t, tags.site FROM devices GROUP BY tags.site'
+      assert.deepEqual((await hub.fleet.query({ dialect: 'azure', text: grouped })).items, [
+        { site: null, n: 1, t: null },
+        { site: 'a', n: 1, t: 30 },
+        { site: 'b', n: 3, t: 40 },
+      ])
+      const aggregate = { figures: { p: { fn: 'percentiles' as const, path: 'twin.reported.t', percents: [50] } } }
+      assert.deepEqual((await hub.fleet.aggregate({ text: 'tags.site:b', aggregate })).items, [{ p: { 50: 20 } }])
+      const listed = await hub.devices.list({ dialect: 'aws', query: 'tags.site:b', limit: 2 })
+      assert.deepEqual(
+        listed.items.map(({ id }) => id),
+        ['pump-0', 'pump-2'],
+      )
+      assert.ok(listed.next)
+      await assert.rejects(hub.fleet.query({ text: 'thingName:a*b' }), { code: 'QUERY_SYNTAX', position: 11 })
+      await assert.rejects(hub.fleet.query({ text: '*', limit: 1001 }), { code: 'QUERY_LIMIT' })
+      await assert.rejects(hub.fleet.query({ text: '*', cursor: 'x' }), { code: 'QUERY_SYNTAX' })
+      assert.equal((await hub.fleet.state({})).devices, 5)
+    })
+
+    it('keeps dynamic groups, tells flows who joins and leaves, and gives them no policies', async () => {
+      await hub.devices.register({ id: 'pump-1', tags: { site: 'a' } })
+      await hub.groups.create({ id: 'plant' })
+      await hub.groups.create({ id: 'hall', parent: 'plant' })
+      const made = await hub.fleet.createGroup({ id: 'hot', text: 'thingGroupNames:plant shadow.reported.t>30', by: 'user anna' })
+      assert.deepEqual([made.members, made.text], [0, 'thingGroupNames:plant shadow.reported.t>30'])
+      const told: Delivered[] = []
+      const consumer = await hub.consume(
+        { name: 'groups', filter: { kinds: [kinds.membership] }, start: 'earliest' },
+        { deliver: records => void told.push(...records) },
+      )
+      await hub.twins.report({ id: 'pump-1', reported: { t: 40 } })
+      await hub.groups.add({ group: 'hall', devices: ['pump-1'] })
+      await until(() => told.length === 1)
+      assert.deepEqual((await hub.fleet.members({ group: 'hot' })).items, ['pump-1'])
+      assert.deepEqual((await hub.fleet.groupsOf({ device: 'pump-1' })).items, ['hot'])
+      await hub.twins.report({ id: 'pump-1', reported: { t: 20 } })
+      await until(() => told.length === 2)
+      assert.deepEqual(
+        told.map(({ device, payload }) => {
+          const { at, ...event } = JSON.parse(text(payload))
+          return [device, event]
+        }),
+        [
+          ['pump-1', { event: 'join', group: 'hot', cause: 'groups' }],
+          ['pump-1', { event: 'leave', group: 'hot', cause: 'twin' }],
+        ],
+      )
+      assert.deepEqual(told[0]!.props.p, { group: 'hot', event: 'join' })
+      await consumer.close()
+
+      const policy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'iot:Publish', Resource: '*' }] }
+      await hub.policies.create({ id: 'p', text: JSON.stringify(policy) })
+      await assert.rejects(hub.policies.attach({ policy: 'p', target: { group: 'hot' } }), { code: 'GROUP_DYNAMIC' })
+      await assert.rejects(hub.groups.add({ group: 'hot', devices: ['pump-1'] }), { code: 'GROUP_DYNAMIC' })
+      await assert.rejects(hub.groups.create({ id: 'hot' }), { code: 'GROUP_DYNAMIC' })
+      await assert.rejects(hub.fleet.createGroup({ id: 'plant', text: '*' }), { code: 'GROUP_EXISTS' })
+      const { etag } = await hub.fleet.updateGroup({ id: 'hot', text: '*', etag: made.etag })
+      assert.equal((await hub.fleet.group({ id: 'hot' })).members, 1)
+      assert.deepEqual(
+        (await hub.fleet.groups({})).items.map(({ id }) => id),
+        ['hot'],
+      )
+      await assert.rejects(hub.fleet.deleteGroup({ id: 'hot', etag: made.etag }), { code: 'GROUP_CONFLICT' })
+      await hub.fleet.deleteGroup({ id: 'hot', etag })
+      await assert.rejects(hub.fleet.group({ id: 'hot' }), { code: 'GROUP_NOT_FOUND' })
+      const { items } = await hub.audit.query({ target: 'hot' })
+      assert.deepEqual(items.map(({ action }) => action).reverse(), [
+        'fleetGroup.create',
+        'fleetGroup.update',
+        'fleetGroup.delete',
+      ])
+    })
+
     it('has every change on record, in order, and finds the record whole', async () => {
       await hub.devices.register({ id: 'pump-1', credentials: { kind: 'sas' }, by: 'user anna' })
       await hub.devices.update({ id: 'pump-1', enabled: false, tags: { a: 1 }, by: 'user bo' })
