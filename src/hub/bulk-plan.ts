@@ -10,11 +10,12 @@ import { checkedWrite } from '../storage/write.ts'
 import type { Groups } from '../topology/groups.ts'
 import { withDesired } from '../twin/desired-change.ts'
 import { packTwin, type StoredTwin, unpackTwin } from '../twin/stored-twin.ts'
-import { newTwin } from '../twin/twin.ts'
+import { newTwin, type Twin } from '../twin/twin.ts'
 import type { AuditedStore, Deed } from './audit-trail.ts'
 import { lacks } from './bulk-credential.ts'
 import { devicesColl, twinsColl } from './devices.ts'
 import { mergePatch } from './merge-patch.ts'
+import { storedTwins, type TwinNews } from './twin-news.ts'
 
 export interface BulkPlanParts {
   registry: Registry
@@ -23,6 +24,7 @@ export interface BulkPlanParts {
   policies: Policies
   sealer: Pick<Sealer, 'hint'>
   now: () => number
+  twins: TwinNews
   /** The audit record of a change, for its transaction. */
   audit(store: AuditedStore, deed: Deed): Write
 }
@@ -36,6 +38,8 @@ export interface BulkPlan {
   /** of the state store, and what takes them back */
   documents: Write[]
   undo: Write[]
+  /** of the main twin, if it will be another one */
+  twin?: { before: Twin | undefined; after: Twin }
   /** tags or attributes will be others */
   described: boolean
   /** to be called when the transaction ended, well or not */
@@ -99,7 +103,7 @@ async function readPresent(
   const ids = op === 'create' ? [] : identities.map(({ id }) => id)
   const desired = new Set(rows.filter(row => row.desired).map(({ id }) => id))
   const entities = await read<Entity>(devicesColl, ids)
-  const twins = await read<StoredTwin>(twinsColl, ids.filter(id => op === 'delete' || desired.has(id)).map(twinId))
+  const twins = await read<StoredTwin>(twinsColl, ids.filter(id => op !== 'delete' && desired.has(id)).map(twinId))
   return new Map(
     identities.map(identity => {
       const { id } = identity
@@ -138,17 +142,19 @@ async function planCreate({ parts, plan, by }: One): Promise<void> {
   const also = await planMembership({ parts, plan, before: false })
   const detail = { enabled, credential: credential?.kind, tags, attributes: entity.attributes, groups, policies }
   also.push(parts.audit('identities', { by, action: 'device.create', target: id, detail }))
+  const twin = newTwin({ deviceId: id, desired, now: parts.now() })
   plan.documents.push(
     { op: 'put', coll: devicesColl, id, doc: entity },
-    { op: 'put', coll: twinsColl, id: twinId(id), doc: packTwin(newTwin({ deviceId: id, desired, now: parts.now() })) },
+    { op: 'put', coll: twinsColl, id: twinId(id), doc: packTwin(twin) },
   )
   plan.undo.push({ op: 'delete', coll: devicesColl, id }, { op: 'delete', coll: twinsColl, id: twinId(id) })
+  planNews(parts, plan, { before: undefined, after: twin, by })
   plan.change = { op: 'register', id, enabled, also, ...(credential && { credential }) }
   plan.result = 'created'
 }
 
 /** The documents go first: a crash in between leaves a device that the same row deletes when the import goes on. */
-async function planDelete({ parts, plan, by }: One, { entity, twin }: Present): Promise<void> {
+async function planDelete({ parts, plan, by }: One, { entity }: Present): Promise<void> {
   const { id } = plan.row
   const remove = (coll: string, stored: Stored | undefined): void => {
     if (!stored) return
@@ -156,7 +162,7 @@ async function planDelete({ parts, plan, by }: One, { entity, twin }: Present): 
     plan.undo.push({ op: 'put', coll, id: stored.id, doc: stored.doc })
   }
   remove(devicesColl, entity)
-  remove(twinsColl, twin)
+  for (const twin of await storedTwins(parts.state, id)) remove(twinsColl, twin)
   const leave = await parts.groups.planLeave(id)
   plan.settles.push(leave.settled)
   const forget = await parts.policies.planForget({ device: id })
@@ -184,12 +190,23 @@ function planDocuments({ parts, plan, by }: One, { entity, twin }: Present): voi
     const now = parts.now()
     const old = twin ? unpackTwin(twin.doc) : newTwin({ deviceId: id, now })
     const next = withDesired(old, mergePatch(old.desired, desired), now)
-    if (next !== old) change(twinsColl, twin, { id: twinId(id), doc: packTwin(next) })
+    if (next !== old) {
+      change(twinsColl, twin, { id: twinId(id), doc: packTwin(next) })
+      planNews(parts, plan, { before: old, after: next, by })
+    }
   }
   if (!plan.documents.length) return
   const detail = { tags: plan.row.tags, attributes, model, desired }
   plan.documents.push(parts.audit('state', { by, action: 'device.update', target: id, detail }))
   for (const write of plan.documents) checkedWrite(write)
+}
+
+/** The events of a twin, which are taken back with it unless somebody was told already. */
+function planNews(parts: BulkPlanParts, plan: BulkPlan, { by, ...twin }: NonNullable<BulkPlan['twin']> & { by: string }): void {
+  const writes = parts.twins.writes(twin.before, twin.after, by)
+  plan.twin = twin
+  plan.documents.push(...writes)
+  plan.undo.push(...writes.map(({ coll, id }): Write => ({ op: 'delete', coll, id })))
 }
 
 async function planUpdate({ parts, plan, by }: One, { identity }: Present): Promise<void> {

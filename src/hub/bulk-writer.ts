@@ -5,10 +5,11 @@ import type { Write } from '../storage/state-store.ts'
 import { inAllTurns } from './all-turns.ts'
 import { isGiven } from './bulk-credential.ts'
 import { type BulkPlan, type BulkPlanParts, createBulkPlanner, settleAll } from './bulk-plan.ts'
-import { devicesColl, twinsColl } from './devices.ts'
+import { devicesColl } from './devices.ts'
 import type { HubEvent } from './hub.ts'
 import type { Presence } from './presence.ts'
 import type { InTurn } from './turns.ts'
+import { twinDeletions } from './twin-news.ts'
 
 /** As those of `createDevices`, with which they are shared. */
 export interface BulkWriterParts extends BulkPlanParts {
@@ -112,22 +113,24 @@ async function follow(
 ): Promise<void> {
   await takeBack(parts, refused, by)
   for (let at = 0; at < plans.length; at += chunk) {
-    await Promise.all(plans.slice(at, at + chunk).map(plan => followOne(parts, plan)))
+    await Promise.all(plans.slice(at, at + chunk).map(plan => followOne(parts, plan, by)))
     await pause()
   }
   if (op !== 'delete') return
   // what a device wrote before its connection was closed, and what a crash left of those that were gone
   const gone = plans.filter(({ error }) => !error).map(({ row }) => row.id)
-  await parts.state.tx(
-    gone.flatMap((id): Write[] => [
-      { op: 'delete', coll: devicesColl, id },
-      { op: 'delete', coll: twinsColl, id: `${id}|` },
-    ]),
-    { by },
-  )
+  const left: Write[] = []
+  for (let at = 0; at < gone.length; at += chunk) {
+    const ids = gone.slice(at, at + chunk)
+    left.push(...ids.map((id): Write => ({ op: 'delete', coll: devicesColl, id })))
+    for (const writes of await Promise.all(ids.map(id => twinDeletions(parts.state, id)))) left.push(...writes)
+  }
+  await parts.state.tx(left, { by })
 }
 
-async function followOne(parts: BulkWriterParts, { row: { id }, result, error, change, described }: BulkPlan): Promise<void> {
+async function followOne(parts: BulkWriterParts, plan: BulkPlan, by: string): Promise<void> {
+  const { row, result, error, change, described, twin } = plan
+  const { id } = row
   if (error || result === 'unchanged' || result === 'failed') return
   if (result === 'deleted' || (change?.op === 'update' && change.enabled === false)) await parts.drop(id)
   if (result === 'deleted') {
@@ -135,5 +138,6 @@ async function followOne(parts: BulkWriterParts, { row: { id }, result, error, c
     await parts.presence.forget(id)
   }
   if (described) parts.described(id)
+  if (twin) parts.twins.changed(twin.before, twin.after, by)
   parts.emit({ type: 'device', id, change: result, at: parts.now() })
 }

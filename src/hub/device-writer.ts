@@ -14,6 +14,7 @@ import { newTwin } from '../twin/twin.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import { devicesColl, twinsColl } from './devices.ts'
 import type { InTurn } from './turns.ts'
+import { type TwinNews, twinResets } from './twin-news.ts'
 
 export interface DeviceWriterParts {
   registry: Registry
@@ -26,6 +27,7 @@ export interface DeviceWriterParts {
   /** shared with the other changes of devices */
   inTurn: InTurn
   now: () => number
+  twins: TwinNews
   /** A device was made or has other rights. */
   changed(id: string, what: 'created' | 'updated'): void
 }
@@ -71,17 +73,16 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
       target: { device: deviceId },
       policies: [...plan.policies, ...(await ownPolicies(plan))],
     })
+    const twin = newTwin({ deviceId, name: '', desired, now: now() })
     const documents = [
       { coll: devicesColl, id: deviceId, doc: { tags, attributes } satisfies Entity },
-      { coll: twinsColl, id: `${deviceId}|`, doc: packTwin(newTwin({ deviceId, name: '', desired, now: now() })) },
+      { coll: twinsColl, id: `${deviceId}|`, doc: packTwin(twin) },
     ]
+    const news = parts.twins.writes(undefined, twin, by)
     let committed = false
     try {
       // The identity comes last: only with it does the device exist.
-      await state.tx(
-        documents.map((document): Write => ({ op: 'put', ...document })),
-        { by },
-      )
+      await state.tx([...documents.map((document): Write => ({ op: 'put', ...document })), ...news], { by })
       try {
         const { identity } = await registry.register({
           id: deviceId,
@@ -92,9 +93,10 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
           also: [...joins.writes, ...attached.writes, record(plan, 'device.provision'), ...also],
         })
         committed = true
+        parts.twins.changed(undefined, twin, by)
         return { deviceId, generation: identity.generation, created: true }
       } catch (error) {
-        await state.tx(documents.map(({ coll, id }): Write => ({ op: 'delete', coll, id })))
+        await state.tx([...documents, ...news].map(({ coll, id }): Write => ({ op: 'delete', coll, id })))
         throw error
       }
     } finally {
@@ -134,11 +136,10 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
       rule === 'keep' ? before.attributes : rule === 'merge' || rule === 'fail' ? { ...before.attributes, ...planned } : planned
     const doc: Entity = { tags: existing === 'reset' ? plan.tags : before.tags, attributes }
     const writes: Write[] = [{ op: 'put', coll: devicesColl, id, doc, version: stored?.version ?? 'new' }]
-    if (existing === 'reset') {
-      const twin = packTwin(newTwin({ deviceId: id, name: '', desired: plan.desired, now: now() }))
-      writes.push({ op: 'put', coll: twinsColl, id: `${id}|`, doc: twin })
-    }
+    const resets = existing === 'reset' ? await twinResets(state, id, { desired: plan.desired, now: now() }) : []
+    for (const { before, after, write } of resets) writes.push(write, ...parts.twins.writes(before, after, by))
     await state.tx(writes, { by })
+    for (const { before, after } of resets) parts.twins.changed(before, after, by)
     await regroup(plan)
     for (const policy of [...plan.policies, ...(await ownPolicies(plan))])
       await policies.attach({ policy, target: { device: id }, by })

@@ -2,7 +2,9 @@ import { LoomError } from '../errors.ts'
 import type { IdentityView, Registry } from '../identity/registry.ts'
 import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import { checkedWrite } from '../storage/write.ts'
+import { packTwin } from '../twin/stored-twin.ts'
 import { newTwin } from '../twin/twin.ts'
+import { devicesColl, twinsColl } from './collections.ts'
 import { listDevices } from './device-list.ts'
 import type { Deed } from './audit-trail.ts'
 import type { Decommissions, RetireOptions } from './open-decommissions.ts'
@@ -10,9 +12,9 @@ import type { DevicesApi, DeviceView, HubEvent } from './hub.ts'
 import { mergePatch } from './merge-patch.ts'
 import type { Presence } from './presence.ts'
 import type { InTurn } from './turns.ts'
+import { twinDeletions, type TwinNews } from './twin-news.ts'
 
-export const devicesColl = 'devices'
-export const twinsColl = 'twins'
+export { devicesColl, twinsColl }
 
 interface Entity {
   tags: Record<string, unknown>
@@ -41,6 +43,7 @@ export interface DevicesParts {
   leaving(deviceId: string): Promise<{ writes: Write[]; settled(committed: boolean): void }>
   /** What is done to a device that is retired, and what is left of it. */
   decommissions: Pick<Decommissions, 'begin' | 'again' | 'carryOut' | 'report' | 'cleared'>
+  twins: TwinNews
   /** The audit record of a change, for its transaction. */
   audit(store: 'identities' | 'state', deed: Deed): Write
 }
@@ -136,10 +139,12 @@ export function createDevices(parts: DevicesParts): DevicesApi {
         // The identity comes last: only with it does the device exist, so a crash before leaves nothing that can connect or be listed.
         const documents = [
           { coll: devicesColl, id, doc: entity },
-          { coll: twinsColl, id: `${id}|`, doc: twin },
+          { coll: twinsColl, id: `${id}|`, doc: packTwin(twin) },
         ]
+        const author = by ?? 'hub'
+        const news = parts.twins.writes(undefined, twin, author)
         const [version = 0] = await state.tx(
-          documents.map(document => ({ op: 'put', ...document })),
+          [...documents.map((document): Write => ({ op: 'put', ...document })), ...news],
           by === undefined ? {} : { by },
         )
         try {
@@ -158,9 +163,10 @@ export function createDevices(parts: DevicesParts): DevicesApi {
             ],
           })
           tell(id, 'created')
+          parts.twins.changed(undefined, twin, author)
           return { device: await view(identity, { id, doc: entity, version }), ...(secrets && { secrets }) }
         } catch (error) {
-          await state.tx(documents.map(({ coll, id }) => ({ op: 'delete', coll, id })))
+          await state.tx([...documents, ...news].map(({ coll, id }): Write => ({ op: 'delete', coll, id })))
           throw error
         }
       }),
@@ -246,10 +252,7 @@ export function createDevices(parts: DevicesParts): DevicesApi {
         await parts.purge(id)
         await parts.decommissions.cleared(id)
         await presence.forget(id)
-        await state.tx([
-          { op: 'delete', coll: devicesColl, id },
-          { op: 'delete', coll: twinsColl, id: `${id}|` },
-        ])
+        await state.tx([{ op: 'delete', coll: devicesColl, id }, ...(await twinDeletions(state, id))])
         tell(id, 'deleted')
       }),
 

@@ -7,6 +7,7 @@ import type { CommandsApi } from './hub-commands.ts'
 import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
 import type { TwinsApi } from './hub-twins.ts'
+import type { TwinEvent } from '../twin/change-event.ts'
 import type { Listening } from '../broker/broker-port.ts'
 import type { ErrorData } from '../errors.ts'
 import type { CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
@@ -255,6 +256,8 @@ export type HubEvent =
       reason?: string
     }
   | { type: 'health'; status: HubHealth['status']; at: number }
+  /** live; with before and after it is in the journal */
+  | { type: 'twin'; at: number; device: string; name: string; section: TwinEvent['section']; version: number; by: string }
   | { type: 'metrics'; at: number; connections: number; received: number; headSeq: number }
   | ({ type: 'credential'; at: number } & CredentialEvent)
   | {

@@ -162,6 +162,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       twins,
       wire,
       outbox: events,
+      news,
     } = await openTwins({
       state,
       journal,
@@ -201,6 +202,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         sealer,
         trail,
         inTurn,
+        twins: news,
         now,
         changed: (id, change) => {
           emit({ type: 'device', id, change, at: now() })
@@ -280,6 +282,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const changed = (): void => problems.watch('lifecycle', outbox.drain())
     const { devices, decommissions, imports } = await openDevices({
       ...{ stores, registry, access, presence, provisioning, sealer, trail, problems, inTurn, now, emit, drop, changed },
+      twins: news,
       broker: () => broker,
       journalKeepMs: limits.journalKeepMs,
       schedule: later,

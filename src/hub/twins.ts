@@ -1,11 +1,10 @@
-import { kinds } from '../journal/journal-port.ts'
 import { LoomError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { StateStore, Stored, Write } from '../storage/state-store.ts'
-import { tagsEvents, type TwinEvent, twinEvents } from '../twin/change-event.ts'
+import { tagsEvents, twinEvents } from '../twin/change-event.ts'
 import { checkedPatch, checkedSection } from '../twin/check.ts'
 import { deleteDocument } from '../twin/delete.ts'
-import { noDocument, type Twin, type TwinDocument } from '../twin/document.ts'
+import { noDocument, type Twin } from '../twin/document.ts'
 import type { TwinSection } from '../twin/json.ts'
 import { checkBytes } from '../twin/limits.ts'
 import { mergeSection, patchBetween } from '../twin/merge.ts'
@@ -17,6 +16,7 @@ import type { Deed } from './audit-trail.ts'
 import { devicesColl, twinsColl } from './devices.ts'
 import type { JournalOutbox } from './journal-outbox.ts'
 import type { InTurn } from './turns.ts'
+import { eventWrites } from './twin-news.ts'
 
 /** A change that is on disk, for those who tell devices. */
 export type TwinChange = {
@@ -41,7 +41,7 @@ export interface TwinsParts {
   /** Called in the order of the changes of a device, once they are on disk. */
   changed(change: TwinChange): void
   /** Tags are others now. */
-  described(deviceId: string): void
+  described(deviceId: string, by: string): void
 }
 
 interface Entity {
@@ -92,15 +92,6 @@ export function createTwins(parts: TwinsParts) {
     if (items.filter(({ doc }) => doc.name !== mainTwin).length < namedTwins) return
     throw new LoomError('TWIN_LIMIT', `"${deviceId}" has ${namedTwins} named twins`, { hint: 'device twins are few and lasting' })
   }
-  const eventWrites = (deviceId: string, events: readonly TwinEvent[]): Write[] =>
-    events.map(event =>
-      parts.outbox.write({
-        kind: kinds.twin,
-        device: deviceId,
-        payload: event,
-        props: { section: event.section, ...(event.name && { name: event.name }) },
-      }),
-    )
   const audited = (deviceId: string, by: string, action: string, detail: Record<string, unknown>): Write[] => {
     // What devices say of themselves is telemetry of theirs, not an administrator's deed.
     if (by === ownAuthor(deviceId)) return []
@@ -141,7 +132,7 @@ export function createTwins(parts: TwinsParts) {
     const doc: Entity = { ...before, tags }
     return [
       { op: 'put', coll: devicesColl, id: deviceId, doc, version: stored?.version ?? 'new' },
-      ...eventWrites(deviceId, events),
+      ...eventWrites(parts.outbox, deviceId, events),
     ]
   }
 
@@ -179,14 +170,14 @@ export function createTwins(parts: TwinsParts) {
               doc: packTwin(made.doc),
               version: stored?.version ?? 'new',
             },
-            ...eventWrites(deviceId, twinEvents(before, made.doc, { name, by, at })),
+            ...eventWrites(parts.outbox, deviceId, twinEvents(before, made.doc, { name, by, at })),
             ...tagged,
             ...audited(deviceId, by, 'twin.update', { ...(name && { name }), ...patch, ...(tags && { tags: tags.patch }) }),
           ],
           { by },
         )
         parts.changed({ kind: 'update', deviceId, name, by, at, ...told({ origin, clientToken }), update: made })
-        if (tagged.length) parts.described(deviceId)
+        if (tagged.length) parts.described(deviceId, by)
         return made
       }),
     )
@@ -241,7 +232,7 @@ export function createTwins(parts: TwinsParts) {
           await state.tx(
             [
               { op: 'put', coll: twinsColl, id: stored.id, doc: packTwin(after), version: stored.version },
-              ...eventWrites(deviceId, twinEvents(before, after, { name, by, at })),
+              ...eventWrites(parts.outbox, deviceId, twinEvents(before, after, { name, by, at })),
               ...audited(deviceId, by, 'twin.delete', { ...(name && { name }) }),
             ],
             { by },
@@ -267,13 +258,9 @@ export function createTwins(parts: TwinsParts) {
           const writes = await planTags(deviceId, tags, { by, version: tagsVersion })
           if (!writes.length) return
           await state.tx([...writes, ...audited(deviceId, by, 'device.update', { tags: tags.patch })], { by })
-          parts.described(deviceId)
+          parts.described(deviceId, by)
         }),
       ),
-
-    /** The writes that tell of a twin which others write (imports, provisioning), for their transaction. */
-    tell: (before: TwinDocument | undefined, after: Twin, by: string): Write[] =>
-      eventWrites(after.deviceId, twinEvents(before, after, { name: after.name, by, at: now() })),
   }
 }
 

@@ -25,9 +25,11 @@ export {
 } from './shadow-documents.ts'
 export { toAwsRejected } from './shadow-error.ts'
 export { readShadowRequest, type ShadowRequest } from './shadow-request.ts'
+export { resetDocument } from './reset.ts'
 export type { Stamp } from './stamp.ts'
 export { type PackedStamps, packTwin, type StoredTwin, unpackTwin } from './stored-twin.ts'
 export { applyTags } from './tags.ts'
+export { updateBetween } from './update-between.ts'
 export {
   type Accepted,
   applyUpdate,

@@ -75,6 +75,7 @@ export async function bulkHouse(
     sealer,
     now,
     inTurn,
+    twins: { writes: () => [], changed: () => {} },
     audit: (store, deed) => trail.write(store, deed),
     presence: { forget: async id => void told.forgotten.push(id) },
     emit: event => void events.push(event),

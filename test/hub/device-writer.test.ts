@@ -34,6 +34,7 @@ async function writerHouse() {
     sealer,
     trail: await openAuditTrail({ audit, stores: { identities, state }, key: Buffer.alloc(32, 3), now, random }),
     inTurn: createTurns(),
+    twins: { writes: () => [], changed: () => {} },
     now,
     changed: () => {},
   })

@@ -31,6 +31,7 @@ async function devicesWith(wrap: (registry: Registry) => Partial<Registry>) {
     described: () => {},
     leaving: async () => ({ writes: [], settled: () => {} }),
     inTurn: createTurns(),
+    twins: { writes: () => [], changed: () => {} },
     audit: nothing,
     decommissions: {
       begin: async () => ({ write: nothing('identities'), committed: () => {} }),
