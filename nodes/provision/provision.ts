@@ -5,7 +5,7 @@ import { wordsOf } from '../../src/nodered/hub-options.ts'
 import { type HubRef, hubOf } from '../../src/nodered/hubs.ts'
 import { secretsMsg } from '../../src/nodered/item-runs.ts'
 import { provisioningActions } from '../../src/nodered/provisioning-actions.ts'
-import { Questions } from '../../src/nodered/provisioning-questions.ts'
+import { type QuestionPorts, Questions } from '../../src/nodered/provisioning-questions.ts'
 import { type ProvisionConfig, type, validEnrolments, validKinds, validTemplates } from './config.ts'
 
 type HubEvent = Parameters<Parameters<HubRef['hub']['subscribe']>[0]>[0]
@@ -35,7 +35,7 @@ export default defineNode<ProvisionConfig & NodeDef>(type, async (config, { node
     show()
   })
   try {
-    questions = await Questions.open(hub, {
+    const ports: QuestionPorts = {
       wanted: request => ofKind(request.kind) && admittedBy(request),
       ask: ({ request, until }) => {
         emit({ payload: request, topic: request.kind, time: request.at, provision: { id: request.id, until } })
@@ -43,7 +43,8 @@ export default defineNode<ProvisionConfig & NodeDef>(type, async (config, { node
       },
       ended: show,
       failed: error => node.warn(error.message),
-    })
+    }
+    questions = await Questions.open(hub, ports, node.id)
   } catch (thrown) {
     leave()
     throw thrown

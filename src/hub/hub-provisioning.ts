@@ -81,8 +81,11 @@ export interface ProvisioningApi {
   /** Without `template` unknown certificates of that CA are refused again. */
   setCaTemplate(o: { ca: string; template?: string; by?: string }): Promise<void>
 
-  /** While at least one listener is on, questions of hooks come as `provisioning-question` events, the open ones at once. */
-  listen(o: { listener: string; on: boolean }): Promise<void>
+  /**
+   * While at least one listener is on, questions of hooks come as `provisioning-question` events, the open ones at once. Who comes under a listener's name takes
+   * its place, and only that `instance` can end it then.
+   */
+  listen(o: { listener: string; instance?: string; on: boolean }): Promise<void>
   /** The first answer counts. PROV_INVALID, NOT_FOUND. */
   answer(o: { id: string; verdict: Verdict }): Promise<void>
 

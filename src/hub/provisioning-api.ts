@@ -28,7 +28,7 @@ export function createProvisioningApi(parts: {
     also: [write(by, action, target, detail)],
   })
   const tagged = (etag: string | undefined) => (etag === undefined ? {} : { etag })
-  const listeners = new Map<string, () => void>()
+  const listeners = new Map<string, { instance: string; leave(): void }>()
 
   return {
     enrolments: o => enrolments.page(o),
@@ -156,14 +156,15 @@ export function createProvisioningApi(parts: {
       await caTemplates.set(ca, template, audited(by, 'ca.template', ca, { template }))
     },
 
-    async listen({ listener, on }) {
-      listeners.get(listener)?.()
+    async listen({ listener, instance = '', on }) {
+      const before = listeners.get(listener)
+      // A successor took its place.
+      if (!on && before?.instance !== instance) return
+      before?.leave()
       listeners.delete(listener)
-      if (on)
-        listeners.set(
-          listener,
-          desk.subscribe(question => parts.emit({ type: 'provisioning-question', at: now(), ...question })),
-        )
+      const tell = (question: Parameters<Parameters<typeof desk.subscribe>[0]>[0]) =>
+        parts.emit({ type: 'provisioning-question', at: now(), ...question })
+      if (on) listeners.set(listener, { instance, leave: desk.subscribe(tell) })
     },
     async answer({ id, verdict }) {
       desk.answer(id, verdict)

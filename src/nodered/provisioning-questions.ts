@@ -23,18 +23,21 @@ const handoverMs = 5000
 export class Questions {
   readonly #hub: Hub
   readonly #ports: QuestionPorts
+  readonly #listener: string
   /** Two instances of one node do not end each other. */
-  readonly #listener = randomUUID()
+  readonly #instance = randomUUID()
   readonly #open = new Map<string, { until: number; timer: NodeJS.Timeout }>()
   #leave: (() => void) | undefined
 
-  private constructor(hub: Hub, ports: QuestionPorts) {
+  private constructor(hub: Hub, ports: QuestionPorts, listener: string) {
+    this.#listener = listener
     this.#hub = hub
     this.#ports = ports
   }
 
-  static async open(hub: Hub, ports: QuestionPorts): Promise<Questions> {
-    const questions = new Questions(hub, ports)
+  /** `listener`: the node; who opens under the same name takes the place of the one before. */
+  static async open(hub: Hub, ports: QuestionPorts, listener: string = randomUUID()): Promise<Questions> {
+    const questions = new Questions(hub, ports, listener)
     questions.#leave = hub.subscribe(event => questions.#hear(event))
     try {
       await questions.#listen(true)
@@ -81,7 +84,7 @@ export class Questions {
   }
 
   #listen(on: boolean): Promise<void> {
-    return this.#hub.provisioning.listen({ listener: this.#listener, on })
+    return this.#hub.provisioning.listen({ listener: this.#listener, instance: this.#instance, on })
   }
 
   #hear(event: HubEvent): void {

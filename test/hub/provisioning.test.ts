@@ -319,7 +319,9 @@ describe('provisioning through a hub', function () {
       id: 'batch-1',
       settings: { templates: ['pumps'], keyType: 'ec-p256' },
     })
-    await hub.provisioning.listen({ listener: 'node-1', on: true })
+    await hub.provisioning.listen({ listener: 'node-1', instance: 'before', on: true })
+    await hub.provisioning.listen({ listener: 'node-1', instance: 'now', on: true })
+    await hub.provisioning.listen({ listener: 'node-1', instance: 'before', on: false })
     hub.subscribe(event => {
       if (event.type !== 'provisioning-question') return
       const { id, parameters } = event.request
@@ -350,6 +352,12 @@ describe('provisioning through a hub', function () {
     await hub.provisioning.approve({ id: waiting.id, by: 'user anna' })
     assert.equal((await provision('14')).body.thingName, 'pump-14')
     assert.equal((await hub.devices.get({ id: 'pump-14' })).state, 'active')
-    await hub.provisioning.listen({ listener: 'node-1', on: false })
+    await hub.provisioning.listen({ listener: 'node-1', instance: 'now', on: false })
+    const { body: next } = await asks(asking, '$aws/certificates/create/json', {})
+    const { body: refused } = await asks(asking, '$aws/provisioning-templates/pumps/provision/json', {
+      certificateOwnershipToken: next.certificateOwnershipToken,
+      parameters: { SerialNumber: '15' },
+    })
+    assert.match(refused.errorMessage, /no flow listens/)
   })
 })

@@ -304,6 +304,20 @@ describe('questions of a hub', function () {
   })
 })
 
+describe('questions of a node that is deployed again', () => {
+  it('are its own as long as it is there, and nobody waits for one that is gone', async () => {
+    const hub = fakeHub()
+    const { listeners } = deskOf(hub)
+    const none = { wanted: () => true, ask() {}, ended() {}, failed: (error: Error) => assert.fail(error) }
+    const before = await Questions.open(hub, none, 'node')
+    await before.close({ gone: false })
+    const after = await Questions.open(hub, none, 'node')
+    assert.equal(listeners.size, 1)
+    await after.close({ gone: true })
+    assert.equal(listeners.size, 0, 'the instance before it counts no more')
+  })
+})
+
 describe('loom-provision on a running hub', function () {
   this.timeout(60_000)
   let hub: Hub
