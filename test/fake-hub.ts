@@ -288,6 +288,7 @@ export function fakeHub(): FakeHub {
         const items = ids.slice(0, limit).map(id => structuredClone(find(id)))
         return { items, ...(ids.length > limit && { next: items.at(-1)!.id }) }
       },
+      connections: async () => ({ items: [] }),
       async update({ id, etag, by: _, ...change }) {
         const device = find(id)
         if (etag && etag !== device.etag) throw new LoomError('IDENTITY_CONFLICT', id)

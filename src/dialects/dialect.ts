@@ -41,8 +41,8 @@ export interface InboundBytes {
 }
 
 export type FilterRuling =
-  /** `features`: all that the filter can hear of, if that is more than `feature` */
-  | { kind: 'granted'; feature: string; features?: readonly string[] }
+  /** `features`: all that the filter can hear of, if that is more than `feature`; `onlyByPolicy`: it is of others too, and needs an Allow */
+  | { kind: 'granted'; feature: string; features?: readonly string[]; onlyByPolicy?: true }
   /** of an operation that this version does not offer: SUBACK 128 */
   | { kind: 'unsupported' }
   | { kind: 'denied'; reason: string }

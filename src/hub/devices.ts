@@ -256,6 +256,11 @@ export function createDevices(parts: DevicesParts): DevicesApi {
         tell(id, 'deleted')
       }),
 
+    async connections({ id, ...page }) {
+      await found(id)
+      return presence.history.list({ device: id, ...page })
+    },
+
     count: async () => ({ devices: await registry.count(), connected: presence.devicesConnected }),
   }
 }

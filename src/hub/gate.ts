@@ -48,6 +48,9 @@ export interface GateParts {
   /** It may hear of a feature; told again for filters that were stored. */
   listens(connection: Connection, granted: { filter: string; features: readonly string[]; qos: 0 | 1 }): void
   listensNoMore(connection: Connection, filter: string): void
+  /** Of any filter, by the device itself; those of a session that was kept are told before `open`. */
+  subscribed(connection: Connection, filter: string): void
+  unsubscribed(connection: Connection, filter: string): void
   /** From now on it can be sent something. */
   open(connection: Connection): void
   /** It has ended: nobody waits for its answers. */
@@ -145,6 +148,7 @@ export function createGate(parts: GateParts): BrokerGate {
     sent?: string,
   ): AccessRuling => {
     const ordinary = found.kind === 'ordinary'
+    const onlyByPolicy = 'onlyByPolicy' in found
     const direction = directions[action]
     const reserved = found.kind === 'denied' || (ordinary && (principal.family !== 'thing' || refusedAlways(direction, name)))
     if (reserved || found.kind === 'unsupported') return { allow: false, because: 'table' }
@@ -152,11 +156,11 @@ export function createGate(parts: GateParts): BrokerGate {
     // A will that a crash left behind was allowed when its session began; those who only provision have the table alone.
     if (!held)
       return {
-        allow: !ordinary || decideTopic({ action: direction, topic: name, deviceId: principal.deviceId }),
+        allow: ordinary ? decideTopic({ action: direction, topic: name, deviceId: principal.deviceId }) : !onlyByPolicy,
         because: 'table',
       }
     return ruleAccess({
-      table: ordinary ? 'ordinary' : 'granted',
+      table: ordinary || onlyByPolicy ? 'ordinary' : 'granted',
       verdict:
         sent === undefined
           ? held.decide(action, name)
@@ -206,7 +210,7 @@ export function createGate(parts: GateParts): BrokerGate {
       because,
       divert = false,
     } = ruledPublish(principal, packet)
-    if (deviceId) presence.active(deviceId, now())
+    if (deviceId) presence.active(deviceId, now(), allow && found.kind !== 'request')
     if (found.kind === 'request') {
       const refusal = new LoomError(because === 'quarantine' ? 'DEVICE_QUARANTINED' : 'POLICY_DENIED', found.operation)
       request(connection, found, packet.payload, allow ? undefined : refusal)
@@ -257,6 +261,7 @@ export function createGate(parts: GateParts): BrokerGate {
       return 128
     }
     const granted = qos > 0 ? 1 : 0
+    if (!recheck) parts.subscribed(connection, filter)
     if (ruling.kind === 'granted' && !recheck)
       parts.listens(connection, { filter, features: ruling.features ?? [ruling.feature], qos: granted })
     return granted
@@ -266,7 +271,10 @@ export function createGate(parts: GateParts): BrokerGate {
     connect,
     publish,
     subscribe,
-    unsubscribed: (connection, filter) => parts.listensNoMore(connection, filter),
+    unsubscribed(connection, filter) {
+      parts.listensNoMore(connection, filter)
+      parts.unsubscribed(connection, filter)
+    },
     forward: ({ principal }, topic) => ruled(principal, { kind: 'ordinary' }, 'Receive', topic).allow,
     request: parts.http,
     connected: connection => {

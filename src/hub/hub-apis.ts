@@ -156,7 +156,11 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
         }
         const context = { clientId: '', principal: by ?? '', sourceIp: '', connectionId: '' }
         return new Promise((resolve, reject) =>
-          ingest({ envelope, context, kind: kinds.injected }, (error, seq) => (error ? reject(error) : resolve({ seq }))),
+          ingest({ envelope, context, kind: kinds.injected }, (error, seq) => {
+            if (error) return reject(error)
+            presence.active(device, parts.now(), true)
+            resolve({ seq })
+          }),
         )
       },
       store: ({ rows, duplicates }) => parts.storeReadings(rows, duplicates === undefined ? {} : { duplicates }),

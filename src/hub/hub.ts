@@ -1,4 +1,5 @@
 import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
+import type { ConnectionView } from './connection-history.ts'
 import type { DecommissionReport, TelemetryFate } from './decommission.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 import type { FleetApi } from './hub-fleet.ts'
@@ -36,6 +37,7 @@ import type {
   WarmRow,
 } from '../storage/warm-store.ts'
 
+export type { ConnectionView } from './connection-history.ts'
 export type { Decommission, DecommissionReport, TelemetryFate } from './decommission.ts'
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 export type { DynamicGroupView, FleetApi, FleetFigures } from './hub-fleet.ts'
@@ -128,6 +130,8 @@ export interface DevicesApi {
   /** Also drops connections, sessions, the twin and the archive; telemetry stays until its retention ends unless it was erased. */
   delete(o: { id: string; by?: string }): Promise<void>
   count(o: Record<string, never>): Promise<{ devices: number; connected: number }>
+  /** Its last connections, the newest first: 100, for 90 days. `limit`: 1 to 1,000, default 100. IDENTITY_NOT_FOUND, REQUEST_INVALID. */
+  connections(o: { id: string; limit?: number; cursor?: string }): Promise<{ items: ConnectionView[]; next?: string }>
 }
 
 export interface IdentityApi {
@@ -246,12 +250,23 @@ export interface HealthApi {
   metrics(o: Record<string, never>): Promise<{ text: string; warm: WarmMetrics }>
 }
 
+export type DeviceChange =
+  | 'created'
+  | 'updated'
+  | 'deleted'
+  | 'connected'
+  | 'disconnected'
+  | 'online'
+  | 'offline'
+  | 'silent'
+  | 'heard'
+
 /** Live changes for people's eyes: at most once, never the source of truth (that is the journal). */
 export type HubEvent =
   | {
       type: 'device'
       id: string
-      change: 'created' | 'updated' | 'deleted' | 'connected' | 'disconnected' | 'online' | 'offline'
+      change: DeviceChange
       at: number
       reason?: string
     }

@@ -40,7 +40,8 @@ import type { Hub, HubEvent } from './hub.ts'
 import { createLifecycleOutbox } from './lifecycle-outbox.ts'
 import type { HubOptions } from './options.ts'
 import { openStores } from './open-stores.ts'
-import { Presence } from './presence.ts'
+import { openPresence } from './open-presence.ts'
+import { createPresenceTopics } from './presence-topics.ts'
 import { deviceHost, serverNames } from './server-names.ts'
 import { storeTelemetry } from './telemetry-store.ts'
 
@@ -127,7 +128,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     }
     await publishCa()
 
-    const presence = await Presence.open({ state, journal, offlineAfterMs: limits.offlineAfterMs, now, emit })
+    const topics = createPresenceTopics({ send: (...news) => send(...news), mayHear: (...what) => mayHear(rights)(...what), now })
+    const present = await openPresence({ state, journal, registry, limits, topics, now, emit })
+    const { presence } = present
+    listeners.add(present.followed)
     const outbox = await createLifecycleOutbox({ identities, identityColl: identitiesColl, state, journal })
     const access = await openAccess({
       identities,
@@ -138,7 +142,11 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       groupsChanged: change => fleet.feed.groupsChanged(change),
       now,
     })
-    const { groups, policies, rights, described } = access
+    const { groups, policies, rights } = access
+    const described = (targets: readonly string[]): void => {
+      access.described(targets)
+      present.described(targets)
+    }
     const ingest = createIngest({
       journal,
       now,
@@ -232,7 +240,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       own: provisioning.own,
       provisioning: (request, peer) => provisioning.http(request, peer),
       requests: ask => wire.http(ask),
-      active: (id, at) => presence.active(id, at),
+      active: (id, at) => presence.active(id, at, true),
       refused: ({ code, message, device, address }) =>
         emit({ type: 'security', at: now(), code, message, address, ...(device && { device }) }),
       traceId: () => randomBytes(16).toString('hex'),
@@ -244,11 +252,20 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       rights,
       requests: (connection, request, payload, registration) =>
         wire.request(connection, request, payload) ?? provisioning.request(connection, request, payload, registration),
-      listens: (connection, granted) => listening.listens(connection, granted),
-      listensNoMore: (connection, filter) => listening.listensNoMore(connection, filter),
-      open: connection => listening.open(connection),
+      listens: (connection, granted) => (granted.features.some(isAwsEvent) ? topics : listening).listens(connection, granted),
+      listensNoMore(connection, filter) {
+        listening.listensNoMore(connection, filter)
+        topics.listensNoMore(connection, filter)
+      },
+      subscribed: (connection, filter) => topics.subscribed(connection, filter),
+      unsubscribed: (connection, filter) => topics.unsubscribed(connection, filter),
+      open(connection) {
+        listening.open(connection)
+        topics.open(connection)
+      },
       gone(connection) {
         listening.gone(connection)
+        topics.gone(connection)
         provisioning.gone(connection)
       },
       http: (request, { remoteAddress, ...facts }) => deviceHttp(request, { address: remoteAddress, secure: true, ...facts }),
@@ -307,7 +324,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(60_000, 'imports', () => imports.expire(now()))
     every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
     every(3_600_000, 'revocation lists', () => lists.renew())
-    every(3_600_000, 'retention', () => warm.expire(now()))
+    every(3_600_000, 'retention', () => Promise.all([warm.expire(now()), present.expire()]))
     const reissued = async (): Promise<void> => {
       broker.setTls(await authority.serverCertificate({ names }))
       await publishCa()

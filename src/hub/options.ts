@@ -33,6 +33,8 @@ export interface HubLimits {
   sasClockSkewS: number
   /** a device is offline after so long without connection, default 30,000 */
   offlineAfterMs: number
+  /** a device that names none itself is `silent` after so long without telemetry, default 0: never */
+  expectedIntervalMs: number
   /** store every JSON reading in the warm store; default true */
   storeTelemetry: boolean
   /** JSON of what the fleet index holds of all devices; past it only `fleetPaths` of twins are held, default 256 MiB */
@@ -58,6 +60,7 @@ export const defaultLimits: HubLimits = {
   sessionTtlMs: 7 * 24 * 3_600_000,
   sasClockSkewS: 300,
   offlineAfterMs: 30_000,
+  expectedIntervalMs: 0,
   storeTelemetry: true,
   fleetIndexBytes: 256 * 1024 ** 2,
   fleetPaths: '',

@@ -1,8 +1,10 @@
 import type { Connection, DisconnectReason } from '../broker/broker-port.ts'
-import type { JournalPort } from '../journal/journal-port.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
-import { type LifecycleEvent, lifecycleRecord } from '../telemetry/lifecycle.ts'
-import type { DeviceView, HubEvent } from './hub.ts'
+import type { ConnectionHistory } from './connection-history.ts'
+import type { DeviceView } from './hub.ts'
+import type { Lived, TellLifecycle } from './lifecycle-teller.ts'
+import type { PresenceTopics } from './presence-topics.ts'
+import type { Supervision } from './supervision.ts'
 
 const coll = 'connectivity'
 const flushBatch = 500
@@ -19,10 +21,12 @@ interface Connectivity {
 
 export interface PresenceParts {
   state: StateStore
-  journal: JournalPort
   offlineAfterMs: number
   now: () => number
-  emit(event: HubEvent): void
+  tell: TellLifecycle
+  history: ConnectionHistory
+  supervision: Supervision
+  topics: Pick<PresenceTopics, 'connected' | 'disconnected'>
 }
 
 /**
@@ -35,7 +39,6 @@ export class Presence {
   readonly #live = new Map<string, Map<string, Connection>>()
   readonly #leaving = new Map<string, number>()
   readonly #dirty = new Set<string>()
-  #sequence = 0
 
   private constructor(parts: PresenceParts) {
     this.#parts = parts
@@ -66,6 +69,10 @@ export class Presence {
     return count
   }
 
+  get history(): ConnectionHistory {
+    return this.#parts.history
+  }
+
   get devicesConnected(): number {
     return this.#live.size
   }
@@ -77,15 +84,18 @@ export class Presence {
     else this.#live.set(deviceId, new Map([[connection.id, connection]]))
     this.#leaving.delete(deviceId)
     const before = this.#known.get(deviceId)
+    const dialect = connection.principal.family === 'thing' ? 'plain' : 'azure'
     this.#remember(deviceId, {
       online: true,
       since: connection.since,
       clientId: connection.clientId,
       address: connection.remoteAddress,
-      dialect: connection.principal.family === 'thing' ? 'plain' : 'azure',
+      dialect,
       lastSeen: connection.since,
     })
-    this.#tell(deviceId, 'connected', connection.clientId)
+    this.#parts.history.connected(connection, dialect)
+    this.#parts.supervision.came(deviceId, connection.since)
+    this.#parts.topics.connected(connection, this.#tell(deviceId, 'connected', connection.clientId))
     if (!before?.online) this.#tell(deviceId, 'online', connection.clientId)
   }
 
@@ -99,13 +109,16 @@ export class Presence {
       this.#live.delete(deviceId)
       this.#leaving.set(deviceId, this.#parts.now() + this.#parts.offlineAfterMs)
     }
+    this.#parts.history.disconnected(connection, reason)
     this.#tell(deviceId, 'disconnected', connection.clientId, reason)
+    this.#parts.topics.disconnected(connection, reason)
   }
 
-  /** Anything heard from the device. */
-  active(deviceId: string, now: number): void {
+  /** Anything heard from the device; `telemetry`: something that is expected of it. */
+  active(deviceId: string, now: number, telemetry: boolean): void {
     const known = this.#known.get(deviceId)
     if (known) known.lastSeen = now
+    if (telemetry) this.#parts.supervision.heard(deviceId, now)
   }
 
   async forget(deviceId: string): Promise<void> {
@@ -113,6 +126,8 @@ export class Presence {
     this.#leaving.delete(deviceId)
     this.#dirty.delete(deviceId)
     await this.#parts.state.delete(coll, deviceId)
+    await this.#parts.supervision.forget(deviceId)
+    await this.#parts.history.forget(deviceId)
   }
 
   /** The store knows devices that were not connected since the hub started. */
@@ -147,8 +162,8 @@ export class Presence {
     return this.#live.has(deviceId)
   }
 
-  /** Called each second: declares devices offline whose time is up. */
-  sweep(now: number): void {
+  /** Called each second: declares devices offline whose time is up, and silent ones. */
+  async sweep(now: number): Promise<void> {
     for (const [deviceId, due] of this.#leaving) {
       if (due > now) continue
       this.#leaving.delete(deviceId)
@@ -157,10 +172,16 @@ export class Presence {
       this.#remember(deviceId, { ...known, online: false })
       this.#tell(deviceId, 'offline', known.clientId, known.disconnectReason)
     }
+    this.#parts.supervision.sweep(now)
+    await this.#parts.supervision.settle()
   }
 
   /** Writes what changed; devices that are offline leave the memory once they are written. */
   async flush(): Promise<void> {
+    await Promise.all([this.#flush(), this.#parts.history.flush(), this.#parts.supervision.flush()])
+  }
+
+  async #flush(): Promise<void> {
     while (this.#dirty.size) {
       const ids = [...this.#dirty].slice(0, flushBatch)
       const writes = ids.flatMap((id): Write[] => {
@@ -185,19 +206,7 @@ export class Presence {
     this.#dirty.add(deviceId)
   }
 
-  #tell(
-    device: string,
-    event: LifecycleEvent['event'] & ('connected' | 'disconnected' | 'online' | 'offline'),
-    clientId: string,
-    reason?: string,
-  ): void {
-    const at = this.#parts.now()
-    // Grows across restarts too, as long as the clock does not go back.
-    this.#sequence = Math.max(this.#sequence + 1, at)
-    this.#parts.journal.append(
-      lifecycleRecord({ device, event, at, clientId, sequence: this.#sequence, ...(reason && { reason }) }),
-      () => {},
-    )
-    this.#parts.emit({ type: 'device', id: device, change: event, at, ...(reason && { reason }) })
+  #tell(device: string, event: Lived['event'], clientId: string, reason?: string): number {
+    return this.#parts.tell({ device, event, clientId, ...(reason && { reason }) })
   }
 }

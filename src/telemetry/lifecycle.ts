@@ -9,6 +9,8 @@ export const lifecycleNames = [
   'deleted',
   'enabled',
   'disabled',
+  'silent',
+  'heard',
 ] as const
 export type LifecycleName = (typeof lifecycleNames)[number]
 
@@ -21,6 +23,12 @@ export interface LifecyclePayload {
   /** '' where no connection is meant */
   clientId: string
   sequence: number
+  /** of `silent` and `heard`: the last telemetry before, epoch ms */
+  lastAt?: number
+  /** of `silent`: the time without telemetry that is too long */
+  expectedMs?: number
+  /** the device that it is behind */
+  gateway?: string
 }
 
 export interface LifecycleEvent extends LifecyclePayload {
@@ -30,8 +38,8 @@ export interface LifecycleEvent extends LifecyclePayload {
 const utf8 = new TextDecoder()
 
 /** The journal record of an event: its payload is the event as JSON, its topic is empty. */
-export function lifecycleRecord({ device, event, reason, at, clientId, sequence }: LifecycleEvent): NewRecord {
-  const payload: LifecyclePayload = { event, ...(reason !== undefined && { reason }), at, clientId, sequence }
+export function lifecycleRecord({ device, event, reason, at, clientId, sequence, ...rest }: LifecycleEvent): NewRecord {
+  const payload: LifecyclePayload = { event, ...(reason !== undefined && { reason }), at, clientId, sequence, ...rest }
   return {
     kind: kinds.lifecycle,
     device,
@@ -52,7 +60,17 @@ export function lifecycleOf({ kind, device, payload }: JournalRecord): Lifecycle
   } catch {
     return undefined
   }
-  const { event, reason, at, clientId = '', sequence = 0 } = found ?? {}
+  const { event, reason, at, clientId = '', sequence = 0, lastAt, expectedMs, gateway } = found ?? {}
   if (event === undefined || !lifecycleNames.includes(event) || typeof at !== 'number') return undefined
-  return { device, event, ...(reason !== undefined && { reason }), at, clientId, sequence }
+  return {
+    device,
+    event,
+    ...(reason !== undefined && { reason }),
+    at,
+    clientId,
+    sequence,
+    ...(lastAt !== undefined && { lastAt }),
+    ...(expectedMs !== undefined && { expectedMs }),
+    ...(gateway !== undefined && { gateway }),
+  }
 }

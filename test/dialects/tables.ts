@@ -174,7 +174,12 @@ export const filters: Row[] = [
   ['thing', '$aws/things/d12/#', 'denied'],
   ['thing', '$aws/things/+/shadow/#', 'denied'],
   ['thing', '$aws/+/d1/shadow/get', 'denied'],
-  ['thing', '$aws/events/#', 'denied'],
+  // of all clients: the table lets a policy decide
+  ['thing', '$aws/events/#', 'granted'],
+  ['thing', '$aws/events/presence/connected/+', 'granted'],
+  ['thing', '$aws/events/subscriptions/+/d1', 'granted'],
+  ['thing', '$aws/events/job/#', 'denied'],
+  ['claim', '$aws/events/#', 'denied'],
   ['thing', '$aws/rules/#', 'denied'],
   ['thing', '$aws/certificates/create/json/accepted', 'granted'],
   ['thing', '$aws/certificates/create/json/+', 'granted'],

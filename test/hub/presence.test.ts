@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Connection } from '../../src/broker/broker-port.ts'
-import { Presence } from '../../src/hub/presence.ts'
-import type { JournalPort, NewRecord } from '../../src/journal/journal-port.ts'
+import { devicesColl } from '../../src/hub/devices.ts'
+import { openPresence } from '../../src/hub/open-presence.ts'
+import type { NewRecord } from '../../src/journal/journal-port.ts'
 import type { StateStore } from '../../src/storage/state-store.ts'
 import { openMemoryStateStore } from '../../src/stores/memory/state-store.ts'
 
@@ -20,21 +21,26 @@ describe('presence', () => {
   let now = 1000
   let state: StateStore
   let records: { event: string; reason?: string; sequence: number }[]
-  const open = () =>
-    Presence.open({
+  const open = async () => {
+    const { presence } = await openPresence({
       state,
       now: () => now,
-      offlineAfterMs: 30_000,
+      limits: { offlineAfterMs: 30_000, expectedIntervalMs: 0 },
+      registry: { many: async () => [] },
+      topics: { connected: () => {}, disconnected: () => {} },
       emit: () => {},
       journal: {
         append: (record: NewRecord) => records.push(JSON.parse(new TextDecoder().decode(record.payload))),
-      } as unknown as JournalPort,
+      },
     })
+    return presence
+  }
   const told = () => records.splice(0).map(r => r.event)
 
   beforeEach(async () => {
     now = 1000
     state = await openMemoryStateStore({ now: () => now })
+    await state.declare(devicesColl, {})
     records = []
   })
 
@@ -44,11 +50,11 @@ describe('presence', () => {
     assert.deepEqual(told(), ['connected', 'online'])
     presence.disconnected(connection('a'), 'CONNECTION_LOST')
     assert.deepEqual(told(), ['disconnected'])
-    presence.sweep((now = 30_999))
+    await presence.sweep((now = 30_999))
     assert.deepEqual(told(), [])
-    presence.sweep((now = 31_000))
+    await presence.sweep((now = 31_000))
     assert.deepEqual(told(), ['offline'])
-    presence.sweep((now = 99_000))
+    await presence.sweep((now = 99_000))
     assert.deepEqual(told(), [])
   })
 
@@ -57,10 +63,10 @@ describe('presence', () => {
     presence.connected(connection('a'))
     presence.connected(connection('b'))
     presence.disconnected(connection('a'), 'DUPLICATE_CLIENTID')
-    presence.sweep((now = 500_000))
+    await presence.sweep((now = 500_000))
     presence.disconnected(connection('b'), 'CONNECTION_LOST')
     presence.connected(connection('c'))
-    presence.sweep((now = 900_000))
+    await presence.sweep((now = 900_000))
     assert.deepEqual(told(), ['connected', 'online', 'connected', 'disconnected', 'disconnected', 'connected'])
     assert.equal(presence.connections, 1)
   })
@@ -82,7 +88,7 @@ describe('presence', () => {
     told()
     now = 1_000_000
     const after = await open()
-    after.sweep(1_029_999)
+    await after.sweep(1_029_999)
     assert.deepEqual(told(), [])
     assert.deepEqual(await after.view('d'), {
       connected: false,
@@ -92,11 +98,11 @@ describe('presence', () => {
       dialect: 'plain',
       lastSeen: 1000,
     })
-    after.sweep((now = 1_030_000))
+    await after.sweep((now = 1_030_000))
     assert.deepEqual(told(), ['offline'])
     await after.flush()
     const third = await open()
-    third.sweep(9_000_000)
+    await third.sweep(9_000_000)
     assert.deepEqual(told(), [])
   })
 })

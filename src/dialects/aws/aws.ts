@@ -1,6 +1,7 @@
 import { type Classified, type Dialect, type FilterRuling, rulingOf } from '../dialect.ts'
 import { topicFault } from '../limits.ts'
 import { provisioningRequest, rulingOfAnswers } from './claim.ts'
+import { rulingOfEvents } from './events.ts'
 import { thingFeatures } from './features.ts'
 import { refusalOf } from './refusal.ts'
 import { type AwsRequest, thingRequest } from './requests.ts'
@@ -26,7 +27,7 @@ export const aws: Dialect = {
     if (!filter.startsWith(TREE)) return undefined
     const own = `${THINGS}${deviceId}/`
     if (deviceId && filter.startsWith(own)) return thingRuling(filter.slice(own.length).split('/'))
-    return rulingOfAnswers(filter) ?? denied('no filter of this device')
+    return rulingOfAnswers(filter) ?? rulingOfEvents(filter) ?? denied('no filter of this device')
   },
 
   refuse: refusalOf,

@@ -121,6 +121,18 @@ export const deviceRoutes: HubRoute[] = [
   },
   {
     method: 'get',
+    path: '/thingloom/{hub}/devices/{id}/connections',
+    id: 'listConnections',
+    summary: 'The last 100 connections of a device within 90 days, the newest first',
+    permission: 'thingloom.read',
+    query: paging,
+    answers: { 200: { description: 'a page', schema: pageOf(refTo('Connection')) } },
+    run: async ({ on: hub, args }) => ({
+      body: await hub.devices.connections(args as unknown as Parameters<Hub['devices']['connections']>[0]),
+    }),
+  },
+  {
+    method: 'get',
     path: '/thingloom/{hub}/devices/{id}/groups',
     id: 'listGroupsOfDevice',
     summary: 'Groups that a device is in, and all with those above them',

@@ -117,6 +117,19 @@ export const components: Readonly<Record<string, Schema>> = {
     ['id', 'enabled', 'state', 'credentials', 'etag', 'connection'],
     { additionalProperties: true },
   ),
+  Connection: object(
+    {
+      connectedAt: time,
+      disconnectedAt: { ...time, description: 'epoch ms; absent: it is there, or the hub was killed (`disconnectReason` UNKNOWN)' },
+      disconnectReason: text,
+      clientId: text,
+      address: text,
+      dialect: text,
+      cid: { ...text, description: 'the credential that opened it' },
+      gateway: { ...text, description: 'the device that it was behind' },
+    },
+    ['connectedAt', 'clientId', 'address', 'dialect', 'cid'],
+  ),
   Decommission: decommission,
   Retired: object({ id: text, state: text, etag: text, decommission: refTo('Decommission') }, ['id', 'state', 'decommission'], {
     additionalProperties: true,
