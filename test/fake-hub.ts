@@ -1,5 +1,5 @@
 import { LoomError } from '../src/errors.ts'
-import type { DeviceSecrets, DeviceView, Hub, HubEvent, HubHealth } from '../src/hub/hub.ts'
+import type { DeviceSecrets, DeviceView, DynamicGroupView, Hub, HubEvent, HubHealth } from '../src/hub/hub.ts'
 import type {
   Consumer,
   ConsumerEvents,
@@ -337,6 +337,7 @@ export function fakeHub(): FakeHub {
     imports: notFaked<Hub['imports']>(),
     deviceHttp: notFaked<Hub['deviceHttp']>(),
     twins: notFaked<Hub['twins']>(),
+    commands: notFaked<Hub['commands']>(),
     journal: {
       metrics: async () => ({}) as never,
       read: async ({ from, limit }) => records.filter(({ seq }) => seq >= from).slice(0, limit),

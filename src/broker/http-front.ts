@@ -108,6 +108,7 @@ async function answerTo(
     status,
     headers,
     body: text,
+    bytes,
   } = await answer({
     method: request.method ?? '',
     path,
@@ -116,8 +117,12 @@ async function answerTo(
     body,
   })
   if (response.destroyed) return
-  response.writeHead(status, { 'cache-control': 'no-store', ...headers, 'content-length': Buffer.byteLength(text) })
-  response.end(text)
+  response.writeHead(status, {
+    'cache-control': 'no-store',
+    ...headers,
+    'content-length': bytes?.length ?? Buffer.byteLength(text),
+  })
+  response.end(bytes ?? text)
 }
 
 function splitOnce(url: string): [path: string, query: string] {

@@ -37,8 +37,8 @@ export interface DeviceHttpParts {
   own: OwnHttp
   /** Requests of who has no identity yet, in the way of a cloud; undefined for all others. */
   provisioning(request: HttpRequest, peer: HttpPeer): Promise<HttpAnswer | undefined>
-  /** Operations that are answered here; undefined: not this one. */
-  requests(ask: HttpAsk): Promise<HttpAnswer> | undefined
+  /** Operations that are answered here; undefined: not this one. `idle`: what waits is not in work meanwhile. */
+  requests(ask: HttpAsk, idle: <T>(of: Promise<T>) => Promise<T>): Promise<HttpAnswer> | undefined
   active(deviceId: string, at: number): void
   refused(o: { code: string; message: string; device?: string; address: string }): void
   traceId(): string
@@ -128,6 +128,11 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     parts.active(who.deviceId, now())
   }
 
+  const idle = <T>(of: Promise<T>): Promise<T> => {
+    inWork--
+    return of.finally(() => inWork++)
+  }
+
   /** By the rules of the packet that asks the same over MQTT. */
   const asked = (operation: HttpDeviceRequest, who: Admitted, peer: HttpPeer, dialect: DialectName, request: HttpRequest) =>
     withRights(who, peer, async rights => {
@@ -143,7 +148,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
       })
       if (!allow) throw new LoomError(because === 'quarantine' ? 'DEVICE_QUARANTINED' : 'POLICY_DENIED', operation.operation)
       parts.active(deviceId, now())
-      const running = parts.requests({ ...operation, dialect, deviceId, request })
+      const running = parts.requests({ ...operation, dialect, deviceId, request }, idle)
       if (!running) throw new LoomError('COMMAND_UNSUPPORTED', operation.operation)
       return running
     })

@@ -23,7 +23,7 @@ import { kinds } from '../journal/journal-port.ts'
 import type { Authority } from '../pki/authority.ts'
 import type { WarmStore } from '../storage/warm-store.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
-import type { DevicesApi, Hub, HubEvent, HubHealth, hubApis } from './hub.ts'
+import type { CommandsApi, DevicesApi, Hub, HubEvent, HubHealth, hubApis } from './hub.ts'
 import type { Ingest } from './ingest.ts'
 import type { Stores } from './open-stores.ts'
 import type { HubLimits, HubOptions } from './options.ts'
@@ -45,6 +45,7 @@ export interface ApiParts {
   provisioning: Provisioning
   imports: Imports
   twins: Twins
+  commands: CommandsApi
   emit(event: HubEvent): void
   policies: Policies
   groups: Groups
@@ -112,6 +113,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     fleet: fleet.api,
     provisioning: createProvisioningApi(parts),
     twins: createTwinsApi(parts.twins),
+    commands: parts.commands,
     imports: {
       start: ({ by = 'hub', ...o }) => imports.start({ ...o, by }),
       resume: ({ by = 'hub', ...o }) => imports.resume({ ...o, by }),

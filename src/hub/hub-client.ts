@@ -22,6 +22,8 @@ interface Consumption {
 }
 
 const callLimitMs = 30_000
+/** Calls that wait for a device: as long as they may be told to, and the usual time more. */
+const patientCalls: Readonly<Record<string, number>> = { 'commands.call': 630_000, 'deviceHttp.handle': 90_000 }
 /** Stopping drains connections and writes cursors: it may take longer than a call, but not as long as the runtime waits. */
 const closeLimitMs = 12_000
 
@@ -44,6 +46,7 @@ export class HubClient implements Hub {
   declare readonly provisioning: Hub['provisioning']
   declare readonly imports: Hub['imports']
   declare readonly deviceHttp: Hub['deviceHttp']
+  declare readonly commands: Hub['commands']
   declare readonly twins: Hub['twins']
   #port: Port<FromHub, ToHub> | undefined
   #calls = new Map<number, Pending>()
@@ -160,7 +163,7 @@ export class HubClient implements Hub {
       {
         get: (_, method) =>
           typeof method === 'string' && method !== 'then'
-            ? (arg: unknown) => this.#call({ t: 'call', id: 0, api, method, arg })
+            ? (arg: unknown) => this.#call({ t: 'call', id: 0, api, method, arg }, patientCalls[`${api}.${method}`])
             : undefined,
       },
     )

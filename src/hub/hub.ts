@@ -293,6 +293,8 @@ export type HubEvent =
       reason?: string
     }
   | { type: 'provisioning-question'; at: number; request: ProvisioningRequest; until: number }
+  /** A device that is away is called. `token` proves to it who woke it; good until `exp` in it, once. */
+  | { type: 'wake'; at: number; device: string; method: string; until: number; token: string }
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
   | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
 
@@ -316,6 +318,7 @@ export interface Hub {
   readonly imports: ImportsApi
   readonly deviceHttp: DeviceHttpApi
   readonly twins: TwinsApi
+  readonly commands: CommandsApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
   /** Live events; the returned function ends it. */
@@ -339,5 +342,6 @@ export const hubApis = [
   'provisioning',
   'deviceHttp',
   'twins',
+  'commands',
   'imports',
 ] as const

@@ -144,15 +144,16 @@ export function createInboxWire(parts: InboxWireParts) {
     const { deviceId, family, module } = principal
     if (module !== undefined) return
     const drain = drainOf(deviceId)
-    if (drain.ready.has(id)) return wake(deviceId)
     const start = (): void => {
       drain.starting.delete(id)
       drain.ready.set(id, connection)
       wake(deviceId)
     }
     drain.starting.get(id)?.()
+    const known = drain.ready.has(id)
     const renewed = drain.ready.size > 0 || (drain.endedAt !== undefined && now() - drain.endedAt < renewalMs)
-    if (family !== 'iothub') start()
+    if (known) wake(deviceId)
+    else if (family !== 'iothub') start()
     else drain.starting.set(id, parts.schedule(restored && !renewed ? azureRestoredMs : azureAfterSubscribeMs, start))
   }
   const forget = (drain: Drain, id: string): void => {

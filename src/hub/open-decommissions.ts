@@ -41,6 +41,8 @@ export interface DecommissionParts {
   policies: Pick<Policies, 'attached'>
   registrations: Pick<Dps, 'registrations' | 'forget'>
   broker(): Pick<BrokerPort, 'connectionsOf' | 'send' | 'purge'>
+  /** Ends the messages that wait for the device. */
+  purgeInbox(device: string): Promise<unknown>
   /** Closes every live connection of the device; resolves when the sockets are closed. */
   drop(device: string): Promise<void>
   trail: Pick<AuditTrail, 'write'>
@@ -92,6 +94,7 @@ export async function openDecommissions(parts: DecommissionParts): Promise<Decom
     },
     async purge({ device }) {
       await parts.broker().purge(device)
+      await parts.purgeInbox(device)
       return { step: 'purge', result: 'done' }
     },
     async forget({ device, by }) {

@@ -16,6 +16,7 @@ import { openAccess } from './open-access.ts'
 import { openFleet } from './open-fleet.ts'
 import { createListening } from './listening.ts'
 import { mayHear } from './may-hear.ts'
+import { openCommands } from './open-commands.ts'
 import { openDevices } from './open-devices.ts'
 import { openTwins } from './open-twins.ts'
 import { limitsOf } from './checked-options.ts'
@@ -239,7 +240,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       delay: async ms => void (await after(ms, undefined, { ref: false })),
       own: provisioning.own,
       provisioning: (request, peer) => provisioning.http(request, peer),
-      requests: ask => wire.http(ask),
+      requests: (ask, idle) => wire.http(ask) ?? commands.http(ask, idle),
       active: (id, at) => presence.active(id, at, true),
       refused: ({ code, message, device, address }) =>
         emit({ type: 'security', at: now(), code, message, address, ...(device && { device }) }),
@@ -251,11 +252,14 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       presence,
       rights,
       requests: (connection, request, payload, registration) =>
-        wire.request(connection, request, payload) ?? provisioning.request(connection, request, payload, registration),
+        wire.request(connection, request, payload) ??
+        commands.request(connection, request, payload) ??
+        provisioning.request(connection, request, payload, registration),
       listens: (connection, granted) => (granted.features.some(isAwsEvent) ? topics : listening).listens(connection, granted),
       listensNoMore(connection, filter) {
         listening.listensNoMore(connection, filter)
         topics.listensNoMore(connection, filter)
+        commands.listensNoMore(connection)
       },
       subscribed: (connection, filter) => topics.subscribed(connection, filter),
       unsubscribed: (connection, filter) => topics.unsubscribed(connection, filter),
@@ -266,6 +270,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       gone(connection) {
         listening.gone(connection)
         topics.gone(connection)
+        commands.gone(connection)
         provisioning.gone(connection)
       },
       http: (request, { remoteAddress, ...facts }) => deviceHttp(request, { address: remoteAddress, secure: true, ...facts }),
@@ -299,7 +304,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const changed = (): void => problems.watch('lifecycle', outbox.drain())
     const { devices, decommissions, imports } = await openDevices({
       ...{ stores, registry, access, presence, provisioning, sealer, trail, problems, inTurn, now, emit, drop, changed },
-      twins: news,
+      ...{ twins: news, commands },
       broker: () => broker,
       journalKeepMs: limits.journalKeepMs,
       schedule: later,
@@ -324,7 +329,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(60_000, 'imports', () => imports.expire(now()))
     every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
     every(3_600_000, 'revocation lists', () => lists.renew())
-    every(3_600_000, 'retention', () => Promise.all([warm.expire(now()), present.expire()]))
+    every(3_600_000, 'retention', () => Promise.all([warm.expire(now()), present.expire(), commands.forgetOld()]))
     const reissued = async (): Promise<void> => {
       broker.setTls(await authority.serverCertificate({ names }))
       await publishCa()
@@ -359,12 +364,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: commands.api,
         storeReadings: decommissions.append,
-        deviceHttp,
-        drop,
         dropTokens: () => dropKind('jwt'),
         dropVouched: () => dropKind('x509-group'),
-        reissued,
-        changed,
       }),
       consume: (spec, events) => journal.consume(spec, events),
       subscribe: listener => {

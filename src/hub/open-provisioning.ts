@@ -37,6 +37,7 @@ import type { HttpPeer } from './device-http.ts'
 import { createBootstrapNews } from './bootstrap-news.ts'
 import type { Listening } from './listening.ts'
 import type { DeviceRequest } from './gate.ts'
+import { createWakeKey } from '../commands/wake-token.ts'
 import type { HubEvent } from './hub.ts'
 import { openCaTemplates } from './ca-templates.ts'
 import { createOwnHttp } from './own-provisioning-http.ts'
@@ -172,9 +173,10 @@ export async function openProvisioning(parts: ProvisioningParts) {
     inTurn,
   })
   const cas = () => authority.rootPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? []
+  const wakeKey = createWakeKey(sealer.subkey('wake')).publicKey
   const book = await openBootstrap({
     store,
-    facts: () => ({ ...parts.endpoints(), cas: cas() }),
+    facts: () => ({ ...parts.endpoints(), cas: cas(), wakeKey }),
     now,
     changed: () => tellBootstrap(),
   })

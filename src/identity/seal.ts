@@ -24,7 +24,7 @@ export interface Sealer {
   /** First 8 hex digits of a keyed hash: to compare secrets by eye. */
   hint(secret: string): string
   /** A key of its own for another purpose. */
-  subkey(label: 'tokens' | 'urls' | 'audit'): Buffer
+  subkey(label: 'tokens' | 'urls' | 'audit' | 'wake'): Buffer
 }
 
 /** `key`: the 32 bytes of the hub key. */

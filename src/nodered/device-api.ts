@@ -89,8 +89,12 @@ function peerOf(request: Request): { address: string; secure: boolean } {
 
 const isLoopback = (address: string): boolean => address === '::1' || /^(::ffff:)?127\./.test(address)
 
-function reply(response: Response, { status, headers, body }: HttpAnswer): void {
+function reply(response: Response, { status, headers, body, bytes }: HttpAnswer): void {
   if (response.destroyed) return
-  response.writeHead(status, { 'cache-control': 'no-store', ...headers, 'content-length': Buffer.byteLength(body) })
-  response.end(body)
+  response.writeHead(status, {
+    'cache-control': 'no-store',
+    ...headers,
+    'content-length': bytes?.length ?? Buffer.byteLength(body),
+  })
+  response.end(bytes ?? body)
 }

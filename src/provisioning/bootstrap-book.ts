@@ -1,3 +1,4 @@
+import type { JsonWebKey } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import { isConflict } from '../identity/identity-store.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
@@ -18,6 +19,8 @@ export interface BootstrapFacts {
   passing: readonly BootstrapEndpoint[]
   /** PEM, one certificate each */
   cas: readonly string[]
+  /** public key of wake-up tokens */
+  wakeKey?: JsonWebKey
 }
 
 export interface BootstrapView extends BootstrapDocument {
@@ -71,10 +74,10 @@ export async function openBootstrap(o: {
     return partsOf(bootstrapDocument({ endpoints, cas, now: now(), intervals, configuration }, previous))
   }
   const viewOf = (): BootstrapView => {
-    const { endpoints, passing, cas } = o.facts()
+    const { endpoints, passing, cas, wakeKey } = o.facts()
     const previous = { v: 1, time: 0, timeUtc: '', ...kept } as const
     const present = { endpoints: [...endpoints, ...passing], cas, now: now(), intervals: {}, configuration: {} }
-    return { ...bootstrapDocument(present, previous), etag: String(version) }
+    return { ...bootstrapDocument(present, previous), ...(wakeKey && { wakeKey }), etag: String(version) }
   }
   const keep = async (next: Kept, { by = 'hub', also = [] }: BootstrapWriting = {}): Promise<void> => {
     const { endpoints, cas, intervals, configuration } = next

@@ -1,3 +1,4 @@
+import type { JsonWebKey } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 
 /** Where a device reaches a hub. */
@@ -32,6 +33,8 @@ export interface BootstrapDocument {
   timeUtc: string
   intervals: Record<string, number>
   configuration: Record<string, unknown>
+  /** public key of the hub's wake-up tokens, a JWK */
+  wakeKey?: JsonWebKey
 }
 
 const mostBytes = 65_536

@@ -14,4 +14,6 @@ export interface HttpAnswer {
   status: number
   headers: Record<string, string>
   body: string
+  /** instead of `body`, where it is no text */
+  bytes?: Uint8Array
 }

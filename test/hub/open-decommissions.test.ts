@@ -37,6 +37,7 @@ async function houseWith({ failing }: { failing: Set<string> }) {
       policies: { attached: async () => [] },
       registrations: { registrations: async () => ({ items: [] }), forget: async () => {} },
       broker: () => ({ connectionsOf: () => [], send: async () => {}, purge: work('purge') }),
+      purgeInbox: work('inbox'),
       drop: work('disconnect'),
       trail,
       inTurn: createTurns(),
@@ -68,7 +69,7 @@ describe('the steps of a decommission', () => {
     // as after a start
     const next = await house.open()
     await next.resume()
-    assert.deepEqual(house.done, ['disconnect', 'purge'])
+    assert.deepEqual(house.done, ['disconnect', 'purge', 'inbox'])
     const whole = await next.carryOut('pump')
     assert.deepEqual([whole.done, whole.steps.map(({ step }) => step)], [true, [...decommissionSteps]])
     assert.deepEqual(whole.steps.slice(0, 4), part.steps)
