@@ -2,7 +2,7 @@ import { LoomError } from '../errors.ts'
 import { deltaOf } from '../twin/diff.ts'
 import type { Twin } from '../twin/document.ts'
 import { isSection, own, type TwinSection } from '../twin/json.ts'
-import { mainTwin, nameOfPlain } from '../twin/names.ts'
+import { mainTwin, nameOfTwin } from '../twin/names.ts'
 import type { Stamp } from '../twin/stamp.ts'
 import type { TwinChanging, TwinMetadata, TwinsApi, TwinView } from './hub-twins.ts'
 import type { TagsChange, Twins } from './twins.ts'
@@ -39,7 +39,7 @@ export function createTwinsApi(twins: Twins): TwinsApi {
     const expected = partsOf(etag)
     return {
       deviceId: id,
-      name: nameOfPlain(name),
+      name: nameOfTwin(name),
       by,
       ...(expected.twin !== undefined && { etag: expected.twin }),
       ...(expected.tags !== undefined && { tagsVersion: expected.tags }),
@@ -61,7 +61,7 @@ export function createTwinsApi(twins: Twins): TwinsApi {
   }
 
   return {
-    get: async ({ id, name, metadata }) => view(await need(id, nameOfPlain(name)), metadata),
+    get: async ({ id, name, metadata }) => view(await need(id, nameOfTwin(name)), metadata),
 
     list: async ({ id }) => ({ items: await Promise.all((await twins.all(id)).map(twin => view(twin))) }),
 

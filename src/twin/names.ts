@@ -7,6 +7,7 @@ export const mainTwin = ''
 const classicBeside = '~classic'
 const modulePrefix = 'module:'
 const SHADOW = /^[$A-Za-z0-9:_-]{1,64}$/
+const MODULE = /^module:[^\s/+#|]{1,128}$/
 const PLAIN = /^[A-Za-z0-9_.-]{1,64}$/
 
 /** The key a twin is stored under. */
@@ -28,10 +29,17 @@ export function shadowOfName(name: string, mainShadow?: string): string | undefi
   return SHADOW.test(name) && !name.startsWith(modulePrefix) ? name : null
 }
 
-/** The twin plain devices, flows and the admin API call by this name; undefined and `''` for the main one. TWIN_INVALID. */
+/** The twin plain devices call by this name; undefined and `''` for the main one. TWIN_INVALID. */
 export function nameOfPlain(name: string | undefined): string {
   if (name === undefined || name === mainTwin) return mainTwin
   if (!PLAIN.test(name)) throw badName(name, 'A-Z a-z 0-9 _ . -')
+  return name
+}
+
+/** A twin by the name it has here, whatever dialects may call it: for flows and the admin API. TWIN_INVALID. */
+export function nameOfTwin(name: string | undefined): string {
+  if (name === undefined || name === mainTwin) return mainTwin
+  if (!SHADOW.test(name) && !PLAIN.test(name) && !MODULE.test(name)) throw badName(name, 'A-Z a-z 0-9 : _ $ . -')
   return name
 }
 

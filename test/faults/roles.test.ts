@@ -190,6 +190,11 @@ describe('roles', function () {
     await by('PATCH /devices/{id}', id, { body: { tags: { a: 1 } } })
     await by('POST /devices/{id}/quarantine', id, { body: { reason: 'x' } })
     await by('POST /devices/{id}/release', id)
+    const shadow = { ...id, shadow: 'config' }
+    await by('PATCH /devices/{id}/twin', id, { body: { desired: { a: 1 }, tags: { b: 1 } } })
+    await by('PUT /devices/{id}/twin', id, { body: { desired: { a: 2 } } })
+    await by('PATCH /devices/{id}/shadows/{shadow}', shadow, { body: { desired: { a: 1 } } })
+    await by('DELETE /devices/{id}/shadows/{shadow}', shadow)
     const { cid } = await by('POST /devices/{id}/credentials', id, { body: { kind: 'sas' } })
     await by('POST /devices/{id}/credentials/{cid}/regenerate', { ...id, cid }, { body: { slot: 'primary' } })
     await by('DELETE /devices/{id}/credentials/{cid}', { ...id, cid })

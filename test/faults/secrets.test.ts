@@ -28,6 +28,7 @@ async function fill(call: Call): Promise<void> {
   await call('POST', '/devices', { body: { id: 'old-1' } })
   await call('POST', '/devices/old-1/retire', { body: { reason: 'worn out' } })
   await call('POST', '/groups', { body: { id: 'hall' } })
+  await call('PATCH', '/devices/sas-1/shadows/config', { body: { desired: { on: true } } })
   await call('POST', '/groups/hall/members', { body: { devices: ['sas-1'] } })
   await call('POST', '/allow-lists', { body: { name: 'line' } })
   await call('POST', '/allow-lists/line/entries', { body: { entries: [{ serial: 'a1' }] } })
@@ -149,6 +150,7 @@ describe('secrets', function () {
       ca: await ids('/cas'),
       policy: await ids('/policies'),
       group: await ids('/groups'),
+      shadow: ['config'],
       enrolment: await ids('/enrolments'),
       template: await ids('/templates', 'name'),
       claim: await ids('/claims'),

@@ -73,6 +73,7 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   ca: { type: 'string', maxLength: 128, description: 'id of the CA' },
   policy: { type: 'string', maxLength: 128, description: 'policy id' },
   group: { type: 'string', maxLength: 128, description: 'group id' },
+  shadow: { type: 'string', maxLength: 135, description: 'name of the twin; `module:{module}` for that of a module' },
   enrolment: { type: 'string', maxLength: 128, description: 'enrolment id' },
   registration: { type: 'string', maxLength: 128, description: 'registration id' },
   template: { type: 'string', maxLength: 36, description: 'name of the template' },

@@ -12,6 +12,7 @@ import { policyRoutes } from './policy-routes.ts'
 import { provisioningRoutes } from './provisioning-routes.ts'
 import type { Route } from './route.ts'
 import { telemetryRoutes } from './telemetry-routes.ts'
+import { twinRoutes } from './twin-routes.ts'
 
 /** The admin API: what is served, checked and documented. Of two paths that fit, the first counts. */
 export const routes: readonly Route[] = [
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   ...hubRoutes,
   ...importRoutes,
   ...deviceRoutes,
+  ...twinRoutes,
   ...credentialRoutes,
   ...telemetryRoutes,
   ...issuerRoutes,

@@ -134,6 +134,23 @@ export const components: Readonly<Record<string, Schema>> = {
   Retired: object({ id: text, state: text, etag: text, decommission: refTo('Decommission') }, ['id', 'state', 'decommission'], {
     additionalProperties: true,
   }),
+  Twin: object(
+    {
+      device: text,
+      name: { ...text, description: 'empty for the main one' },
+      desired: free,
+      reported: free,
+      delta: { ...free, description: 'what is desired and not reported; absent: nothing' },
+      tags: { ...free, description: 'with the main twin' },
+      version: count,
+      desiredVersion: count,
+      reportedVersion: count,
+      exists: { type: 'boolean', description: 'devices of AWS see it' },
+      metadata: { ...free, description: 'desired and reported as trees of `$at` (epoch ms) and `$version` (of the section)' },
+      etag: text,
+    },
+    ['device', 'name', 'desired', 'reported', 'version', 'desiredVersion', 'reportedVersion', 'exists', 'etag'],
+  ),
   Secrets: object({ cid: text, kind: text, caPem: text }, ['cid', 'kind', 'caPem'], { additionalProperties: true }),
   Created: object({ device: refTo('Device'), secrets: refTo('Secrets') }, ['device']),
   Reading: object({ device: text, time, values: free }, ['device', 'time', 'values'], { additionalProperties: true }),
