@@ -161,6 +161,12 @@ export const codes = {
   TWIN_VERSION_CONFLICT: [409, 'the twin was changed by someone else'],
   TWIN_THROTTLED: [429, 'too many requests of twins at once'],
   TWIN_LIMIT: [413, 'the twin document is larger or deeper than allowed'],
+  MODEL_INVALID: [400, 'the device model is not valid'],
+  MODEL_UNKNOWN: [404, 'no such device model'],
+  MODEL_EXISTS: [409, 'that version of the device model is there, and versions do not change'],
+  MODEL_IN_USE: [409, 'the device model is the default of the hub'],
+  MODEL_LIMIT: [413, 'the device model is larger than allowed, or there are as many as allowed'],
+  MODEL_VIOLATION: [400, 'the device model does not allow this'],
   DEVICE_QUARANTINED: [403, 'the device is in quarantine'],
   AUDIT_BROKEN: [409, 'the audit log was tampered with'],
 } as const satisfies Record<string, readonly [number, string]>

@@ -1,0 +1,74 @@
+import type { ErrorObject } from 'ajv'
+import { LoomError } from '../errors.ts'
+import { formats } from '../twin/model/formats.ts'
+import type { JsonSchema, ModelFault } from '../twin/model/model.ts'
+import { judgePattern } from '../twin/model/pattern.ts'
+import type { Validator } from '../twin/model/validator.ts'
+
+type Library = Pick<typeof import('ajv/dist/2020.js'), 'Ajv2020'>
+
+/**
+ * JSON Schema by the library `ajv`, an optional package. It writes a function for each schema: of schemas that were cleaned only, with formats of our own, nothing that
+ * is fetched, and patterns on texts as short as they can stand. The first fault ends a check. DRIVER_MISSING.
+ */
+export async function loadAjvValidator(load: () => Promise<Library> = () => import('ajv/dist/2020.js')): Promise<Validator> {
+  const { Ajv2020 } = await load().catch(cause => {
+    throw new LoomError('DRIVER_MISSING', 'ajv', { cause, hint: 'device models need it: npm install ajv' })
+  })
+  const settings = { strict: false, logger: false, formats: { ...formats }, code: { regExp: boundedRegExp } } as const
+  const judge = new Ajv2020(settings)
+  return {
+    compile(schema: JsonSchema) {
+      if (judge.validateSchema(schema) !== true)
+        throw new LoomError('MODEL_INVALID', judge.errorsText(judge.errors).slice(0, 200))
+      // An instance each, as it keeps every schema that it has seen; they can do without the schema of schemas.
+      const ajv = new Ajv2020({ ...settings, meta: false, validateSchema: false })
+      let check: ReturnType<typeof ajv.compile>
+      try {
+        check = ajv.compile(schema)
+      } catch (error) {
+        throw new LoomError('MODEL_INVALID', String((error as Error).message).slice(0, 200), { cause: error })
+      }
+      return value => {
+        try {
+          return check(value) ? undefined : faultOf(check.errors?.[0])
+        } catch {
+          // The stack has an end; a value that reaches it is not one that anybody meant.
+          return { path: '', rule: 'depth', message: 'is nested too deep to be checked' }
+        }
+      }
+    },
+  }
+}
+
+/** Patterns are judged when a model is read; here they get no longer text than that allows. */
+function boundedRegExp(pattern: string, flags: string) {
+  const verdict = judgePattern(pattern)
+  if ('refused' in verdict) throw new LoomError('MODEL_INVALID', `pattern: ${verdict.refused}`)
+  const expression = new RegExp(pattern, flags)
+  return { test: (text: string) => text.length <= verdict.mostChars && expression.test(text) }
+}
+// It would name what stands for the function in code that is written to a file, which is never done.
+boundedRegExp.code = 'new RegExp'
+
+function faultOf(error: ErrorObject | undefined): ModelFault {
+  const { instancePath = '', keyword: rule = 'schema', message = 'is not valid', params = {} } = error ?? {}
+  const named =
+    rule === 'additionalProperties' ? params.additionalProperty : rule === 'required' ? params.missingProperty : undefined
+  const allowed = rule === 'enum' ? ` (${JSON.stringify(params.allowedValues).slice(0, 80)})` : ''
+  const text = named === undefined ? message + allowed : rule === 'required' ? 'is missing' : 'is more than the model has'
+  return { path: pathOf(instancePath, named === undefined ? undefined : String(named)), rule, message: text.slice(0, 160) }
+}
+
+/** A JSON pointer as paths are written here: `position.lat`, `values[3]`. */
+function pathOf(pointer: string, last?: string): string {
+  const parts = pointer
+    .split('/')
+    .slice(1)
+    .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  if (last !== undefined) parts.push(last)
+  return parts
+    .map((part, i) => (/^\d+$/.test(part) ? `[${part}]` : i ? `.${part.slice(0, 64)}` : part.slice(0, 64)))
+    .join('')
+    .slice(0, 200)
+}
