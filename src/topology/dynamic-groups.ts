@@ -143,7 +143,7 @@ export class DynamicGroups {
       const { version } = this.#found(id, etag)
       await this.#parts.store.tx([{ op: 'delete', coll, id, version }, ...also], by === undefined ? {} : { by })
       this.#known.delete(id)
-      for (const device of [...this.memberships.membersOf(id)])
+      for (const device of this.memberships.membersOf(id))
         this.#tell(this.memberships.takeOut(id, device, this.#parts.index.get(device)), 'query')
       this.memberships.remove(id)
       await this.#flushed()
@@ -187,7 +187,7 @@ export class DynamicGroups {
     return {
       id,
       ...doc,
-      members: this.memberships.membersOf(id).size,
+      members: this.memberships.countOf(id),
       ...(this.memberships.isSuspended(id) && { suspended: true }),
       etag: String(version),
     }

@@ -17,18 +17,24 @@ interface DynamicGroup {
   keys: string[]
   /** groups it asks for */
   reads: string[]
-  members: Set<string>
+  /** devices in it */
+  count: number
   /** what it reads is not kept: nobody joins, and nobody leaves but devices that are gone */
   suspended: boolean
   /** those it asks for have lower ones */
   rank: number
+  /** the last time it was noted to be looked at */
+  look: number
 }
 
 /** Which devices are in which dynamic groups. A change of a device is looked at by the groups that read what changed, and by those that ask for their members. */
 export class Memberships implements FleetMemberships {
   readonly #groups = new Map<string, DynamicGroup>()
+  /** By device: a change asks one device about many groups, and many sets of all devices would each be far apart in memory. */
+  readonly #groupsOf = new Map<string, Set<DynamicGroup>>()
   readonly #byKey = new Map<string, Set<DynamicGroup>>()
   readonly #readers = new Map<string, Set<DynamicGroup>>()
+  #looks = 0
 
   get size(): number {
     return this.#groups.size
@@ -39,15 +45,22 @@ export class Memberships implements FleetMemberships {
   }
 
   isMember(group: string, device: string): boolean {
-    return this.#groups.get(group)?.members.has(device) ?? false
+    const found = this.#groups.get(group)
+    return found !== undefined && this.#groupsOf.get(device)?.has(found) === true
   }
 
-  membersOf(group: string): ReadonlySet<string> {
-    return this.#groups.get(group)?.members ?? new Set()
+  countOf(group: string): number {
+    return this.#groups.get(group)?.count ?? 0
+  }
+
+  /** Looks at every device that is in some group. */
+  membersOf(group: string): string[] {
+    const found = this.#groups.get(group)
+    return found ? [...this.#groupsOf].filter(([, groups]) => groups.has(found)).map(([device]) => device) : []
   }
 
   groupsOf(device: string): string[] {
-    return [...this.#groups.values()].filter(({ members }) => members.has(device)).map(({ id }) => id)
+    return [...(this.#groupsOf.get(device) ?? [])].map(({ id }) => id)
   }
 
   pathsOf(group: string): readonly FleetPath[] {
@@ -68,20 +81,12 @@ export class Memberships implements FleetMemberships {
 
   /** Another query for a group, or a new one; members stay until they are looked at. */
   define(id: string, condition: FleetCondition): void {
-    const members = this.#groups.get(id)?.members ?? new Set<string>()
     this.#unlink(id)
     const paths = pathsOf(condition)
     const keys = [...new Set(paths.map(keyOfPath))]
-    const group = {
-      id,
-      predicate: compileQuery(condition, this),
-      paths,
-      keys,
-      reads: groupsReadBy(condition),
-      members,
-      rank: 0,
-      suspended: false,
-    }
+    const query = { predicate: compileQuery(condition, this), paths, keys, reads: groupsReadBy(condition), suspended: false }
+    // The object stays the same: devices know it as the group that they are in
+    const group = Object.assign(this.#groups.get(id) ?? { id, count: 0, rank: 0, look: 0 }, query)
     this.#groups.set(id, group)
     for (const key of keys) linked(this.#byKey, key).add(group)
     for (const read of group.reads) linked(this.#readers, read).add(group)
@@ -99,7 +104,8 @@ export class Memberships implements FleetMemberships {
 
   /** As it is known from before. */
   restore(group: string, device: string): void {
-    this.#groups.get(group)?.members.add(device)
+    const found = this.#groups.get(group)
+    if (found && !this.isMember(group, device)) this.#join(found, device)
   }
 
   /** It had no members left. */
@@ -111,41 +117,67 @@ export class Memberships implements FleetMemberships {
 
   /** The group no longer has the device, and what that means for groups that ask for it. */
   takeOut(group: string, device: string, doc: FleetDoc | undefined): Transition[] {
-    if (!this.#groups.get(group)?.members.delete(device)) return []
-    return [{ group, device, event: 'leave' }, ...this.#settle(device, doc, new Set(this.#readers.get(group)))]
+    const found = this.#groups.get(group)
+    if (!found || !this.isMember(group, device)) return []
+    this.#leave(found, device)
+    return [{ group, device, event: 'leave' }, ...this.#settle(device, doc, this.#readers.get(group) ?? [])]
   }
 
   /** One device and one group. */
   look(group: string, doc: FleetDoc): Transition[] {
     const found = this.#groups.get(group)
-    return found ? this.#settle(doc.id, doc, new Set([found])) : []
+    return found ? this.#settle(doc.id, doc, [found]) : []
   }
 
   /** A device has changed; undefined: it is gone. */
   changed(device: string, doc: FleetDoc | undefined, keys: readonly string[] | 'all'): Transition[] {
-    const due = new Set<DynamicGroup>()
-    if (keys === 'all') for (const group of this.#groups.values()) due.add(group)
-    else for (const key of keys) for (const group of this.#byKey.get(key) ?? []) due.add(group)
-    return due.size ? this.#settle(device, doc, due) : []
+    if (keys === 'all') return this.#settle(device, doc, this.#groups.values())
+    const due: DynamicGroup[] = []
+    for (const key of keys) for (const group of this.#byKey.get(key) ?? []) due.push(group)
+    return due.length ? this.#settle(device, doc, due) : []
   }
 
   /** Groups that others ask for come first, so that each is looked at once. */
-  #settle(device: string, doc: FleetDoc | undefined, due: Set<DynamicGroup>): Transition[] {
+  #settle(device: string, doc: FleetDoc | undefined, due: Iterable<DynamicGroup>): Transition[] {
     const found: Transition[] = []
-    while (due.size) {
-      let next: DynamicGroup | undefined
-      for (const group of due) if (!next || group.rank < next.rank) next = group
-      due.delete(next!)
-      const { id, members, predicate, suspended } = next!
-      if (suspended && doc) continue
-      const is = doc !== undefined && predicate(doc)
-      if (is === members.has(device)) continue
-      if (is) members.add(device)
-      else members.delete(device)
-      found.push({ group: id, device, event: is ? 'join' : 'leave' })
-      for (const reader of this.#readers.get(id) ?? []) due.add(reader)
+    const byRank: DynamicGroup[][] = []
+    const look = ++this.#looks
+    const note = (group: DynamicGroup): void => {
+      if (group.look === look) return
+      group.look = look
+      const same = byRank[group.rank]
+      if (same) same.push(group)
+      else byRank[group.rank] = [group]
+    }
+    for (const group of due) note(group)
+    let own = this.#groupsOf.get(device)
+    for (let rank = 0; rank < byRank.length; rank++) {
+      for (const group of byRank[rank] ?? []) {
+        if (group.suspended && doc) continue
+        const is = doc !== undefined && group.predicate(doc)
+        if (is === (own?.has(group) ?? false)) continue
+        if (is) this.#join(group, device)
+        else this.#leave(group, device)
+        own = this.#groupsOf.get(device)
+        found.push({ group: group.id, device, event: is ? 'join' : 'leave' })
+        for (const reader of this.#readers.get(group.id) ?? []) note(reader)
+      }
     }
     return found
+  }
+
+  #join(group: DynamicGroup, device: string): void {
+    const groups = this.#groupsOf.get(device)
+    if (groups) groups.add(group)
+    else this.#groupsOf.set(device, new Set([group]))
+    group.count++
+  }
+
+  #leave(group: DynamicGroup, device: string): void {
+    const groups = this.#groupsOf.get(device)
+    if (!groups?.delete(group)) return
+    if (!groups.size) this.#groupsOf.delete(device)
+    group.count--
   }
 
   #unlink(id: string): void {

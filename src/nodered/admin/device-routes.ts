@@ -1,7 +1,7 @@
 import type { Hub, RegisterDevice } from '../../hub/hub.ts'
 import { type HubRoute, paging } from './route.ts'
 import { devicePatch, reasonGiven, registration, retirement } from './schemas.ts'
-import { listOf, object, pageOf, refTo, text } from './shapes.ts'
+import { listOf, object, pageOf, refTo, text, textTo } from './shapes.ts'
 
 type Update = Parameters<Hub['devices']['update']>[0]
 type Retire = Parameters<Hub['devices']['retire']>[0]
@@ -35,9 +35,10 @@ export const deviceRoutes: HubRoute[] = [
     method: 'get',
     path: '/thingloom/{hub}/devices',
     id: 'listDevices',
-    summary: 'Devices by id, by a query of `id:`, `enabled:`, `connected:`, `tags.x:`, `attributes.x:` and an id prefix',
+    summary:
+      'Devices by id, by a query of `id:`, `enabled:`, `connected:`, `tags.x:`, `attributes.x:` and an id prefix; with `dialect` by a fleet query',
     permission: 'thingloom.read',
-    query: { query: { type: 'string', maxLength: 1024 }, ...paging },
+    query: { query: textTo(8192), dialect: { type: 'string', enum: ['aws', 'azure', 'json'] }, ...paging },
     answers: { 200: { description: 'a page', schema: pageOf(refTo('Device')) } },
     run: async ({ on: hub, args }) => ({ body: await hub.devices.list(args) }),
   },

@@ -3,6 +3,7 @@ import { caRoutes } from './ca-routes.ts'
 import { certificateRoutes } from './certificate-routes.ts'
 import { credentialRoutes } from './credential-routes.ts'
 import { deviceRoutes } from './device-routes.ts'
+import { fleetRoutes } from './fleet-routes.ts'
 import { groupRoutes } from './group-routes.ts'
 import { hubRoutes, runtimeRoutes } from './hub-routes.ts'
 import { importRoutes } from './import-routes.ts'
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...attachmentRoutes,
   ...policyRoutes,
   ...groupRoutes,
+  ...fleetRoutes,
   ...provisioningRoutes,
   ...auditRoutes,
 ]

@@ -1,5 +1,6 @@
 import { keyTypes } from '../../pki/keys.ts'
 import { accessSchemas } from './access-schemas.ts'
+import { fleetSchemas } from './fleet-schemas.ts'
 import { pkiSchemas } from './pki-schemas.ts'
 import { provisioningSchemas } from './provisioning-schemas.ts'
 import type { Schema } from './schema.ts'
@@ -120,7 +121,10 @@ export const components: Readonly<Record<string, Schema>> = {
   Connection: object(
     {
       connectedAt: time,
-      disconnectedAt: { ...time, description: 'epoch ms; absent: it is there, or the hub was killed (`disconnectReason` UNKNOWN)' },
+      disconnectedAt: {
+        ...time,
+        description: 'epoch ms; absent: it is there, or the hub was killed (`disconnectReason` UNKNOWN)',
+      },
       disconnectReason: text,
       clientId: text,
       address: text,
@@ -194,5 +198,6 @@ export const components: Readonly<Record<string, Schema>> = {
   ),
   ...pkiSchemas,
   ...accessSchemas,
+  ...fleetSchemas,
   ...provisioningSchemas,
 }

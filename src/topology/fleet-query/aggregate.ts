@@ -72,17 +72,21 @@ export function aggregator({ group, figures }: FleetAggregation): { add(doc: obj
   const tallies = new Map<string, Tally>()
   return {
     add(doc) {
-      const key = getGroup.map(get => scalarOf(get(doc)))
-      const text = JSON.stringify(key)
+      let text = ''
+      for (const get of getGroup) {
+        const value = scalarOf(get(doc))
+        const shown = String(value)
+        text += `${typeof value}${shown.length}:${shown}`
+      }
       let tally = tallies.get(text)
       if (!tally) {
         if (tallies.size >= mostGroups) throw limitFault(`more than ${mostGroups} groups`)
-        tally = { key, count: 0, values: figures.map(() => []) }
+        tally = { key: getGroup.map(get => scalarOf(get(doc))), count: 0, values: figures.map(() => []) }
         tallies.set(text, tally)
       }
       tally.count++
-      for (const [i, get] of getValue.entries()) {
-        const value = get?.(doc)
+      for (let i = 0; i < getValue.length; i++) {
+        const value = getValue[i]?.(doc)
         if (value === undefined || value === null) continue
         if (typeof value === 'number' || figures[i]!.fn === 'cardinality') tally.values[i]!.push(value)
       }
