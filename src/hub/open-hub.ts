@@ -360,7 +360,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     }
     return {
       ...createApis({
-        ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups, fleet, provisioning },
+        ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups },
+        ...{ fleet, provisioning },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: commands.api,
         storeReadings: decommissions.append,
