@@ -17,6 +17,7 @@ import { endpointOf, enrolAt, templateOfDevice } from './enrol.ts'
 import { optionsOf } from './options.ts'
 import { createRenewals, credentialsIn, hasKey, renewalOf } from './renewals.ts'
 import { Run } from './run.ts'
+import { devicesOf, toldMessage } from './told.ts'
 
 export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node, RED, status, emit }) => {
   const userDir = RED.settings.userDir ?? join(homedir(), '.node-red')
@@ -40,6 +41,7 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
             emit({ notice: 'statistics', payload: stats })
           },
           faults: (payload, suppressed) => emit([undefined, { payload, suppressed }]),
+          told: what => emit(toldMessage(what)),
           failed: error => {
             if (run.ended()) failed(error)
           },
@@ -124,8 +126,10 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
       } else if (action === 'stop') await stop()
       else if (action === 'set') await set(msg)
       else if (action === 'inject') await inject(msg)
+      else if (action === 'disconnect') await running().leave({ devices: devicesOf(msg.device) })
+      else if (action === 'connect') await running().come({ devices: devicesOf(msg.device) })
       else {
-        const hint = 'start, stop, set, inject, renew or credential'
+        const hint = 'start, stop, set, inject, disconnect, connect, renew or credential'
         throw new LoomError('SIMULATOR_CONFIG_INVALID', `action ${JSON.stringify(action)?.slice(0, 40)}`, { hint })
       }
       return { ...msg, notice: notices[action], payload: (await run.simulator?.stats()) ?? { devices: 0, connected: 0 } }
@@ -138,7 +142,14 @@ export default defineNode<SimulatorConfig & NodeDef>(type, async (config, { node
   }
 })
 
-const notices = { start: 'started', stop: 'stopped', set: 'changed', inject: 'injected' } as const
+const notices = {
+  start: 'started',
+  stop: 'stopped',
+  set: 'changed',
+  inject: 'injected',
+  disconnect: 'disconnected',
+  connect: 'connected',
+} as const
 
 /** A credential may come straight from the node that made it. */
 function actionOf({ action, payload }: Msg): unknown {

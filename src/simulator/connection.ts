@@ -35,6 +35,9 @@ export interface ConnectionPorts {
   counters: Counters
   sent: (emission: Emission, resent: boolean) => void
   firstUp: () => void
+  /** Each connection, once it is up, and its end. */
+  linked: (link: Link, credential: DeviceCredential) => void
+  unlinked: () => void
 }
 
 /** A renewal waits for so long for the connection, before and after. */
@@ -63,6 +66,7 @@ export class DeviceConnection {
   #decided: (() => void) | undefined
   #credential: DeviceCredential | undefined
   #held = false
+  #away = false
   #idle: (() => void) | undefined
   readonly #whenUp = new Set<() => void>()
 
@@ -92,6 +96,21 @@ export class DeviceConnection {
     void this.#link!.close(false)
     this.#lost()
     this.#connectAfter(ms)
+  }
+
+  /** Breaks the connection, if there is one, and makes no other until `come`. */
+  leave(): void {
+    this.#away = true
+    if (this.#state === 'waiting') this.#cancel?.()
+    if (this.#state !== 'up') return
+    void this.#link!.close(false)
+    this.#lost()
+  }
+
+  come(): void {
+    if (!this.#away) return
+    this.#away = false
+    if (this.#state === 'waiting') this.#connectAfter(0)
   }
 
   /**
@@ -136,12 +155,13 @@ export class DeviceConnection {
 
   #connectAfter(ms: number): void {
     this.#state = 'waiting'
+    if (this.#away) return
     this.#cancel = this.#ports.clock.after(ms, () => this.#ports.pacer.run(() => void this.#ports.slot(() => this.#connect())))
   }
 
   /** One attempt; resolves when it is decided. */
   async #connect(): Promise<void> {
-    if (this.#state !== 'waiting') return
+    if (this.#state !== 'waiting' || this.#away) return
     this.#state = 'connecting'
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#decided = resolve
@@ -165,20 +185,26 @@ export class DeviceConnection {
   }
 
   #open(credential: DeviceCredential): void {
-    const { counters, firstUp, open, endpoint, outcome } = this.#ports
+    const { counters, firstUp, open, endpoint, outcome, linked } = this.#ports
     const successor = 'successor' in credential
-    this.#link = open(
+    const link = open(
       { id: this.#id, endpoint: endpoint(), credential },
       {
         up: () => {
           if (this.#state !== 'connecting') return
-          this.#state = 'up'
           this.#decided?.()
+          if (this.#away) {
+            this.#state = 'waiting'
+            void link.close(false)
+            return
+          }
+          this.#state = 'up'
           counters.connected++
           if (this.#everUp) counters.reconnects++
           else firstUp()
           this.#everUp = true
           outcome(credential, 'up')
+          linked(link, credential)
           for (const resolve of this.#whenUp) resolve()
           this.#pump()
         },
@@ -192,6 +218,7 @@ export class DeviceConnection {
         },
       },
     )
+    this.#link = link
   }
 
   #failed(message: string): void {
@@ -203,6 +230,7 @@ export class DeviceConnection {
 
   #lost(): void {
     this.#ports.counters.connected--
+    this.#ports.unlinked()
     this.#state = 'waiting'
     const again = [...this.#inFlight].flat().map(emission => ({ emission, resent: true }))
     this.#inFlight.clear()

@@ -33,6 +33,8 @@ export class SimulatedDevice {
   readonly index: number
   /** Changed in place by configuration; the model reads it at each step. */
   readonly parameters: Record<string, number>
+  /** Its own, in place of the fleet's; counts from the next reading on. */
+  intervalMs: number | undefined
   /** When the next reading leaves, epoch ms. */
   dueAt: number
   readonly #source: Source
@@ -106,11 +108,13 @@ export class SimulatedDevice {
     const options = this.#options
     const step = models[modelNameOf(options.model, this.index)].start(random, this.parameters)
     // Devices of one fleet are spread over the interval, as real ones are.
+    const own = (): number | undefined => this.intervalMs
     let at = startAt + Math.floor(randomOf(`${options.seed}/${this.id}/phase`).next() * options.intervalMs) - options.intervalMs
     return {
       next() {
-        at += options.intervalMs
-        return { at, values: step((options.intervalMs * options.speed) / 1000) }
+        const intervalMs = own() ?? options.intervalMs
+        at += intervalMs
+        return { at, values: step((intervalMs * options.speed) / 1000) }
       },
     }
   }

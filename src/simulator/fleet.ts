@@ -4,12 +4,15 @@ import type { DeviceCredential } from './credentials.ts'
 import { type Planned, SimulatedDevice } from './device.ts'
 import type { FaultKind, FaultSpec } from './fault-spec.ts'
 import type { FaultLog } from './faults.ts'
-import type { Endpoint, OpenLink } from './link.ts'
+import { Dialogue, type Told } from './dialogue.ts'
+import { type Endpoint, isAzure, type OpenLink } from './link.ts'
+import { machineOf } from './machine.ts'
 import { deviceIdOf, type FleetChange, parametersOf, type SimulatorOptions } from './options.ts'
 import { type Clock, Pacer, sideBySide } from './pacer.ts'
 import type { Recording } from './recording.ts'
 import { Schedule } from './schedule.ts'
 import type { Wallet } from './wallet.ts'
+import { azureForm, plainForm } from './wire-form.ts'
 import { type SimulatorLog, WireLog } from './wire-log.ts'
 
 export interface FleetPorts extends Pick<Wallet, 'outcome' | 'renew' | 'adopt'> {
@@ -22,6 +25,8 @@ export interface FleetPorts extends Pick<Wallet, 'outcome' | 'renew' | 'adopt'> 
   stats: (stats: FleetStats) => void
   /** Ground truth of the last second; `suppressed` more were left out. */
   faults: (items: FaultLog[], suppressed: number) => void
+  /** What the hub told a device, and what that made of it. */
+  told: (what: Told) => void
 }
 
 export interface FleetStats extends Counters {
@@ -40,6 +45,7 @@ export class Fleet {
   readonly #recording: Recording | undefined
   readonly #schedule: Schedule
   readonly #connections = new Map<string, DeviceConnection>()
+  readonly #dialogues = new Map<string, Dialogue>()
   readonly #pacer: Pacer
   readonly #slot = sideBySide(connectingAtOnce)
   readonly #log: WireLog
@@ -77,6 +83,7 @@ export class Fleet {
       this.#schedule.hasten(this.#ports.clock.now(), change.intervalMs)
       this.#sleep()
     }
+    if (change.parameters || change.intervalMs !== undefined) for (const dialogue of this.#dialogues.values()) dialogue.changed()
     if (change.count !== undefined) await this.#resize(change.count)
   }
 
@@ -103,6 +110,15 @@ export class Fleet {
     await this.#connection(id).renew(() => this.#ports.adopt({ id, caPem, keyPem, certPem }), { connected: false })
   }
 
+  /** Devices lose their connection and stay away until they are to come back. SIMULATOR_CONFIG_INVALID: none of them does. */
+  leave({ devices }: { devices: readonly string[] }): void {
+    for (const connection of devices.map(id => this.#connection(id))) connection.leave()
+  }
+
+  come({ devices }: { devices: readonly string[] }): void {
+    for (const connection of devices.map(id => this.#connection(id))) connection.come()
+  }
+
   stats(): FleetStats {
     return { devices: this.#connections.size, ...this.#counters, faults: { ...this.#faultCounts } }
   }
@@ -116,6 +132,7 @@ export class Fleet {
     this.#running = false
     this.#wake?.cancel()
     this.#pacer.stop()
+    for (const dialogue of this.#dialogues.values()) dialogue.stop()
     const now = this.#ports.clock.now()
     for (const device of this.#schedule.devices()) this.#send(device.flush(now))
     await Promise.all([...this.#connections.values()].map(connection => connection.stop(withinMs)))
@@ -139,6 +156,8 @@ export class Fleet {
       counters: this.#counters,
       sent: (emission, resent) => this.#log.sent(emission, resent, clock.now()),
       firstUp: () => this.#begin(id, index),
+      linked: (link, credential) => this.#dialogues.get(id)?.attach(link, isAzure(credential) ? azureForm(id) : plainForm(id)),
+      unlinked: () => this.#dialogues.get(id)?.detach(),
     }
     const { inFlight, backlog } = this.#options
     const connection = new DeviceConnection({ id, inFlight, backlog, ports })
@@ -150,7 +169,14 @@ export class Fleet {
   #begin(id: string, index: number): void {
     if (!this.#running || !this.#connections.has(id)) return
     const startAt = this.#ports.clock.now()
-    this.#schedule.add(new SimulatedDevice({ options: this.#options, index, startAt, recording: this.#recording }))
+    const device = new SimulatedDevice({ options: this.#options, index, startAt, recording: this.#recording })
+    this.#schedule.add(device)
+    const machine = machineOf(device, this.#options, () => {
+      this.#schedule.hasten(this.#ports.clock.now(), device.intervalMs!, device)
+      this.#sleep()
+    })
+    const away = (ms: number): void => this.#connections.get(id)?.interrupt(ms)
+    this.#dialogues.set(id, new Dialogue({ id, machine, ports: { clock: this.#ports.clock, told: this.#ports.told, away } }))
     this.#sleep()
   }
 
@@ -233,6 +259,8 @@ export class Fleet {
     for (let i = count; i < before; i++) {
       const id = deviceIdOf(this.#options.idPrefix, i)
       this.#schedule.remove(id)
+      this.#dialogues.get(id)?.stop()
+      this.#dialogues.delete(id)
       ending.push(this.#connections.get(id)!.stop(1000))
       this.#connections.delete(id)
     }

@@ -23,6 +23,8 @@ export interface LinkEvents {
 export interface Link {
   /** QoS 1; `acknowledged` when the PUBACK came, never after the end of the link. */
   publish(topic: string, body: string, acknowledged: () => void): void
+  /** Subscribes at QoS 1; `ready` when the hub has answered, whatever it grants. None of both after the end of the link. */
+  listen(filters: readonly string[], on: { take: (topic: string, body: Uint8Array) => void; ready: () => void }): void
   /** PROV_DENIED, PROV_PENDING, HUB_DOWN, HUB_TIMEOUT. */
   ask: Ask
   /** `politely`: with DISCONNECT; else the socket just breaks. No `down` follows. */
@@ -39,9 +41,12 @@ export const isRefusal = (error: unknown): boolean =>
 /** A connection by a shared key is closed when its token ends; the device then comes with another. */
 const tokenMs = 86_400_000
 
-/** Where a device publishes: one with a shared key is an Azure device. */
+/** One with a shared key is an Azure device. */
+export const isAzure = (credential: DeviceCredential): boolean => 'sharedKey' in credential
+
+/** Where a device publishes. */
 export const topicOf = (id: string, credential: DeviceCredential): string =>
-  'sharedKey' in credential ? eventsTopic(id) : telemetryTopic(id)
+  isAzure(credential) ? eventsTopic(id) : telemetryTopic(id)
 
 /** MQTT 3.1.1 over TLS, with the device's own certificate or a token signed with its key; the client id is the device's id. */
 export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
@@ -80,6 +85,10 @@ export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
       client.publish(topic, body, { qos: 1 }, error => {
         if (!error && !ended) acknowledged()
       })
+    },
+    listen(filters, { take, ready }) {
+      client.on('message', (topic, body) => ended || take(topic, body))
+      client.subscribe([...filters], { qos: 1 }, () => ended || ready())
     },
     ask: (topic, request) => ask(client, topic, request),
     async close(politely) {

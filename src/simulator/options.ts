@@ -115,7 +115,7 @@ export interface FleetChange {
   device?: string
 }
 
-const limits = { intervalMs: [10, 86_400_000], speed: [0.001, 100_000] } as const
+export const limits = { intervalMs: [10, 86_400_000], speed: [0.001, 100_000] } as const
 
 /** SIMULATOR_CONFIG_INVALID names the field. */
 export function checkedChange(raw: Record<string, unknown>): FleetChange {

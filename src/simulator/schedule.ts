@@ -48,9 +48,9 @@ export class Schedule {
     return planned
   }
 
-  /** Brings readings that lie beyond `withinMs` from `now` back into it, spread over it: after the interval was shortened. */
-  hasten(now: number, withinMs: number): void {
-    for (const device of this.#devices.values()) {
+  /** Brings readings, of all devices or one, that lie beyond `withinMs` from `now` back into it, spread over it: after the interval was shortened. */
+  hasten(now: number, withinMs: number, only?: SimulatedDevice): void {
+    for (const device of only ? [only] : this.#devices.values()) {
       const latest = now + Math.floor((withinMs * (device.index % 100)) / 100)
       if (device.dueAt > now + withinMs) device.postpone(latest - device.dueAt)
     }

@@ -2,6 +2,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { errorData, errorOf, LoomError } from '../errors.ts'
 import type { Enrol } from './credentials.ts'
+import type { Told } from './dialogue.ts'
 import type { FaultSpec } from './fault-spec.ts'
 import type { FaultLog } from './faults.ts'
 import type { FleetStats } from './fleet.ts'
@@ -17,6 +18,8 @@ export interface SimulatorEvents {
   stats?: (stats: FleetStats) => void
   /** Ground truth, at most once a second; `suppressed` more were left out. */
   faults?: (items: FaultLog[], suppressed: number) => void
+  /** What the hub told a device, and what that made of it. */
+  told?: (what: Told) => void
   /** The worker ended by itself: SIMULATOR_FAILED. Not called after `stop`. */
   failed?: (error: Error) => void
 }
@@ -32,6 +35,9 @@ export interface Simulator {
   renew(o: { device: string; template: string }): Promise<void>
   /** The same with a certificate that somebody made. */
   adopt(o: { device: string; keyPem: string; certPem: string }): Promise<void>
+  /** The devices lose their connection and make no other until they are to come. */
+  leave(o: { devices: string[] }): Promise<void>
+  come(o: { devices: string[] }): Promise<void>
   stats(): Promise<FleetStats>
   /** What went out and what was done to it, as far as `logLimit` reaches. */
   log(): Promise<SimulatorLog>
@@ -84,6 +90,8 @@ export function startSimulator(start: WorkerStart, events: SimulatorEvents): Pro
     inject: o => call('inject', o),
     renew: o => call('renew', o),
     adopt: o => call('adopt', o),
+    leave: o => call('leave', o),
+    come: o => call('come', o),
     stats: () => call('stats'),
     log: () => call('log'),
     stop: ({ withinMs = 2000 } = {}) => {
@@ -107,6 +115,7 @@ export function startSimulator(start: WorkerStart, events: SimulatorEvents): Pro
     else if (message.kind === 'enrol') void enrol(message.id, message.device, message.csrPem)
     else if (message.kind === 'stats') events.stats?.(message.stats)
     else if (message.kind === 'faults') events.faults?.(message.items, message.suppressed)
+    else if (message.kind === 'told') events.told?.(message.what)
     else if (message.kind === 'ready') ready.resolve(simulator)
     else {
       stopping = Promise.resolve({ wire: [], faults: [], lost: 0 })

@@ -1,5 +1,6 @@
 import type { ErrorData } from '../errors.ts'
 import type { Certificates, KeyCredential } from './credentials.ts'
+import type { Told } from './dialogue.ts'
 import type { FaultLog } from './faults.ts'
 import type { FleetStats } from './fleet.ts'
 import type { Endpoint } from './link.ts'
@@ -12,7 +13,7 @@ export interface WorkerStart {
   keyFolder: string
 }
 
-export const workerMethods = ['set', 'setEndpoint', 'inject', 'renew', 'adopt', 'stats', 'log', 'stop'] as const
+export const workerMethods = ['set', 'setEndpoint', 'inject', 'renew', 'adopt', 'leave', 'come', 'stats', 'log', 'stop'] as const
 export type WorkerMethod = (typeof workerMethods)[number]
 
 export type ToWorker =
@@ -25,4 +26,5 @@ export type FromWorker =
   | { kind: 'reply'; id: number; value?: unknown; error?: ErrorData }
   | { kind: 'enrol'; id: number; device: string; csrPem: string }
   | { kind: 'stats'; stats: FleetStats }
+  | { kind: 'told'; what: Told }
   | { kind: 'faults'; items: FaultLog[]; suppressed: number }

@@ -34,6 +34,8 @@ const methods: Record<WorkerMethod, (argument: never) => unknown> = {
   inject: (o: { device: string; fault: FaultSpec }) => fleet.inject(o),
   renew: (o: Parameters<Fleet['renew']>[0]) => fleet.renew(o),
   adopt: (o: Parameters<Fleet['adopt']>[0]) => fleet.adopt(o),
+  leave: (o: { devices: string[] }) => fleet.leave(o),
+  come: (o: { devices: string[] }) => fleet.come(o),
   stats: () => fleet.stats(),
   log: () => fleet.log(),
   stop: ({ withinMs }: { withinMs: number }) => fleet.stop(withinMs),
@@ -68,6 +70,7 @@ async function start(): Promise<void> {
     adopt: wallet.adopt,
     stats: stats => post({ kind: 'stats', stats }),
     faults: (items, suppressed) => post({ kind: 'faults', items, suppressed }),
+    told: what => post({ kind: 'told', what }),
   }
   fleet = new Fleet({ options, endpoint, recording, ports })
   port.on('message', (message: ToWorker) => void serve(message))

@@ -50,6 +50,7 @@ function setUp(raw: Record<string, unknown> = {}, o: { accept?: boolean; acknowl
             else link.acks.push(acknowledged)
           },
           ask: async () => ({}),
+          listen: () => undefined,
           close: async politely => {
             link.closed = politely ? 'politely' : 'broken'
           },
@@ -57,6 +58,7 @@ function setUp(raw: Record<string, unknown> = {}, o: { accept?: boolean; acknowl
       },
       stats: entry => stats.push(entry),
       faults: items => faults.push(...items),
+      told: () => undefined,
     },
   })
   return { fleet, clock, links, stats, faults, credentials, behave }
@@ -81,6 +83,35 @@ describe('Fleet', () => {
     await fleet.stop(100)
     assert.ok(links.every(link => link.closed === 'politely'))
     assert.equal(clock.waiting, 0, 'no timer is left')
+  })
+
+  it('takes devices off the network and back, also while they connect, and loses none of their readings', async () => {
+    const { fleet, clock, links, stats, behave } = setUp({ intervalMs: 1000 })
+    fleet.start()
+    await clock.advance(2000)
+    fleet.leave({ devices: ['sim-0001', 'sim-0002'] })
+    assert.deepEqual(
+      links.map(({ closed }) => closed),
+      ['broken', 'broken', undefined],
+    )
+    await clock.advance(300_000)
+    assert.deepEqual([links.length, stats.at(-1)!.connected], [3, 1], 'they stay away')
+    behave.accept = false
+    fleet.come({ devices: ['sim-0001'] })
+    await clock.advance(1000)
+    fleet.leave({ devices: ['sim-0001'] })
+    links[3]!.events.up()
+    await clock.advance(60_000)
+    assert.deepEqual([links.length, links[3]!.closed, stats.at(-1)!.connected], [4, 'broken', 1])
+    behave.accept = true
+    fleet.come({ devices: ['sim-0001', 'sim-0002', 'sim-0003'] })
+    await clock.advance(2000)
+    assert.equal(stats.at(-1)!.connected, 3)
+    const { bodies } = links.findLast(({ id }) => id === 'sim-0001')!
+    assert.ok(bodies.length > 150, 'what it measured meanwhile')
+    assert.throws(() => fleet.leave({ devices: ['sim-0003', 'other'] }), { code: 'SIMULATOR_CONFIG_INVALID' })
+    assert.equal(links.findLast(({ id }) => id === 'sim-0003')!.closed, undefined)
+    await fleet.stop(100)
   })
 
   it('ramps up: so many connections a second, in order', async () => {
