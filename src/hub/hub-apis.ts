@@ -7,7 +7,11 @@ import type { Policies } from '../identity/policy-store.ts'
 import type { Groups } from '../topology/groups.ts'
 import { followedIdentity, staticOnly } from './fleet-fences.ts'
 import type { Fleet } from './open-fleet.ts'
+import { createGateways } from './gateways.ts'
 import { createGroupsApi } from './groups-api.ts'
+import { createInject } from './inject.ts'
+import type { LeafCommands } from './leaf-commands.ts'
+import type { Leaves } from './leaves.ts'
 import type { Imports } from './import-api.ts'
 import type { Provisioning } from './open-provisioning.ts'
 import { createProvisioningApi } from './provisioning-api.ts'
@@ -53,6 +57,8 @@ export interface ApiParts {
   now: () => number
   devices: DevicesApi
   presence: Presence
+  leaves: Leaves
+  leafCommands: LeafCommands
   broker: BrokerPort
   ingest: Ingest
   storeReadings: WarmStore['append']
@@ -94,6 +100,12 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     }
   }
 
+  const inject = createInject({
+    ingest,
+    payloadBytes: limits.payloadBytes,
+    active: device => presence.active(device, parts.now(), true),
+  })
+  const twins = createTwinsApi(parts.twins)
   return {
     devices: {
       ...devices,
@@ -112,7 +124,8 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     ),
     fleet: fleet.api,
     provisioning: createProvisioningApi(parts),
-    twins: createTwinsApi(parts.twins),
+    twins,
+    gateways: createGateways({ leaves: parts.leaves, inject, twins, presence, commands: parts.leafCommands }),
     commands: parts.commands,
     imports: {
       start: ({ by = 'hub', ...o }) => imports.start({ ...o, by }),
@@ -140,31 +153,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
       discardDeadLetter: o => journal.discardDeadLetter(o.id),
     },
     telemetry: {
-      inject: async ({ device, payload, topic = '', stream = '', contentType, properties = {}, time, by }) => {
-        if (payload.length > limits.payloadBytes)
-          throw new LoomError('BROKER_PACKET_TOO_LARGE', `${payload.length} bytes, at most ${limits.payloadBytes}`)
-        const envelope: Envelope = {
-          deviceId: device,
-          stream,
-          body: payload,
-          properties,
-          system: {},
-          topic,
-          qos: 1,
-          will: false,
-          dialect: 'plain',
-          ...(contentType !== undefined && { contentType }),
-          ...(time !== undefined && { time }),
-        }
-        const context = { clientId: '', principal: by ?? '', sourceIp: '', connectionId: '' }
-        return new Promise((resolve, reject) =>
-          ingest({ envelope, context, kind: kinds.injected }, (error, seq) => {
-            if (error) return reject(error)
-            presence.active(device, parts.now(), true)
-            resolve({ seq })
-          }),
-        )
-      },
+      inject: o => inject(o),
       store: ({ rows, duplicates }) => parts.storeReadings(rows, duplicates === undefined ? {} : { duplicates }),
     },
     query: {

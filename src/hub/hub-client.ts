@@ -43,6 +43,7 @@ export class HubClient implements Hub {
   declare readonly policies: Hub['policies']
   declare readonly groups: Hub['groups']
   declare readonly fleet: Hub['fleet']
+  declare readonly gateways: Hub['gateways']
   declare readonly provisioning: Hub['provisioning']
   declare readonly imports: Hub['imports']
   declare readonly deviceHttp: Hub['deviceHttp']

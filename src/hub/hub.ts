@@ -5,6 +5,7 @@ import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
 import type { CommandsApi } from './hub-commands.ts'
+import type { GatewaysApi, LeafEvent } from './hub-gateways.ts'
 import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
 import type { TwinsApi } from './hub-twins.ts'
@@ -42,6 +43,7 @@ export type { Decommission, DecommissionReport, TelemetryFate } from './decommis
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 export type { DynamicGroupView, FleetApi, FleetFigures } from './hub-fleet.ts'
 export type { CommandsApi, MessageFeedback } from './hub-commands.ts'
+export type { GatewaysApi, LeafEvent, LeafTelemetry } from './hub-gateways.ts'
 export type { ImportsApi, ImportView } from './hub-imports.ts'
 export type { TwinsApi, TwinView } from './hub-twins.ts'
 export type { ProvisioningApi, WaitingDevice } from './hub-provisioning.ts'
@@ -70,6 +72,8 @@ export interface DeviceView {
     dialect?: string
     lastSeen?: number
     disconnectReason?: string
+    /** the gateway it is behind */
+    via?: string
   }
 }
 
@@ -294,6 +298,7 @@ export type HubEvent =
     }
   | { type: 'provisioning-question'; at: number; request: ProvisioningRequest; until: number }
   /** A device that is away is called. `token` proves to it who woke it; good until `exp` in it, once. */
+  | LeafEvent
   | { type: 'wake'; at: number; device: string; method: string; until: number; token: string }
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
   | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
@@ -314,6 +319,7 @@ export interface Hub {
   readonly policies: PoliciesApi
   readonly groups: GroupsApi
   readonly fleet: FleetApi
+  readonly gateways: GatewaysApi
   readonly provisioning: ProvisioningApi
   readonly imports: ImportsApi
   readonly deviceHttp: DeviceHttpApi
@@ -339,6 +345,7 @@ export const hubApis = [
   'policies',
   'groups',
   'fleet',
+  'gateways',
   'provisioning',
   'deviceHttp',
   'twins',

@@ -15,6 +15,8 @@ import type { HubEvent } from './hub.ts'
 import { createInboxHttp } from './inbox-http.ts'
 import { createInboxWire } from './inbox-wire.ts'
 import type { JournalOutbox } from './journal-outbox.ts'
+import { createLeafCommands } from './leaf-commands.ts'
+import type { Leaves } from './leaves.ts'
 import type { Listening } from './listening.ts'
 import { mayHear } from './may-hear.ts'
 import type { Problems } from './problems.ts'
@@ -29,6 +31,9 @@ export interface CommandsHouse {
   trail: Pick<AuditTrail, 'note'>
   outbox: JournalOutbox
   listening: Listening
+  leaves: Leaves
+  /** The flow of a gateway has ended. */
+  gatewayLeft(gateway: string): void
   problems: Problems
   broker(): BrokerPort
   emit(event: HubEvent): void
@@ -58,7 +63,10 @@ export async function openCommands(house: CommandsHouse) {
   })
   const wakeKey = createWakeKey(house.sealer.subkey('wake'))
   const calls = createMethodCalls({
-    deliver: call => wire.deliver(call),
+    deliver: async call => {
+      const outcome = await wire.deliver(call)
+      return outcome !== 'sent' && carried.deliver(call) ? 'sent' : outcome
+    },
     wake({ deviceId, name, until }) {
       const at = now()
       const exp = Math.ceil(Math.max(until, at + wakeTokenMs) / 1000)
@@ -77,8 +85,18 @@ export async function openCommands(house: CommandsHouse) {
   const failed = (error: unknown): void => problems.watch('messages to devices', Promise.reject(error))
   const wire = createCommandWire({ calls, listening, mayHear: hears, broker })
   const onWire = createInboxWire({ inbox, listening, mayHear: hears, generationOf, broker, schedule, now, failed })
+  const carried = createLeafCommands({
+    ...{ calls, inbox, listening, generationOf, now, failed },
+    leaves: house.leaves,
+    emit: event => house.emit(event),
+    left: gateway => house.gatewayLeft(gateway),
+  })
+  house.leaves.on(leaves => {
+    for (const leaf of leaves) carried.moved(leaf)
+  })
   const wake = (deviceId: string): void => {
     onWire.wake(deviceId)
+    carried.wake(deviceId)
     overHttp.wake(deviceId)
   }
   const overHttp = createInboxHttp({ inbox, generationOf, returned: wake, schedule, now })
@@ -94,6 +112,8 @@ export async function openCommands(house: CommandsHouse) {
 
   return {
     api: commands,
+    /** For devices behind gateways. */
+    leaves: carried,
     /** Undefined: no operation of commands. */
     request: (connection: Connection, request: DeviceRequest, payload: Uint8Array) => wire.request(connection, request, payload),
     http: (ask: HttpAsk, idle: <T>(of: Promise<T>) => Promise<T>): Promise<HttpAnswer> | undefined => overHttp.request(ask, idle),

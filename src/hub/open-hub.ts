@@ -41,6 +41,8 @@ import type { Hub, HubEvent } from './hub.ts'
 import { createLifecycleOutbox } from './lifecycle-outbox.ts'
 import type { HubOptions } from './options.ts'
 import { openStores } from './open-stores.ts'
+import { leavesGone, leavesOut } from './leaf-presence.ts'
+import { Leaves } from './leaves.ts'
 import { openPresence } from './open-presence.ts'
 import { createPresenceTopics } from './presence-topics.ts'
 import { deviceHost, serverNames } from './server-names.ts'
@@ -133,6 +135,13 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const present = await openPresence({ state, journal, registry, limits, topics, now, emit })
     const { presence } = present
     listeners.add(present.followed)
+    const leaves = await Leaves.open({
+      state,
+      devices: ids => registry.many(ids),
+      failed: error => problems.watch('devices behind gateways', Promise.reject(error)),
+    })
+    listeners.add(event => leaves.followed(event))
+    leaves.on(changed => leavesOut(changed, { presence, book: leaves.book }))
     const outbox = await createLifecycleOutbox({ identities, identityColl: identitiesColl, state, journal })
     const access = await openAccess({
       identities,
@@ -194,6 +203,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const commands = await openCommands({
       ...{ state, registry, rights, sealer, trail, outbox: events, listening, problems, emit, now, random: randomBytes },
       broker: () => broker,
+      leaves,
+      gatewayLeft: gateway => leavesGone(gateway, { presence, book: leaves.book }),
       schedule: later,
     })
     undo.push(async () => commands.close())
@@ -364,6 +375,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         ...{ fleet, provisioning },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: commands.api,
+        leaves,
+        leafCommands: commands.leaves,
         storeReadings: decommissions.append,
         dropTokens: () => dropKind('jwt'),
         dropVouched: () => dropKind('x509-group'),

@@ -17,6 +17,8 @@ interface Connectivity {
   dialect: string
   lastSeen: number
   disconnectReason?: string
+  /** the device that it is behind */
+  via?: string
 }
 
 export interface PresenceParts {
@@ -39,6 +41,8 @@ export class Presence {
   readonly #live = new Map<string, Map<string, Connection>>()
   readonly #leaving = new Map<string, number>()
   readonly #dirty = new Set<string>()
+  /** what stands for a connection of a device behind a gateway */
+  readonly #behind = new Map<string, Connection & { gateway: string }>()
 
   private constructor(parts: PresenceParts) {
     this.#parts = parts
@@ -64,7 +68,7 @@ export class Presence {
   }
 
   get connections(): number {
-    let count = 0
+    let count = -this.#behind.size
     for (const live of this.#live.values()) count += live.size
     return count
   }
@@ -78,13 +82,43 @@ export class Presence {
   }
 
   connected(connection: Connection): void {
+    const { family } = connection.principal
+    this.#parts.topics.connected(connection, this.#came(connection, family === 'thing' ? 'plain' : 'azure'))
+  }
+
+  /** A gateway has the device. False: it had it before. */
+  leafCame(deviceId: string, gateway: string): boolean {
+    const before = this.#behind.get(deviceId)
+    if (before?.gateway === gateway) return false
+    if (before) this.leafLeft(deviceId, 'DUPLICATE_CLIENTID')
+    const since = this.#parts.now()
+    const leaf = { ...standIn, id: `leaf|${deviceId}|${since}`, since, gateway, principal: { ...standIn.principal, deviceId } }
+    this.#behind.set(deviceId, leaf)
+    this.#came(leaf, 'gateway', gateway)
+    return true
+  }
+
+  /** The gateway that has it, if one has. */
+  gatewayOf(deviceId: string): string | undefined {
+    return this.#behind.get(deviceId)?.gateway
+  }
+
+  /** It has it no more. False: it had not. */
+  leafLeft(deviceId: string, reason: string): boolean {
+    const leaf = this.#behind.get(deviceId)
+    if (!leaf) return false
+    this.#behind.delete(deviceId)
+    this.#left(leaf, reason, leaf.gateway)
+    return true
+  }
+
+  #came(connection: Connection, dialect: string, gateway?: string): number {
     const { deviceId } = connection.principal
     const live = this.#live.get(deviceId)
     if (live) live.set(connection.id, connection)
     else this.#live.set(deviceId, new Map([[connection.id, connection]]))
     this.#leaving.delete(deviceId)
     const before = this.#known.get(deviceId)
-    const dialect = connection.principal.family === 'thing' ? 'plain' : 'azure'
     this.#remember(deviceId, {
       online: true,
       since: connection.since,
@@ -92,17 +126,24 @@ export class Presence {
       address: connection.remoteAddress,
       dialect,
       lastSeen: connection.since,
+      ...(gateway !== undefined && { via: gateway }),
     })
-    this.#parts.history.connected(connection, dialect)
+    this.#parts.history.connected(connection, dialect, gateway)
     this.#parts.supervision.came(deviceId, connection.since)
-    this.#parts.topics.connected(connection, this.#tell(deviceId, 'connected', connection.clientId))
-    if (!before?.online) this.#tell(deviceId, 'online', connection.clientId)
+    const more = gateway === undefined ? {} : { gateway }
+    const sequence = this.#tell(deviceId, 'connected', connection.clientId, more)
+    if (!before?.online) this.#tell(deviceId, 'online', connection.clientId, more)
+    return sequence
   }
 
   disconnected(connection: Connection, reason: DisconnectReason): void {
+    if (this.#left(connection, reason)) this.#parts.topics.disconnected(connection, reason)
+  }
+
+  #left(connection: Connection, reason: string, gateway?: string): boolean {
     const { deviceId } = connection.principal
     const live = this.#live.get(deviceId)
-    if (!live?.delete(connection.id)) return
+    if (!live?.delete(connection.id)) return false
     const known = this.#known.get(deviceId)
     if (known) this.#remember(deviceId, { ...known, disconnectReason: reason })
     if (!live.size) {
@@ -110,8 +151,8 @@ export class Presence {
       this.#leaving.set(deviceId, this.#parts.now() + this.#parts.offlineAfterMs)
     }
     this.#parts.history.disconnected(connection, reason)
-    this.#tell(deviceId, 'disconnected', connection.clientId, reason)
-    this.#parts.topics.disconnected(connection, reason)
+    this.#tell(deviceId, 'disconnected', connection.clientId, { reason, ...(gateway !== undefined && { gateway }) })
+    return true
   }
 
   /** Anything heard from the device; `telemetry`: something that is expected of it. */
@@ -122,6 +163,7 @@ export class Presence {
   }
 
   async forget(deviceId: string): Promise<void> {
+    this.leafLeft(deviceId, 'FORBIDDEN_ACCESS')
     this.#known.delete(deviceId)
     this.#leaving.delete(deviceId)
     this.#dirty.delete(deviceId)
@@ -149,9 +191,10 @@ export class Presence {
 
   #viewOf(deviceId: string, known: Connectivity | undefined): DeviceView['connection'] {
     if (!known) return { connected: false }
-    const { since, clientId, address, dialect, lastSeen, disconnectReason } = known
+    const { since, clientId, address, dialect, lastSeen, disconnectReason: reason, via } = known
     const connected = this.#live.has(deviceId)
-    return { connected, since, clientId, address, dialect, lastSeen, ...(!connected && disconnectReason && { disconnectReason }) }
+    const why = !connected && reason ? { disconnectReason: reason } : {}
+    return { connected, since, clientId, address, dialect, lastSeen, ...why, ...(via !== undefined && { via }) }
   }
 
   get connectedIds(): Iterable<string> {
@@ -170,7 +213,8 @@ export class Presence {
       const known = this.#known.get(deviceId)
       if (!known?.online) continue
       this.#remember(deviceId, { ...known, online: false })
-      this.#tell(deviceId, 'offline', known.clientId, known.disconnectReason)
+      const { disconnectReason: reason, via: gateway } = known
+      this.#tell(deviceId, 'offline', known.clientId, { ...(reason && { reason }), ...(gateway && { gateway }) })
     }
     this.#parts.supervision.sweep(now)
     await this.#parts.supervision.settle()
@@ -206,7 +250,17 @@ export class Presence {
     this.#dirty.add(deviceId)
   }
 
-  #tell(device: string, event: Lived['event'], clientId: string, reason?: string): number {
-    return this.#parts.tell({ device, event, clientId, ...(reason && { reason }) })
+  #tell(device: string, event: Lived['event'], clientId: string, more: Pick<Lived, 'reason' | 'gateway'> = {}): number {
+    return this.#parts.tell({ device, event, clientId, ...more })
   }
 }
+
+/** Of a connection it has what every one has; the device has none of its own. */
+const standIn = {
+  clientId: '',
+  sessionKey: '',
+  principal: { deviceId: '', family: 'thing', cid: '', kind: 'anonymous' },
+  listener: 'mqtt',
+  remoteAddress: '',
+  clean: true,
+} as const

@@ -14,6 +14,8 @@ export function streamEvents(hub: Hub, response: ServerResponse): () => void {
     else response.write(text)
   }
   const leave = hub.subscribe(event => {
+    // What is for a device is for its gateway alone.
+    if (event.type === 'leaf') return
     write(`event: ${event.type}\ndata: ${JSON.stringify(shown(event))}\n\n`)
     // The next hub of that id is another one: the reader asks again.
     if (event.type === 'health' && event.status === 'stopped') response.end()
