@@ -140,7 +140,9 @@ describe('architecture', () => {
 
   it('nothing imports build output', () => {
     assert.deepEqual(
-      [...imports].flatMap(([file, list]) => list.filter(({ target }) => /(^|\/)dist\//.test(target)).map(() => file)),
+      [...imports].flatMap(([file, list]) =>
+        list.filter(({ target }) => /^(\.|dist\/|src\/|nodes\/).*(^|\/)dist\/|^dist\//.test(target)).map(() => file),
+      ),
       [],
     )
   })

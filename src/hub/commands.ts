@@ -12,7 +12,7 @@ import type { JournalOutbox } from './journal-outbox.ts'
 
 export interface CommandsParts {
   findDevice(id: string): Promise<Pick<Identity, 'id' | 'state' | 'enabled' | 'generation'> | undefined>
-  calls: MethodCalls
+  calls: Pick<MethodCalls, 'call'>
   inbox: Inbox
   history: CommandHistory
   /** For the audit log; what devices are told is in the history instead. */

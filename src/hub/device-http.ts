@@ -29,6 +29,8 @@ export interface HttpPeer {
 export interface DeviceHttpParts {
   authenticator: Authenticator
   ingest: Ingest
+  /** The model of that device is at hand when it resolves. */
+  modelReady?(deviceId: string): Promise<unknown> | undefined
   limits: { payloadBytes: number }
   now: () => number
   delay(ms: number): Promise<void>
@@ -116,6 +118,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     const arrivals = await withRights(who, peer, async rights =>
       operation.messages.map(message => arrivalOf(operation, message, who, rights)),
     )
+    await parts.modelReady?.(who.deviceId)
     const context = { clientId: who.deviceId, principal: who.cid, sourceIp: peer.address, connectionId: '' }
     const written = arrivals.map(
       arrival =>

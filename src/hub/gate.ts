@@ -51,6 +51,8 @@ export interface GateParts {
   /** Of any filter, by the device itself; those of a session that was kept are told before `open`. */
   subscribed(connection: Connection, filter: string): void
   unsubscribed(connection: Connection, filter: string): void
+  /** It is let in; `model`: how it calls the model that it follows. Resolves before its first message may come. */
+  connects?(deviceId: string, model: string | undefined): Promise<void>
   /** From now on it can be sent something. */
   open(connection: Connection): void
   /** It has ended: nobody waits for its answers. */
@@ -127,6 +129,7 @@ export function createGate(parts: GateParts): BrokerGate {
       if (!(error instanceof LoomError && error.code === 'POLICY_DENIED')) throw error
       return refuse(5, error.message, error.code, deviceId)
     }
+    if (deviceId && module === undefined) await parts.connects?.(deviceId, form.query['model-id'])
     const { will } = hello
     return { ...admission, willAllowed: will !== undefined && ruledPublish(principal, willOf(will)).allow }
   }

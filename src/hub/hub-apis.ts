@@ -29,6 +29,7 @@ import type { WarmStore } from '../storage/warm-store.ts'
 import type { Envelope } from '../telemetry/envelope.ts'
 import type { CommandsApi, DevicesApi, Hub, HubEvent, HubHealth, hubApis } from './hub.ts'
 import type { Ingest } from './ingest.ts'
+import type { Models } from './open-models.ts'
 import type { Stores } from './open-stores.ts'
 import type { HubLimits, HubOptions } from './options.ts'
 import type { Presence } from './presence.ts'
@@ -49,6 +50,7 @@ export interface ApiParts {
   provisioning: Provisioning
   imports: Imports
   twins: Twins
+  models: Models
   commands: CommandsApi
   emit(event: HubEvent): void
   policies: Policies
@@ -101,6 +103,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
   }
 
   const inject = createInject({
+    ready: parts.models.ready,
     ingest,
     payloadBytes: limits.payloadBytes,
     active: device => presence.active(device, parts.now(), true),
@@ -123,6 +126,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
       fleet,
     ),
     fleet: fleet.api,
+    models: parts.models.api,
     provisioning: createProvisioningApi(parts),
     twins,
     gateways: createGateways({ leaves: parts.leaves, inject, twins, presence, commands: parts.leafCommands }),

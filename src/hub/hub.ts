@@ -5,6 +5,7 @@ import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
 import type { CommandsApi } from './hub-commands.ts'
+import type { ModelEvent, ModelsApi } from './hub-models.ts'
 import type { GatewaysApi, LeafEvent } from './hub-gateways.ts'
 import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
@@ -300,6 +301,7 @@ export type HubEvent =
   /** A device that is away is called. `token` proves to it who woke it; good until `exp` in it, once. */
   | LeafEvent
   | { type: 'wake'; at: number; device: string; method: string; until: number; token: string }
+  | ModelEvent
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
   | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
 
@@ -325,6 +327,7 @@ export interface Hub {
   readonly deviceHttp: DeviceHttpApi
   readonly twins: TwinsApi
   readonly commands: CommandsApi
+  readonly models: ModelsApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
   /** Live events; the returned function ends it. */
@@ -350,5 +353,6 @@ export const hubApis = [
   'deviceHttp',
   'twins',
   'commands',
+  'models',
   'imports',
 ] as const

@@ -19,6 +19,7 @@ import { createLeafCommands } from './leaf-commands.ts'
 import type { Leaves } from './leaves.ts'
 import type { Listening } from './listening.ts'
 import { mayHear } from './may-hear.ts'
+import type { Models } from './open-models.ts'
 import type { Problems } from './problems.ts'
 import type { SessionRights } from './rights.ts'
 import { createTurns } from './turns.ts'
@@ -35,6 +36,7 @@ export interface CommandsHouse {
   /** The flow of a gateway has ended. */
   gatewayLeft(gateway: string): void
   problems: Problems
+  models: Pick<Models, 'checks'>
   broker(): BrokerPort
   emit(event: HubEvent): void
   schedule(ms: number, fn: () => void): () => void
@@ -102,7 +104,7 @@ export async function openCommands(house: CommandsHouse) {
   const overHttp = createInboxHttp({ inbox, generationOf, returned: wake, schedule, now })
   const commands = createCommands({
     findDevice: id => registry.find(id),
-    calls,
+    calls: { call: house.models.checks.calls(calls) },
     inbox,
     history,
     note: deed => house.trail.note(deed),

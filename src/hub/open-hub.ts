@@ -18,6 +18,7 @@ import { createListening } from './listening.ts'
 import { mayHear } from './may-hear.ts'
 import { openCommands } from './open-commands.ts'
 import { openDevices } from './open-devices.ts'
+import { openModels } from './open-models.ts'
 import { openTwins } from './open-twins.ts'
 import { limitsOf } from './checked-options.ts'
 import { refusalOf, shownRefusal } from './refusal-record.ts'
@@ -157,9 +158,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       access.described(targets)
       present.described(targets)
     }
+    const models = await openModels({ state, trail, problems, emit, now, broker: () => broker })
+    listeners.add(models.followed)
     const ingest = createIngest({
       journal,
       now,
+      modelOf: models.checks.telemetry,
       lost: (error, device) => {
         const code = error instanceof LoomError ? error.code : 'NODE_FAULT'
         emit({ type: 'security', at: now(), code, message: `no dead letter: ${error.message}`, device })
@@ -189,6 +193,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       listening,
       inTurn,
       problems,
+      models,
       described(id) {
         described([`device:${id}`])
         fleet.feed.described(id)
@@ -201,7 +206,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const fleet = await openFleet({ registry, state, presence, groups, outbox: events, trail, problems, limits, now })
     followed = event => fleet.feed.told(event)
     const commands = await openCommands({
-      ...{ state, registry, rights, sealer, trail, outbox: events, listening, problems, emit, now, random: randomBytes },
+      ...{ state, registry, rights, sealer, trail, outbox: events, listening, problems, models, emit, now, random: randomBytes },
       broker: () => broker,
       leaves,
       gatewayLeft: gateway => leavesGone(gateway, { presence, book: leaves.book }),
@@ -245,6 +250,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const deviceHttp = createDeviceHttp({
       authenticator,
       ingest,
+      modelReady: models.ready,
       limits,
       now,
       rights,
@@ -262,6 +268,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       ingest,
       presence,
       rights,
+      connects: models.connects,
       requests: (connection, request, payload, registration) =>
         wire.request(connection, request, payload) ??
         commands.request(connection, request, payload) ??
@@ -282,6 +289,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         listening.gone(connection)
         topics.gone(connection)
         commands.gone(connection)
+        models.gone(connection)
         provisioning.gone(connection)
       },
       http: (request, { remoteAddress, ...facts }) => deviceHttp(request, { address: remoteAddress, secure: true, ...facts }),
@@ -372,7 +380,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     return {
       ...createApis({
         ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups },
-        ...{ fleet, provisioning },
+        ...{ fleet, provisioning, models },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: commands.api,
         leaves,

@@ -7,6 +7,7 @@ import { twinsColl } from './devices.ts'
 import { openJournalOutbox } from './journal-outbox.ts'
 import type { HubEvent } from './hub.ts'
 import type { Listening } from './listening.ts'
+import type { Models } from './open-models.ts'
 import type { Problems } from './problems.ts'
 import type { InTurn } from './turns.ts'
 import { createTwinWire } from './twin-wire.ts'
@@ -21,6 +22,7 @@ export interface TwinsHouse {
   listening: Listening
   inTurn: InTurn
   problems: Problems
+  models: Pick<Models, 'checks'>
   described(deviceId: string): void
   /** For who else follows twins, besides the devices themselves. */
   changed(change: TwinChange): void
@@ -46,6 +48,7 @@ export async function openTwins(house: TwinsHouse) {
     outbox,
     audit: deed => trail.write('state', deed),
     inTurn: house.inTurn,
+    models: house.models.checks.twins,
     now,
     changed,
     described(device, by) {

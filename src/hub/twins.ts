@@ -15,6 +15,7 @@ import { applyUpdate, type ExpectedVersions, type TwinPatch, type TwinUpdate } f
 import type { Deed } from './audit-trail.ts'
 import { devicesColl, twinsColl } from './devices.ts'
 import type { JournalOutbox } from './journal-outbox.ts'
+import type { TwinModels } from './model-checks.ts'
 import type { InTurn } from './turns.ts'
 import { eventWrites } from './twin-news.ts'
 
@@ -40,6 +41,7 @@ export interface TwinsParts {
   now: () => number
   /** Called in the order of the changes of a device, once they are on disk. */
   changed(change: TwinChange): void
+  models?: TwinModels
   /** Tags are others now. */
   described(deviceId: string, by: string): void
 }
@@ -158,8 +160,10 @@ export function createTwins(parts: TwinsParts) {
         if (!stored) await checkRoom(deviceId, name)
         const at = now()
         const before = stored?.doc ?? { deviceId, name, tags: {}, ...noDocument(at) }
-        const patch = patchOf(before)
+        const given = patchOf(before)
+        const patch = (await parts.models?.expanded(deviceId, name, given)) ?? given
         const made = applyUpdate(before, patch, { ...expected, now: at, ...(profile && { profile }) })
+        await parts.models?.check(deviceId, name, made)
         const tagged = await planTags(deviceId, tags, { by, version: tagsVersion })
         await state.tx(
           [

@@ -55,6 +55,7 @@ export class DeadLetters {
       stage,
       topic,
       rule,
+      errors: letter.errors,
       kind: record?.kind ?? kinds.message,
       qos: record?.qos ?? 0,
       props: record?.props ?? { v: 1, p: letter.properties, s: {}, e: {} },

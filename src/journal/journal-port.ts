@@ -2,7 +2,7 @@ import type { LoomError } from '../errors.ts'
 import type { DialectName } from '../telemetry/envelope.ts'
 
 /** What a record is. Numbers are stored; never reuse one. `quarantined`: a message of a device in quarantine, only for consumers that ask for it. */
-export const kinds = { message: 1, lifecycle: 2, twin: 3, clock: 4, gap: 5, injected: 6, quarantined: 7, feedback: 8, membership: 9 } as const
+export const kinds = { message: 1, lifecycle: 2, twin: 3, clock: 4, gap: 5, injected: 6, quarantined: 7, feedback: 8, membership: 9, configuration: 10 } as const
 export type RecordKind = (typeof kinds)[keyof typeof kinds]
 
 /** Bits of `flags`. Numbers are stored. `replay`: a dead letter on its way again; only the consumer named in `props.s[replayFor]` gets it. */
@@ -10,6 +10,16 @@ export const flags = { dup: 1, will: 2, timeUnsure: 4, erased: 8, invalid: 16, r
 
 /** The system property that names the one consumer of a replayed dead letter; counts only together with the flag, which devices cannot set. */
 export const replayFor = 'loom-replay-for'
+
+/** The system property that says, of a record with the flag `invalid`, what its device's model does not allow: a JSON list of faults. Counts only together with the flag. */
+export const modelFaults = 'loom-model-faults'
+
+/** What a letter says of the places in its payload that are at fault. */
+export interface LetterFault {
+  path: string
+  rule: string
+  message: string
+}
 
 /** The stored properties of a record, version 1. Rules see the same after replay as they saw live. */
 export interface RecordProps {
@@ -150,7 +160,7 @@ export interface ConsumerState {
 export interface DeadLetter {
   id: number
   at: number
-  /** what kind of failure: `undecodable`, `deliveries`, `flow` */
+  /** what kind of failure: `undecodable`, `model`, `deliveries`, `flow` */
   reason: string
   code: string
   message: string
@@ -158,6 +168,8 @@ export interface DeadLetter {
   topic: string
   properties: Record<string, string>
   payload: Uint8Array
+  /** of the reason `model` */
+  errors?: readonly LetterFault[]
   consumer?: string
   rule?: string
   node?: string

@@ -1,4 +1,13 @@
-import { type DeadLetter, flags, kinds, type NewRecord, type RecordKind, type RecordProps, replayFor } from './journal-port.ts'
+import {
+  type DeadLetter,
+  flags,
+  kinds,
+  type LetterFault,
+  type NewRecord,
+  type RecordKind,
+  type RecordProps,
+  replayFor,
+} from './journal-port.ts'
 import type { StoredLetter } from './segment-port.ts'
 
 /** What a stored letter keeps of its record: `u32 length, JSON, payload`. */
@@ -7,6 +16,7 @@ export interface LetterHead {
   stage: string
   topic: string
   rule?: string | undefined
+  errors?: readonly LetterFault[] | undefined
   kind: RecordKind
   qos: number
   props: RecordProps
@@ -30,7 +40,7 @@ export function decodeLetter(bytes: Uint8Array): { head: LetterHead; payload: Ui
 export function letterOf(stored: StoredLetter): DeadLetter {
   const { id, at, seq, device, consumer, code, message, node, deliveries, state } = stored
   const { head, payload } = decodeLetter(stored.record)
-  const { reason, stage, topic, rule, props } = head
+  const { reason, stage, topic, rule, errors, props } = head
   return {
     id,
     at,
@@ -41,6 +51,7 @@ export function letterOf(stored: StoredLetter): DeadLetter {
     topic,
     properties: props.p,
     payload,
+    ...(errors !== undefined && { errors }),
     ...(consumer !== null && { consumer }),
     ...(rule !== undefined && { rule }),
     ...(node !== null && { node }),

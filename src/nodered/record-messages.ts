@@ -1,7 +1,8 @@
 import { LoomError } from '../errors.ts'
 import { type Delivered, flags, kinds } from '../journal/journal-port.ts'
 import type { Reading } from '../telemetry/reading.ts'
-import { readingsOfRecord } from '../telemetry/record.ts'
+import { faultsOfRecord, readingsOfRecord } from '../telemetry/record.ts'
+import { faultText } from '../twin/model/checked-model.ts'
 import type { NewMsg } from './define.ts'
 import type { Handout } from './feed.ts'
 
@@ -25,6 +26,11 @@ function bytesOf({ device, topic, payload, at, seq: jseq, props, deliveries }: D
 }
 
 function noticeOf(record: Delivered, undecodable: string): NewMsg {
+  const errors = faultsOfRecord(record)
+  if (errors) {
+    const { code, message } = new LoomError('MODEL_VIOLATION', faultText(errors))
+    return { ...bytesOf(record), notice: 'model', error: { code, message, errors } }
+  }
   const { code, message } = new LoomError('TELEMETRY_UNDECODABLE', undecodable)
   return { ...bytesOf(record), notice: 'undecodable', error: { code, message } }
 }

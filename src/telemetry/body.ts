@@ -53,11 +53,37 @@ export function readingsOfBody(source: BodySource): BodyReadings {
   return { readings, timeUnsure }
 }
 
-/** What `readingsOfBody` would say of the same body at the same arrival, without making the readings. */
-export function verdictOnBody(source: Body, arrived: number): { undecodable?: string; timeUnsure: boolean } {
+/** Sees the values of each reading, `path` its place in the body, and gives back those that shall stand there instead: others, or the same. */
+export type BodyLook = (values: Record<string, unknown>, path: string) => Record<string, unknown>
+
+/**
+ * What `readingsOfBody` would say of the same body at the same arrival, without making the readings. `body`: the one with what `look` put into it, if that is anything.
+ */
+export function verdictOnBody(
+  source: Body,
+  arrived: number,
+  look?: BodyLook,
+): { undecodable?: string; timeUnsure: boolean; body?: Uint8Array } {
   const items = itemsOf(source)
   if (!Array.isArray(items)) return 'undecodable' in items ? { ...items, timeUnsure: false } : { timeUnsure: false }
-  return { timeUnsure: items.some(item => isUnsure(source.time ?? timeSaid(item, arrived), arrived)) }
+  const timeUnsure = items.some(item => isUnsure(source.time ?? timeSaid(item, arrived), arrived))
+  const body = look && rewritten(items, source.body, look)
+  return { timeUnsure, ...(body && { body }) }
+}
+
+function rewritten(items: readonly unknown[], body: Uint8Array, look: BodyLook): Uint8Array | undefined {
+  let changed = false
+  // White space of JSON is all below '!'.
+  const list = isObject(items[0]) && body.find(byte => byte > 32) === 91
+  const written = items.map((item, i) => {
+    const form = formOf(item)
+    const path = list ? `[${i}]` : ''
+    const values = look(form.values, path)
+    if (values === form.values) return item
+    changed = true
+    return isObject(item) && isForm(item) ? { ...item, values } : values
+  })
+  return changed ? new TextEncoder().encode(JSON.stringify(list ? written : written[0])) : undefined
 }
 
 function itemsOf({ body, contentType, contentEncoding }: Body): unknown[] | { undecodable: string } | { opaque: true } {

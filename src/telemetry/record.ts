@@ -1,4 +1,13 @@
-import { flags, type JournalRecord, kinds, type NewRecord, type RecordKind, type RecordProps } from '../journal/journal-port.ts'
+import {
+  flags,
+  type JournalRecord,
+  kinds,
+  modelFaults,
+  type LetterFault,
+  type NewRecord,
+  type RecordKind,
+  type RecordProps,
+} from '../journal/journal-port.ts'
 import { type BodyReadings, type BodySource, readingsOfBody } from './body.ts'
 import type { Envelope } from './envelope.ts'
 
@@ -147,8 +156,16 @@ export function envelopeOfRecord({
   }
 }
 
-/** The readings of a stored record, the same live and on replay: arrival is the record's own time, `jseq` its number. */
+/** What its device's model does not allow of a record that was set aside for it; undefined of any other. */
+export function faultsOfRecord({ flags: bits, props }: Pick<JournalRecord, 'flags' | 'props'>): LetterFault[] | undefined {
+  const text = bits & flags.invalid ? props.s[modelFaults] : undefined
+  return text === undefined ? undefined : (JSON.parse(text) as LetterFault[])
+}
+
+/** The readings of a stored record, the same live and on replay: arrival is the record's own time, `jseq` its number. None of what was set aside. */
 export function readingsOfRecord(record: JournalRecord): BodyReadings {
+  if (record.flags & flags.invalid && record.props.s[modelFaults] !== undefined)
+    return { undecodable: 'its model does not allow it' }
   const { device, topic, props, payload, seq: jseq, at } = record
   const { contentType, contentEncoding, stream, time, seq, schema } = props.e
   const source: BodySource = { body: payload, device, arrived: at, topic, properties: props.p }
