@@ -12,7 +12,7 @@ export const pages: readonly Page[] = ['README.md', 'CHANGELOG.md', ...readdirSy
   .filter(file => file.endsWith('.md'))
   .map(file => {
     const text = readFileSync(file, 'utf8')
-    return { file, text, prose: text.replace(/^```[\s\S]*?^```$/gm, '') }
+    return { file, text, prose: text.replace(/^ *```[\s\S]*?^ *```$/gm, '') }
   })
 
 export const pageOf = (file: string): Page => pages.find(page => page.file === file)!

@@ -5,13 +5,13 @@ export interface Snippet {
   code: string
 }
 
-/** Code blocks of a page that carry a name: `<!-- snippet: name -->` on the line before the fence. */
+/** Code blocks of a page that carry a name: `<!-- snippet: name -->` on the line before the fence, both indented alike in a list. */
 export function snippetsOf(file: string): Map<string, Snippet> {
   const found = new Map<string, Snippet>()
   const text = readFileSync(file, 'utf8')
-  for (const [, name, language, code] of text.matchAll(/^<!-- snippet: (\S+) -->\n```(\w+)\n([\s\S]*?)^```$/gm)) {
+  for (const [, indent, name, language, code] of text.matchAll(/^( *)<!-- snippet: (\S+) -->\n\1```(\w+)\n([\s\S]*?)^\1```$/gm)) {
     if (found.has(name!)) throw new Error(`${file} has two snippets of the name ${name}`)
-    found.set(name!, { language: language!, code: code! })
+    found.set(name!, { language: language!, code: code!.replaceAll(new RegExp(`^${indent}`, 'gm'), '') })
   }
   return found
 }
