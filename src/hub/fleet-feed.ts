@@ -109,6 +109,8 @@ export class FleetFeed {
     const known = new Map(identities.map(identity => [identity.id, identity]))
     const described = new Map(entities.items.map(({ id, doc }) => [id, doc]))
     for (const [i, id] of ids.entries()) {
+      // Told of since: what was read may be no more
+      if (this.#dirty.has(id)) continue
       const identity = known.get(id)
       if (!identity) {
         this.#index.delete(id)
@@ -120,7 +122,7 @@ export class FleetFeed {
         groups: rest[i]!.groups,
         twin: before?.twin ?? noTwin,
         shadows: before?.shadows ?? {},
-        connectivity: before?.connectivity ?? connectivityOf(connections[i]!),
+        connectivity: before?.connectivity ?? connectivityOf({ ...connections[i]!, connected: presence.isConnected(id) }),
       }
       for (const { doc: twin } of rest[i]!.twins) doc = withTwin(doc, twin)
       this.#index.set(doc)

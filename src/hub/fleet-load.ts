@@ -42,7 +42,8 @@ export async function loadFleet({ registry, state, presence, groups }: FleetSour
           groups: [...(groupsOf.get(identity.id) ?? [])],
           twin: noTwin,
           shadows: {},
-          connectivity: connectivityOf(connections[i]!),
+          // Who is connected is asked now: what was told of it since the page was read found no entry
+          connectivity: connectivityOf({ ...connections[i]!, connected: presence.isConnected(identity.id) }),
         })
       }
     },
