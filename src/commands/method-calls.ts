@@ -200,6 +200,14 @@ export function createMethodCalls(ports: MethodPorts): MethodCalls {
   }
 }
 
+/** Throws COMMAND_INVALID or COMMAND_TOO_LARGE for what cannot be called. */
+export function checkMethod({ name, payload, connectTimeoutMs, responseTimeoutMs }: Omit<MethodRequest, 'deviceId'>): void {
+  checkName(name)
+  jsonOf(payload)
+  within('connectTimeoutMs', connectTimeoutMs)
+  within('responseTimeoutMs', responseTimeoutMs)
+}
+
 function checkName(name: unknown): void {
   if (typeof name === 'string' && /^[\w!%&'*.^`|~-]{1,64}$/.test(name)) return
   throw new LoomError('COMMAND_INVALID', `method name ${JSON.stringify(String(name).slice(0, 60))}`, {

@@ -7,7 +7,7 @@ import type { Identity } from '../identity/identity.ts'
 import { kinds } from '../journal/journal-port.ts'
 import type { Write } from '../storage/state-store.ts'
 import type { Deed } from './audit-trail.ts'
-import type { CommandsApi, MessageFeedback } from './hub-commands.ts'
+import type { DeviceCommandsApi, MessageFeedback } from './hub-commands.ts'
 import type { JournalOutbox } from './journal-outbox.ts'
 
 export interface CommandsParts {
@@ -23,7 +23,7 @@ export interface CommandsParts {
 }
 
 /** Commands as people and flows give them, with their history. */
-export function createCommands(parts: CommandsParts): CommandsApi {
+export function createCommands(parts: CommandsParts): DeviceCommandsApi {
   const { calls, inbox, history, now } = parts
 
   /** Messages wait for a disabled device, methods do not. */

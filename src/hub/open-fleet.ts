@@ -1,6 +1,7 @@
 import { kinds } from '../journal/journal-port.ts'
 import { DynamicGroups } from '../topology/dynamic-groups.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
+import type { FleetQueryText } from '../topology/fleet-query/parse-query.ts'
 import { readPaths } from '../topology/fleet-query/json.ts'
 import { FleetIndex } from '../topology/fleet-index.ts'
 import type { Groups } from '../topology/groups.ts'
@@ -80,6 +81,8 @@ export async function openFleet(parts: FleetParts) {
     api: createFleetApi({ index, groups, trail: parts.trail, settled }),
     index,
     feed,
+    /** Ids of devices that a query finds, by pages. QUERY_SYNTAX if it asks for columns. */
+    ids: (o: FleetQueryText & { limit?: number; cursor?: string }) => idsOf({ index, groups, settled }, o),
     /** Loads everything stored. */
     ready,
     /** GROUP_DYNAMIC for the id of a dynamic group, where only static ones will do. */

@@ -16,6 +16,8 @@ import { openAccess } from './open-access.ts'
 import { openFleet } from './open-fleet.ts'
 import { createListening } from './listening.ts'
 import { mayHear } from './may-hear.ts'
+import { commandTargets } from './command-targets.ts'
+import { openGroupCommands } from './group-commands.ts'
 import { openCommands } from './open-commands.ts'
 import { openDevices } from './open-devices.ts'
 import { openModels } from './open-models.ts'
@@ -212,7 +214,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       gatewayLeft: gateway => leavesGone(gateway, { presence, book: leaves.book }),
       schedule: later,
     })
-    undo.push(async () => commands.close())
     const provisioning = await openProvisioning({
       hubId,
       identities,
@@ -247,6 +248,13 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       schedule: later,
     })
     undo.push(() => provisioning.close())
+    // First: work that waits for calls ends with them.
+    undo.push(async () => commands.close())
+    const many = await openGroupCommands({
+      ...{ state, commands: commands.api, operations: provisioning.operations, now, random: randomBytes },
+      targets: commandTargets({ groups, fleet }),
+      note: deed => trail.note(deed),
+    })
     const deviceHttp = createDeviceHttp({
       authenticator,
       ingest,
@@ -348,7 +356,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     every(60_000, 'imports', () => imports.expire(now()))
     every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
     every(3_600_000, 'revocation lists', () => lists.renew())
-    every(3_600_000, 'retention', () => Promise.all([warm.expire(now()), present.expire(), commands.forgetOld()]))
+    every(3_600_000, 'retention', () => Promise.all([warm.expire(now()), present.expire(), commands.forgetOld(), many.sweep()]))
     const reissued = async (): Promise<void> => {
       broker.setTls(await authority.serverCertificate({ names }))
       await publishCa()
@@ -366,6 +374,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     problems.watch('fleet index', fleet.ready())
     problems.watch('revocation lists', lists.renew())
     problems.watch('decommissions', decommissions.resume())
+    problems.watch('commands', many.resumeMessages())
     problems.watch('bootstrap document', provisioning.book.refresh())
 
     let closing: Promise<void> | undefined
@@ -382,7 +391,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups },
         ...{ fleet, provisioning, models },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
-        commands: commands.api,
+        commands: { ...commands.api, ...many.api },
         leaves,
         leafCommands: commands.leaves,
         storeReadings: decommissions.append,
