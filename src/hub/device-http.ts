@@ -99,6 +99,7 @@ export function createDeviceHttp(parts: DeviceHttpParts): (request: HttpRequest,
     const rights = await parts.rights.admit({
       principal,
       clientId: who.deviceId,
+      ownClientId: true,
       address: peer.address,
       ...(dialled !== undefined && { dialled }),
       quarantined: who.quarantined ?? false,

@@ -42,13 +42,11 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
   const { registry, identities, state, groups, policies, trail, now } = parts
 
   const record = (plan: DevicePlan, action: string): Write => {
-    const { deviceId: target, by, credential, enrolmentId, groups, policies } = plan
-    return trail.write('identities', {
-      by,
-      action,
-      target,
-      detail: { credential: credential.kind, enrolmentId, groups, policies },
-    })
+    const { deviceId: target, by, credential, enrolmentId, groups, policies, existing } = plan
+    const known = { credential: credential.kind, enrolmentId }
+    // What was there and is kept was not written.
+    const kept = action === 'device.reprovision' && existing === 'keep'
+    return trail.write('identities', { by, action, target, detail: kept ? known : { ...known, groups, policies } })
   }
 
   /** Documents of this device alone become policies of their own, named after it. */

@@ -12,6 +12,7 @@ import { classifyTopic, refuseRequest, ruleFilter } from '../dialects/topic-tabl
 import { readConnect } from '../dialects/connect.ts'
 import { LoomError } from '../errors.ts'
 import type { Authenticator } from '../identity/authenticate.ts'
+import { isOwnClientId } from '../identity/client-id.ts'
 import { decideTopic, refusedAlways } from '../identity/policy.ts'
 import { type AccessRuling, ruleAccess } from '../identity/policy-order.ts'
 import { kinds } from '../journal/journal-port.ts'
@@ -118,6 +119,8 @@ export function createGate(parts: GateParts): BrokerGate {
       await rights.admit({
         principal,
         clientId: hello.clientId,
+        // Azure's was compared with the device already.
+        ownClientId: hello.generatedId === true || principal.family === 'iothub' || isOwnClientId(hello.clientId, deviceId),
         address: hello.remoteAddress,
         ...(hello.dialled !== undefined && { dialled: hello.dialled }),
         quarantined,

@@ -30,6 +30,15 @@ export function createProvisioningApi(parts: {
   const tagged = (etag: string | undefined) => (etag === undefined ? {} : { etag })
   const listeners = new Map<string, { instance: string; leave(): void }>()
 
+  const templatesWaiting = async (page: { limit: number; cursor?: string }) => {
+    const { items, next } = await approvals.pending(page)
+    const waiting = items.map(({ request, until }) => {
+      const { id, kind, registrationId, deviceId, template, attestation, ip, at: since, suspicion } = request
+      return { id, kind, registrationId, deviceId, template, attestation, ip, since, until, ...(suspicion && { suspicion }) }
+    })
+    return { items: waiting, next }
+  }
+
   return {
     enrolments: o => enrolments.page(o),
     enrolment: ({ id }) => enrolments.get(id),
@@ -114,14 +123,14 @@ export function createProvisioningApi(parts: {
       if (list === 'd:') {
         const { items, next } = await dps.pending(page)
         const waiting = items.map(({ operationId, payload: _, ...rest }) => ({ id: operationId, kind: 'dps' as const, ...rest }))
-        return { items: waiting, next: next === undefined ? 't:' : `d:${next}` }
+        if (next !== undefined) return { items: waiting, next: `d:${next}` }
+        if (waiting.length === limit)
+          return { items: waiting, ...((await templatesWaiting({ limit: 1 })).items.length && { next: 't:' }) }
+        const { items: more, next: later } = await templatesWaiting({ limit: limit - waiting.length })
+        return { items: [...waiting, ...more], ...(later !== undefined && { next: `t:${later}` }) }
       }
-      const { items, next } = await approvals.pending(page)
-      const waiting = items.map(({ request, until }) => {
-        const { id, kind, registrationId, deviceId, template, attestation, ip, at: since, suspicion } = request
-        return { id, kind, registrationId, deviceId, template, attestation, ip, since, until, ...(suspicion && { suspicion }) }
-      })
-      return { items: waiting, ...(next !== undefined && { next: `t:${next}` }) }
+      const { items, next } = await templatesWaiting(page)
+      return { items, ...(next !== undefined && { next: `t:${next}` }) }
     },
     async approve({ id, verdict, by = 'hub' }) {
       const given = verdict && { verdict }
@@ -129,10 +138,10 @@ export function createProvisioningApi(parts: {
         await dps.approve({ operationId: id, by, ...given })
       } catch (error) {
         if (!isUnknown(error)) throw error
-        await approvals.approve({ id, by, ...given, also: [write(by, 'provisioning.approve', id)] })
+        await approvals.approve({ id, by, ...given, also: [write(by, 'provisioning.approve', id, { ...given })] })
         return
       }
-      trail.note({ by, action: 'provisioning.approve', target: id })
+      trail.note({ by, action: 'provisioning.approve', target: id, detail: { ...given } })
     },
     async deny({ id, reason, by = 'hub' }) {
       const given = reason === undefined ? {} : { reason }

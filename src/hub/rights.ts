@@ -26,6 +26,8 @@ export interface RightsParts {
 export interface RightsRequest {
   principal: Principal
   clientId: string
+  /** one of the device's own, or made here: needs no Allow */
+  ownClientId: boolean
   address: string
   /** the name it dialled, without one the address */
   dialled?: string
@@ -40,6 +42,7 @@ interface Held extends Rights {
   session: PolicySession
   quarantined: boolean
   clientId: string
+  ownClientId: boolean
   /** absent until it is live */
   connection?: Connection
   since: number
@@ -80,10 +83,9 @@ export function createRights(parts: RightsParts) {
       connectAttributes: [...(persistent ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])],
     }
   }
-  const mayConnect = ({ session, quarantined, clientId }: Held): boolean =>
+  const mayConnect = ({ session, quarantined, clientId, ownClientId }: Held): boolean =>
     ruleAccess({
-      // The registry has said that the client id is the device's own.
-      table: 'granted',
+      table: ownClientId ? 'granted' : 'ordinary',
       verdict: session.decide('Connect', clientId),
       feature: 'connect',
       direction: 'connect',
@@ -105,14 +107,14 @@ export function createRights(parts: RightsParts) {
   return {
     /** To be ended with `end`. POLICY_DENIED if no policy lets it connect. */
     async admit(request: RightsRequest): Promise<Rights> {
-      const { principal, clientId, quarantined } = request
+      const { principal, clientId, ownClientId, quarantined } = request
       const { fingerprint } = principal
       const session = await sessions.open({
         context: () => contextOf(request),
         ...(fingerprint !== undefined && { fingerprint }),
       })
       const decide: Rights['decide'] = (action, name) => session.decide(action, name)
-      const held: Held = { session, decide, quarantined, clientId, since: now(), ended: false }
+      const held: Held = { session, decide, quarantined, clientId, ownClientId, since: now(), ended: false }
       if (!mayConnect(held)) {
         session.end()
         throw new LoomError('POLICY_DENIED', `connect as "${clientId.slice(0, 80)}"`)

@@ -1,10 +1,11 @@
 import type { BrokerPort } from '../broker/broker-port.ts'
+import { retireTopic } from '../dialects/plain/topics.ts'
 import type { Decommission, StepReport } from './decommission.ts'
 
 const answerWithinMs = 500
 
 /**
- * Tells a connected device on `cmd/{device}/retire` that it is retired, so that it can erase itself; its acknowledgement is waited for, but not long: it is on its
+ * Tells a connected device on `devices/{device}/retire` that it is retired, so that it can erase itself; its acknowledgement is waited for, but not long: it is on its
  * way out. Azure devices have no topic for it.
  */
 export async function tellRetired(o: {
@@ -16,7 +17,7 @@ export async function tellRetired(o: {
   const listening = o.broker.connectionsOf(device).filter(({ principal }) => principal.family === 'thing')
   if (!listening.length) return { step: 'tell', result: 'none' }
   const message = {
-    topic: `cmd/${device}/retire`,
+    topic: retireTopic(device),
     payload: JSON.stringify({ at, ...(reason !== undefined && { reason }) }),
     qos: 1,
   } as const

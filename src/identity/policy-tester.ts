@@ -53,9 +53,12 @@ function readQuestion({ action: text, topic, clientId }: PolicyQuestion): { acti
     throw new LoomError('REQUEST_INVALID', `action ${JSON.stringify(String(text).slice(0, 80))}`, {
       hint: 'name one, as iot:Publish',
     })
-  const name = kindOf(action) === 'client' ? clientId : topic
+  const asks = kindOf(action) === 'client'
+  const name = asks ? clientId : topic
+  if (asks && topic !== undefined)
+    throw new LoomError('REQUEST_INVALID', `${action} has no topic`, { hint: 'it is asked about a clientId' })
   if (typeof name !== 'string')
-    throw new LoomError('REQUEST_INVALID', `${action} is asked about a ${kindOf(action) === 'client' ? 'clientId' : 'topic'}`)
+    throw new LoomError('REQUEST_INVALID', `${action} is asked about a ${asks ? 'clientId' : 'topic'}`)
   return { action, name }
 }
 

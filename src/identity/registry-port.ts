@@ -98,6 +98,8 @@ export interface Registry {
 
   /** With the stored secrets, for authentication only. */
   find(id: string): Promise<Identity | undefined>
+  /** The id of a device, spelled as it is, whatever the case asked for. */
+  likeId(id: string): Promise<string | undefined>
   findByFingerprint(fingerprint: string): Promise<{ identity: Identity; credential: Credential } | undefined>
   findByToken(issuerId: string, subject: string): Promise<{ identity: Identity; credential: Credential } | undefined>
   ownerOfKey(spkiHash: string): Promise<string | undefined>

@@ -86,9 +86,10 @@ export async function openRegistry(o: {
     )
   }
 
+  const likeId = async (id: string): Promise<string | undefined> => (await identities.find(id))?.id ?? identities.likeId(id)
   const check = async (id: string): Promise<void> => {
     checkDeviceId(id)
-    const like = (await identities.find(id))?.id ?? (await identities.likeId(id))
+    const like = await likeId(id)
     if (like !== undefined) throw idExists(id, like)
     const alias = await identities.claim(`user:${id}`)
     if (alias) throw idIsUsername(id, alias.deviceId)
@@ -333,6 +334,7 @@ export async function openRegistry(o: {
         return identity && Object.fromEntries(Object.entries(uses).filter(([cid]) => known.has(cid)))
       }),
     find: async id => (await identities.find(id))?.doc,
+    likeId,
     findByFingerprint: fingerprint => holderOf(`fp:${fingerprint}`),
     findByToken: (issuerId, subject) => holderOf(tokenClaim(issuerId, subject)),
     ownerOfKey: parts.ownerOfKey,

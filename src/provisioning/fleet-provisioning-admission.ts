@@ -89,8 +89,14 @@ export function createAdmission(ports: AdmissionPorts): Admission {
           applicant,
           examined,
         )
-        if (word.deviceId !== undefined && word.deviceId !== examined.deviceId)
-          examined = { ...(await look(examined.expanded, word)) }
+        if (word.deviceId !== undefined && word.deviceId !== examined.deviceId) {
+          examined = await look(examined.expanded, word)
+          // Nobody looked at that device when the word was given: it must not be taken over by it.
+          if (examined.exists && !examined.samePerson)
+            throw new LoomError('PROV_DENIED', `"${word.deviceId}" exists`, {
+              hint: 'name another, or retire and delete that one first',
+            })
+        }
         verdict = { ...verdict, ...word }
       }
       const final = examined

@@ -40,6 +40,8 @@ export interface Examined {
   suspicion?: string
   /** somebody else may pretend to be the device */
   clone?: boolean
+  /** the device has this key already */
+  samePerson?: boolean
 }
 
 type Device = Awaited<ReturnType<DeviceWriter['find']>>
@@ -76,6 +78,7 @@ export async function examine(
     exists: device !== undefined,
     rotation,
     ...(match && { match }),
+    ...(samePerson && { samePerson }),
     ...suspicionOf({
       device,
       samePerson,

@@ -217,6 +217,11 @@ describe('roles', function () {
     await by('DELETE /policies/{policy}', policy)
     await by('PUT /policies/strict', {}, { body: { strict: true } })
     await by('DELETE /groups/{group}', { group: 'g1' })
+    await by('POST /models', {}, { body: { id: 'm1', source: 'none', document: {} } })
+    await by('PATCH /models/{model}', { model: 'm1' }, { body: { mode: 'off' } })
+    await by('PUT /model-settings', {}, { body: { default: 'm1' } })
+    await by('PUT /model-settings', {}, { body: { default: null } })
+    await by('DELETE /models/{model}', { model: 'm1' })
     const publicKeyPem =
       '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n'
     const issuer = { issuer: 'https://idp.test', audience: 'main', algorithm: 'EdDSA', keys: { publicKeyPem } }
@@ -271,9 +276,11 @@ describe('roles', function () {
       'DELETE /consumers/{name}',
       'POST /cas/{ca}/verify',
       'POST /provisioning/pending/{request}/approve',
+      'POST /provisioning/pending/{request}/assign',
       'POST /provisioning/pending/{request}/deny',
       'POST /policies/check',
       'POST /policies/test',
+      'POST /model-checks',
       'POST /audit/accept',
       'POST /audit/verify',
     ]

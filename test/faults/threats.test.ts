@@ -63,6 +63,40 @@ describe('threats to identity, over real connections', function () {
     await serves(peer, 'pump')
   })
 
+  it('a client id that is not the own one needs a policy, and that of a device in other letters is refused', async () => {
+    const pump = await certified('pump')
+    await certified('valve')
+    for (const clientId of ['foo', 'pump2', 'a/b', '#']) await refused({ ...pump, clientId }, 'POLICY_DENIED')
+    for (const clientId of ['valve', 'VALVE', 'Valve']) await refused({ ...pump, clientId }, 'CLIENT_ID_REFUSED')
+    for (const clientId of ['pump', 'pump-2', 'pump/line']) assert.equal((await dialTls({ ...pump, clientId })).code, 0)
+    const text = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: 'iot:Connect', Resource: 'client/foo*' }],
+    })
+    await live.hub.policies.create({ id: 'names', text })
+    await live.hub.policies.attach({ policy: 'names', target: { device: 'pump' } })
+    assert.equal((await dialTls({ ...pump, clientId: 'foo-1' })).code, 0)
+    await refused({ ...pump, clientId: 'bar' }, 'POLICY_DENIED')
+  })
+
+  it('no policy lets a device tell another one that it is retired', async () => {
+    const [pump, valve] = [await certified('pump'), await certified('valve')]
+    const text = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] })
+    await live.hub.policies.create({ id: 'all', text })
+    await live.hub.policies.attach({ policy: 'all', target: { device: 'valve' } })
+    const { peer: heard } = await dialTls(pump)
+    heard.send(subscribePacket(['devices/pump/retire']))
+    assert.equal((await heard.next(packetTypes.suback, limitMs)).body[2], 1)
+    const { peer: forger } = await dialTls(valve)
+    forger.send(publishPacket({ topic: 'devices/pump/retire', payload: '{}', qos: 1, id: 1 }))
+    assert.equal((await forger.next(packetTypes.puback, limitMs)).body.readUInt16BE(0), 1)
+    await serves(heard, 'pump')
+    assert.deepEqual(
+      heard.received.filter(({ type }) => type === packetTypes.publish),
+      [],
+    )
+  })
+
   it('a certificate that looks like that of a device lets nobody in', async () => {
     const pump = await certified('pump')
     const authority = await craft({ name: 'faults issuing 1', ca: true, ...dates })

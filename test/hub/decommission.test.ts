@@ -95,7 +95,7 @@ describe('the decommission of a device', function () {
       const { steps, archive, at, generation, ...rest } = retired.decommission
       assert.deepEqual([retired.state, retired.connection.connected], ['retired', false])
       assert.deepEqual(rest, { device: 'pump', by: 'user anna', reason: 'scrapped', telemetry: 'keep', done: true })
-      assert.deepEqual(heard, [`cmd/pump/retire ${JSON.stringify({ at, reason: 'scrapped' })}`])
+      assert.deepEqual(heard, [`devices/pump/retire ${JSON.stringify({ at, reason: 'scrapped' })}`])
       assert.deepEqual(
         steps.map(({ step, result, count }) => [step, result, count]),
         [

@@ -173,18 +173,15 @@ describe('admin API: provisioning', function () {
       await client.subscribeAsync(['$aws/certificates/create/json/+', `${provision}/+`], { qos: 1 })
       const { certificateOwnershipToken } = await asks('$aws/certificates/create/json', {})
       const comes = (SerialNumber: string) => asks(provision, { certificateOwnershipToken, parameters: { SerialNumber } })
-      const waiting = async () => {
-        const first = (await at.call('GET', '/provisioning/pending')).body
-        return first.next
-          ? (await at.call('GET', `/provisioning/pending?cursor=${encodeURIComponent(first.next)}`)).body.items
-          : []
-      }
+      const waiting = async () => (await at.call('GET', '/provisioning/pending')).body.items
 
       assert.equal((await comes('1')).errorCode, 'AccessDenied')
       const [one] = await waiting()
       assert.deepEqual([one.deviceId, one.kind], ['pump-1', 'claim'])
       const path = `/provisioning/pending/${encodeURIComponent(one.id)}`
-      await fails('POST', `${path}/approve`, 'PROV_INVALID', { body: { verdict: { hub: 'a b' } } })
+      await fails('POST', `${path}/assign`, 'PROV_INVALID', { body: { verdict: { hub: 'a b' } } })
+      for (const verdict of [{ deviceId: 'other' }, { policies: ['default'] }, { groups: ['g'] }, { hub: 'h' }])
+        await fails('POST', `${path}/approve`, 'REQUEST_INVALID', { body: { verdict } })
       const verdict = { tags: { site: 'north' }, deviceConfiguration: { interval: '5' } }
       assert.equal((await at.call('POST', `${path}/approve`, { body: { verdict }, as: 'anna' })).status, 204)
       assert.deepEqual(await comes('1'), { thingName: 'pump-1', deviceConfiguration: { interval: '5' } })

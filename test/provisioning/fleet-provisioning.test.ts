@@ -421,6 +421,19 @@ describe('who else decides about a device', () => {
     await assert.rejects(ask(), /not ours/)
   })
 
+  it('a person may give another name, but not that of a device that is there', async () => {
+    const { fleet, who, provision, templates, approvals, devices } = await houseWithClaim()
+    await provision('1')
+    await templates.update('t1', { approval: 'manual' })
+    const { certificateOwnershipToken: token } = await fleet.createCertificate(who)
+    const ask = () => fleet.provision(who, 't1', { token, parameters: { SerialNumber: '7' } })
+    await assert.rejects(ask(), refusedWith('PROV_PENDING'))
+    const { id } = (await approvals.pending()).items[0]!.request
+    await approvals.approve({ id, by: 'anna', verdict: { deviceId: 'dev-1', policies: ['all'] } })
+    await assert.rejects(ask(), refusedWith('PROV_DENIED'))
+    assert.equal(devices.plans.length, 1)
+  })
+
   it('what a person approved is one device: the same token does not make another one of it', async () => {
     const { fleet, who, approvals, devices } = await houseWithClaim({ approval: 'manual' })
     const { certificateOwnershipToken: token } = await fleet.createCertificate(who)

@@ -10,6 +10,7 @@ const forms = [
   ['twin.answer', 'twins/*/answer'],
   ['twin.answer', 'twins/*/answer/*'],
   ['methods', 'commands/*/*'],
+  ['retire', 'retire'],
   ['inbox', 'inbox/*'],
   ['inbox', 'inbox/*/*'],
   [bootstrapNews, 'bootstrap'],

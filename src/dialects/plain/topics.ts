@@ -1,6 +1,9 @@
 import { decodePercent } from '../bag.ts'
 import { readBag } from './bag.ts'
 
+/** Where a device hears that it is out of service for good; below its own tree, so that nobody else can say so. */
+export const retireTopic = (deviceId: string): string => `devices/${deviceId}/retire`
+
 /** Where a device of the plain dialect publishes telemetry. */
 export const telemetryTopic = (deviceId: string, stream = ''): string => `devices/${deviceId}/telemetry${stream && `/${stream}`}`
 
@@ -29,7 +32,8 @@ export function readPlainTopic(deviceId: string, topic: string): PlainHeard | un
   if (first === 'twin' && second === 'desired') return { kind: 'desired' }
   if (first === 'commands' && second && third) return { kind: 'method', name: second, rid: third }
   if (first !== 'inbox' || !second) return undefined
-  const { headers, properties } = readBag(bagAt < 0 ? '' : topic.slice(bagAt + 2))
+  const { headers, properties: all } = readBag(bagAt < 0 ? '' : topic.slice(bagAt + 2))
   const { contentType } = headers
+  const { ack: _, ...properties } = all
   return { kind: 'message', id: decodePercent(second), properties, ...(contentType !== undefined && { contentType }) }
 }

@@ -4,12 +4,17 @@ import { bootstrapRoutes } from './bootstrap-routes.ts'
 import { claimRoutes } from './claim-routes.ts'
 import { enrolmentRoutes } from './enrolment-routes.ts'
 import { pairingRoutes } from './pairing-routes.ts'
-import { approval, denial } from './provisioning-schemas.ts'
-import { type HubRoute, pageAsked, paging } from './route.ts'
+import { approval, assignment, denial } from './provisioning-schemas.ts'
+import { type Answer, type Call, type HubRoute, pageAsked, paging } from './route.ts'
 import { pageOf, refTo } from './shapes.ts'
 import { templateRoutes } from './template-routes.ts'
 
 type Approval = Pick<Parameters<Hub['provisioning']['approve']>[0], 'verdict'>
+
+const approve = async ({ on: hub, args, body, by }: Call<Hub>): Promise<Answer> => {
+  await hub.provisioning.approve({ ...(body as Approval), id: args.request as string, by })
+  return { status: 204 }
+}
 
 /** How devices that nobody configured get an identity. */
 export const provisioningRoutes: HubRoute[] = [
@@ -34,15 +39,22 @@ export const provisioningRoutes: HubRoute[] = [
     method: 'post',
     path: '/thingloom/{hub}/provisioning/pending/{request}/approve',
     id: 'approvePending',
-    summary: 'Lets a device in that waits; `verdict` wins over enrolment, template and flow',
+    summary: 'Lets a device in that waits; what `verdict` says of it wins over enrolment, template and flow',
     permission: 'thingloom.write',
     body: approval,
     bodyOptional: true,
     answers: { 204: { description: 'approved' } },
-    run: async ({ on: hub, args, body, by }) => {
-      await hub.provisioning.approve({ ...(body as Approval), id: args.request as string, by })
-      return { status: 204 }
-    },
+    run: approve,
+  },
+  {
+    method: 'post',
+    path: '/thingloom/{hub}/provisioning/pending/{request}/assign',
+    id: 'assignPending',
+    summary: 'Lets a device in that waits, as the device, on the hub and with the groups and policies that `verdict` names',
+    permission: 'thingloom.admin.write',
+    body: assignment,
+    answers: { 204: { description: 'approved' } },
+    run: approve,
   },
   {
     method: 'post',

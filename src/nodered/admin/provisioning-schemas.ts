@@ -87,18 +87,23 @@ export const claimPatch: Schema = object(claimSettings)
 export const newAllowList: Schema = object({ name: textTo(64) }, ['name'])
 export const newEntries: Schema = object({ entries: listOf(free) }, ['entries'])
 
-export const approval: Schema = object({
+const described = {
+  reason: textTo(500),
+  tags: free,
+  attributes: texts,
+  desired: free,
+  payload: { description: 'handed to the device' },
+  deviceConfiguration: texts,
+}
+export const approval: Schema = object({ verdict: object(described) })
+/** What makes another device of it, or gives it rights, is for administrators. */
+export const assignment: Schema = object({
   verdict: object({
-    reason: textTo(500),
+    ...described,
     deviceId: textTo(128),
-    tags: free,
-    attributes: texts,
-    desired: free,
     policies: names,
     groups: names,
     hub: textTo(260),
-    payload: { description: 'handed to the device' },
-    deviceConfiguration: texts,
     parameterOverrides: texts,
   }),
 })
