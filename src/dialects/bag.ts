@@ -30,6 +30,9 @@ export function decodeBag(text: string): [key: string, value: string][] {
   return pairs
 }
 
+/** Properties that only the hub gives a message: who sent it, how it was let in, what kind it is. A device that says them is not believed. */
+export const isHubsOwn = (name: string): boolean => /^(iothub-(connection-|message|enqueued)|mqtt-retain$)/i.test(name)
+
 /** The value of `key` as it stands on the wire, undecoded: request ids are echoed byte for byte. */
 export function rawValue(text: string, key: string): string | undefined {
   for (const part of text.split('&')) {

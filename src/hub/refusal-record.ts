@@ -22,7 +22,9 @@ export function refusalOf(event: Security): [kind: string, deed: Deed] {
   const [code, device, address] = [event.code, event.device, event.address].map(text => text?.slice(0, maxText))
   const message = event.message.slice(0, maxMessage)
   const from = `address ${address ?? 'unknown'}`
-  const by = device ? `device ${device}` : from
+  // Until it has proved who it is, a device is only what somebody says.
+  const unproved = /^(CRED|IDENTITY|CLIENT_ID|BROKER|PROV)_/.test(event.code) && address !== undefined
+  const by = device && !unproved ? `device ${device}` : from
   const target = device ?? address ?? 'hub'
   const kind = `${address === undefined ? by : from}|${code}|${target}`
   return [kind, { by, action: 'security.refused', target, detail: { code, message, address } }]

@@ -53,6 +53,16 @@ describe('percent encoding', () => {
   it('writes a text with half a surrogate pair instead of failing', () => assert.equal(encodeBag({ a: '\ud800' }), 'a=%EF%BF%BD'))
 })
 
+describe('properties that only the hub gives', () => {
+  const forged =
+    'iothub-connection-device-id=other&iothub-connection-auth-method=x&mqtt-retain=true&iothub-MessageType=Will&mine=1'
+  for (const [family, topic] of [
+    ['iothub', `devices/d1/messages/events/${forged}`],
+    ['thing', `devices/d1/telemetry/?${forged}`],
+  ] as const)
+    it(`are not taken from a device: ${family}`, () => assert.deepEqual(envelope(family, topic).properties, { mine: '1' }))
+})
+
 describe('azure telemetry', () => {
   it('comes without a bag', () => {
     assert.deepEqual(envelope('iothub', 'devices/d1/messages/events'), azureBase)

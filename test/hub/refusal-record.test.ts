@@ -12,6 +12,13 @@ describe('the record of a refusal', () => {
     assert.equal(kindOf({}), 'address unknown|CRED_INVALID|hub')
   })
 
+  it('names who proved to be a device, else the address that a stranger came from', () => {
+    const byOf = (code: string) => refusalOf({ ...refusal, code, device: 'pump', address: '192.0.2.1' })[1].by
+    for (const code of ['CRED_INVALID', 'IDENTITY_NOT_FOUND', 'CLIENT_ID_REFUSED']) assert.equal(byOf(code), 'address 192.0.2.1')
+    assert.equal(byOf('POLICY_DENIED'), 'device pump')
+    assert.equal(refusalOf({ ...refusal, device: 'pump' })[1].by, 'device pump')
+  })
+
   it('cuts what a stranger wrote', () => {
     const long = 'x'.repeat(14_000)
     const [kind, { by, target, detail }] = refusalOf({ ...refusal, code: long, message: long, device: long, address: long })

@@ -249,8 +249,8 @@ describe('admin API', () => {
 
   it('needs the right to administer for keys, authorities and policies, to write for other changes, to read for questions', () => {
     const administered =
-      /\/(credentials|consumers|issuers|cas|certificates|policies|retire|enrolments|templates|claims|pairing-codes|bootstrap|import|operations|audit)\b/
-    const questions = /\/(policies\/(test|check)|audit\/verify)$/
+      /\/(credentials|consumers|issuers|cas|certificates|policies|retire|enrolments|templates|claims|pairing-codes|bootstrap|import|operations|audit|assign)\b/
+    const questions = /\/(policies\/(test|check)|audit\/verify|fleet\/(query|aggregate)|model-checks)$/
     for (const { method, secret, permission, path } of routes) {
       const needed =
         method === 'get' || questions.test(path)
@@ -344,6 +344,25 @@ describe('admin API', () => {
       const response = await fetch(url(path), { method, ...broken })
       assert.match(response.headers.get('content-type')!, /html/, path)
     }
+  })
+
+  it('changes nothing for a page of another site, which a browser tells', async () => {
+    await call('POST', at('/devices'), { body: { id: 'd1' } })
+    const from = (site: string, more: object = {}) => ({ headers: { 'sec-fetch-site': site, ...more } })
+    for (const [method, path] of [
+      ['POST', '/devices/d1/quarantine'],
+      ['DELETE', '/devices/d1'],
+    ] as const) {
+      const { status, body } = await call(method, at(path), from('cross-site', { origin: 'http://evil.example' }))
+      assert.deepEqual([status, body.error.code], [403, 'REQUEST_FOREIGN'])
+    }
+    assert.equal(
+      (await call('GET', at('/devices/d1'), from('cross-site'))).status,
+      200,
+      'whom it may show that the browser knows',
+    )
+    for (const headers of [from('same-origin'), from('none'), from('cross-site', { authorization: 'Bearer t' }), {}])
+      assert.notEqual((await call('POST', at('/devices/d1/release'), headers)).status, 403)
   })
 
   it('says what content type a body needs', async () => {

@@ -1,5 +1,5 @@
 import { timeOfText } from '../../telemetry/time.ts'
-import { decodeBag } from '../bag.ts'
+import { decodeBag, isHubsOwn } from '../bag.ts'
 
 /** Only these are system properties; any other key is the application's, even one that begins with `$.`. */
 const systemKeys: ReadonlySet<string> = new Set([
@@ -19,7 +19,7 @@ const systemKeys: ReadonlySet<string> = new Set([
 export function propertiesOf(bag: string): { properties: Record<string, string>; system: Record<string, string> } {
   const properties: [string, string][] = []
   const system: [string, string][] = []
-  for (const pair of decodeBag(bag)) (systemKeys.has(pair[0]) ? system : properties).push(pair)
+  for (const pair of decodeBag(bag)) if (!isHubsOwn(pair[0])) (systemKeys.has(pair[0]) ? system : properties).push(pair)
   // fromEntries defines own members, so a key `__proto__` stays a key
   return { properties: Object.fromEntries(properties), system: Object.fromEntries(system) }
 }

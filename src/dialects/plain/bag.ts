@@ -1,5 +1,5 @@
 import { timeOfText } from '../../telemetry/time.ts'
-import { decodeBag } from '../bag.ts'
+import { decodeBag, isHubsOwn } from '../bag.ts'
 
 /** Envelope members that a plain topic's bag may say; `rid` and `version` belong to requests and are dropped from telemetry. */
 export interface PlainHeaders {
@@ -33,7 +33,7 @@ export function readBag(bag: string): { headers: PlainHeaders; properties: Recor
       const number = key === 'time' ? timeOfText(value) : sequenceOf(value)
       if (number === undefined) properties.push(pair)
       else headers[key] = number
-    } else if (key !== 'rid' && key !== 'version') properties.push(pair)
+    } else if (key !== 'rid' && key !== 'version' && !isHubsOwn(key)) properties.push(pair)
   }
   return { headers, properties: Object.fromEntries(properties) }
 }

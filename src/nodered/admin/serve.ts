@@ -55,7 +55,16 @@ const handlerOf =
     }
   }
 
+/** A browser says which site made it ask. Without a login nothing else keeps a stranger's page from changing what its visitor's Node-RED has. */
+function refuseForeign({ headers }: Request, { method }: Route): void {
+  if (method === 'get' || headers.authorization !== undefined || headers['sec-fetch-site'] !== 'cross-site') return
+  throw new LoomError('REQUEST_FOREIGN', `${String(headers.origin ?? 'a page').slice(0, 100)}`, {
+    hint: 'use the editor, a program, or a token of adminAuth',
+  })
+}
+
 async function answerOf(route: Route, hubs: Hubs, request: Request): Promise<Answer> {
+  refuseForeign(request, route)
   const args: Record<string, unknown> = {}
   for (const name of pathParameters(route.path)) args[name] = parameterOf(String(request.params[name]), pathSchemas[name]!, name)
   for (const [name, value] of Object.entries(request.query)) {
