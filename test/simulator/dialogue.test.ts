@@ -153,7 +153,7 @@ describe('a simulated device that the hub speaks to', () => {
 
   it('tells of messages: JSON as such, other bytes as text', () => {
     const { say, told } = setUp()
-    say(`devices/${id}/inbox/m%201/?ct=application%2Fjson&room=4`, { open: true })
+    say(`devices/${id}/inbox/m%201/?ct=application%2Fjson&ack=full&room=4`, { open: true })
     say(`devices/${id}/inbox/m2`, 'good morning')
     assert.deepEqual(told, [
       {
@@ -180,7 +180,7 @@ describe('a simulated device that the hub speaks to', () => {
     say('$iothub/methods/POST/blink/?$rid=7', { times: 1 })
     await clock.advance(1000)
     assert.deepEqual([sent[2]!.topic, sent[2]!.body], ['$iothub/methods/res/200/?$rid=7', { blinked: 1 }])
-    say(`devices/${id}/messages/devicebound/%24.mid=m1&a=b&%24.ct=text%2Fplain`, 'hello')
+    say(`devices/${id}/messages/devicebound/%24.mid=m1&a=b&iothub-ack=full&%24.ct=text%2Fplain`, 'hello')
     assert.deepEqual(told.at(-1), {
       what: 'message',
       device: id,

@@ -57,7 +57,8 @@ export function readAzureTopic(topic: string): AzureHeard | undefined {
   if (name !== undefined) return { kind: 'method', name, rid: rawValue(asked, '$rid') ?? '' }
   const [, bag] = /^devices\/[^/]+\/messages\/devicebound\/?(.*)$/.exec(topic) ?? []
   if (bag === undefined) return undefined
-  const { properties, system } = propertiesOf(bag)
+  const { properties: all, system } = propertiesOf(bag)
+  const { 'iothub-ack': _, ...properties } = all
   const contentType = system['$.ct']
   return { kind: 'message', id: system['$.mid'] ?? '', properties, ...(contentType !== undefined && { contentType }) }
 }
