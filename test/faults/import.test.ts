@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bulkHouse, countsOf, sqliteStores } from '../hub/bulk-house.ts'
+import { packetTypes, publishPacket } from '../mqtt-wire.ts'
 import { type Child, start, stopAll, tempFolder } from '../processes.ts'
+import { azureTopic, endAll, liveHub } from './live-hub.ts'
 
 const rowsOf = (count: number): string =>
   `id,kind,tags.site,groups\n${Array.from({ length: count }, (_, i) => `pump-${i},x509,site ${i % 9},north\n`).join('')}`
@@ -66,6 +68,44 @@ async function fingerprintsOf({ registry }: Awaited<ReturnType<typeof bulkHouse>
   }
   return found
 }
+
+describe('a device that sends while 10,000 others are imported', function () {
+  this.timeout(300_000)
+  afterEach(endAll)
+
+  it('has each message acknowledged, in order, all along', async () => {
+    // In one thread with the device: what blocks the hub blocks the answer.
+    const { hub, device, records } = await liveHub()
+    const peer = await device('busy')
+    const started = await hub.imports.start({ format: 'csv', text: rowsOf(10_000).replaceAll(',north', ','), by })
+    const { id } = started.operation
+    const last = { sent: 0, done: -1 }
+    /** rows done -> acknowledgements while it was so */
+    const acknowledged = new Map<number, number>()
+    for (let running = true; running; ) {
+      const ident = (last.sent++ % 65_535) + 1
+      peer.send(publishPacket({ topic: azureTopic('busy'), payload: `{"n":${last.sent}}`, qos: 1, id: ident }))
+      assert.equal((await peer.next(packetTypes.puback, 60_000)).body.readUInt16BE(0), ident)
+      const { operation } = (await hub.imports.get({ id }))!
+      running = operation.endedAt === undefined
+      assert.ok(operation.done >= last.done)
+      last.done = operation.done
+      acknowledged.set(last.done, (acknowledged.get(last.done) ?? 0) + 1)
+    }
+    const { operation } = (await hub.imports.get({ id }))!
+    assert.deepEqual([operation.state, operation.done, operation.failed], ['done', 10_000, 0])
+    const marks = [...acknowledged.keys()]
+    const widest = Math.max(...marks.map((done, i) => done - (marks[i - 1] ?? 0)))
+    assert.ok(widest <= 2500, `${widest} rows without an acknowledgement; at: ${marks}`)
+    assert.ok(last.sent >= 40, `${last.sent} acknowledgements`)
+    const sent = (await records('busy')).map(({ payload }) => (JSON.parse(Buffer.from(payload).toString()) as { n: number }).n)
+    assert.deepEqual(
+      sent,
+      Array.from({ length: last.sent }, (_, i) => i + 1),
+    )
+    peer.end()
+  })
+})
 
 describe('an import under kill -9', function () {
   this.timeout(300_000)
