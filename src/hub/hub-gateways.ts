@@ -58,9 +58,9 @@ export interface GatewaysApi {
   leaves(o: { gateway: string }): Promise<{ items: string[] }>
   /**
    * `listener` takes what is for the devices of the gateway, as events of type `leaf`, until `on` is false: the last one that came takes them. The hub forgets it when it ends: then all devices behind
-   * are away. `instance`: of the listener; only the last one ends it.
+   * are away. `instance`: of the listener; only the last one ends it. `known`: it was there before.
    */
-  attend(o: { gateway: string; listener: string; instance: string; on: boolean }): Promise<void>
+  attend(o: { gateway: string; listener: string; instance: string; on: boolean }): Promise<{ known: boolean }>
   /** Answers a call. COMMAND_INVALID; COMMAND_TIMEOUT if nobody waits for it any more. */
   answer(o: { gateway: string; device: string; rid: string; status: number; payload: unknown }): Promise<void>
   /** What became of a message: the next one comes. COMMAND_LOCK_LOST. */

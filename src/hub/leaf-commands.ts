@@ -79,14 +79,15 @@ export function createLeafCommands(parts: LeafCommandsParts) {
     },
     wake,
 
-    async attend(o: { gateway: string; listener: string; instance: string; on: boolean }): Promise<void> {
+    async attend(o: { gateway: string; listener: string; instance: string; on: boolean }): Promise<{ known: boolean }> {
       const { gateway, listener, instance, on } = o
       await leaves.settled()
       const listeners = attending.get(gateway) ?? new Map<string, string>()
+      const known = listeners.get(listener) === instance
+      if (known === on) return { known }
       if (!on) {
-        if (listeners.get(listener) !== instance) return
         listeners.delete(listener)
-        if (listeners.size) return
+        if (listeners.size) return { known }
         attending.delete(gateway)
         for (const leaf of leaves.book.leavesOf(gateway)) {
           const held = out.get(leaf)
@@ -94,7 +95,8 @@ export function createLeafCommands(parts: LeafCommandsParts) {
           out.delete(leaf)
           inbox.putBack(held.lock)
         }
-        return parts.left(gateway)
+        parts.left(gateway)
+        return { known }
       }
       listeners.delete(listener)
       listeners.set(listener, instance)
@@ -103,6 +105,7 @@ export function createLeafCommands(parts: LeafCommandsParts) {
         calls.listening(leaf)
         wake(leaf)
       }
+      return { known }
     },
 
     /** The device is behind a gateway now, or behind another one. */
