@@ -195,6 +195,8 @@ describe('roles', function () {
     await by('PUT /devices/{id}/twin', id, { body: { desired: { a: 2 } } })
     await by('PATCH /devices/{id}/shadows/{shadow}', shadow, { body: { desired: { a: 1 } } })
     await by('DELETE /devices/{id}/shadows/{shadow}', shadow)
+    await by('DELETE /devices/{id}/inbox', id)
+    await by('POST /commands', {}, { body: { devices: ['d1'], message: { body: 'x' } } })
     const { cid } = await by('POST /devices/{id}/credentials', id, { body: { kind: 'sas' } })
     await by('POST /devices/{id}/credentials/{cid}/regenerate', { ...id, cid }, { body: { slot: 'primary' } })
     await by('DELETE /devices/{id}/credentials/{cid}', { ...id, cid })
@@ -267,10 +269,14 @@ describe('roles', function () {
     await by('DELETE /devices/{id}', id)
     await by('POST /audit/erase', {}, { body: { target: 'd1' } })
 
-    /** Need what no call makes: a device that waits, a dead letter, an import that stopped, a CA with a proof, a damaged log. Looking is no change. */
+    /** Are in the history of the device: methods and messages. Need what no call makes: a device that waits, a dead letter, an import that stopped, a CA with a proof, a damaged log. Looking is no change. */
     const elsewhere = [
       'POST /operations/{operation}/cancel',
       'POST /operations/{operation}/resume',
+      'POST /devices/{id}/methods/{method}',
+      'POST /devices/{id}/messages',
+      'POST /commands/{run}/cancel',
+      'POST /commands/{run}/resume',
       'POST /deadletters/{letter}/replay',
       'DELETE /deadletters/{letter}',
       'DELETE /consumers/{name}',

@@ -30,6 +30,7 @@ async function fill(call: Call): Promise<void> {
   await call('POST', '/groups', { body: { id: 'hall' } })
   await call('PATCH', '/devices/sas-1/shadows/config', { body: { desired: { on: true } } })
   await call('POST', '/groups/hall/members', { body: { devices: ['sas-1'] } })
+  await call('POST', '/commands', { body: { group: 'hall', message: { body: { on: true } } } })
   await call('POST', '/allow-lists', { body: { name: 'line' } })
   await call('POST', '/allow-lists/line/entries', { body: { entries: [{ serial: 'a1' }] } })
   const body = { Resources: { thing: { Type: 'AWS::IoT::Thing', Properties: { ThingName: 'x' } } } }
@@ -151,6 +152,7 @@ describe('secrets', function () {
       policy: await ids('/policies'),
       group: await ids('/groups'),
       shadow: ['config'],
+      run: await ids('/commands'),
       enrolment: await ids('/enrolments'),
       template: await ids('/templates', 'name'),
       claim: await ids('/claims'),

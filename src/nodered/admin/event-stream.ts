@@ -27,8 +27,15 @@ export function streamEvents(hub: Hub, response: ServerResponse): () => void {
   }
 }
 
-/** What a device says of itself when it asks for an identity may be confidential: those who only read see that it asks. */
+/**
+ * What a device says of itself when it asks for an identity may be confidential: those who only read see that it asks. A token that wakes a device is for who
+ * wakes it.
+ */
 function shown(event: HubEvent): object {
+  if (event.type === 'wake') {
+    const { token: _, ...rest } = event
+    return rest
+  }
   if (event.type !== 'provisioning-question') return event
   const { id, kind, registrationId, deviceId, ip } = event.request
   return { ...event, request: { id, kind, registrationId, deviceId, ip } }

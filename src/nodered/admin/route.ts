@@ -82,6 +82,8 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   list: { type: 'string', maxLength: 64, description: 'name of the list' },
   request: { type: 'string', maxLength: 256, description: 'id of what waits' },
   operation: { type: 'string', maxLength: 64, description: 'operation id' },
+  run: { type: 'string', maxLength: 64, description: 'id of the operation of a command' },
+  method: { type: 'string', maxLength: 64, description: 'name of the method' },
 }
 
 export const paging = {

@@ -1,3 +1,4 @@
+import { commandRoutes } from './command-routes.ts'
 import { auditRoutes } from './audit-routes.ts'
 import { caRoutes } from './ca-routes.ts'
 import { certificateRoutes } from './certificate-routes.ts'
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...importRoutes,
   ...deviceRoutes,
   ...twinRoutes,
+  ...commandRoutes,
   ...credentialRoutes,
   ...telemetryRoutes,
   ...issuerRoutes,

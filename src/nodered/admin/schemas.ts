@@ -1,5 +1,6 @@
 import { keyTypes } from '../../pki/keys.ts'
 import { accessSchemas } from './access-schemas.ts'
+import { commandSchemas } from './command-schemas.ts'
 import { fleetSchemas } from './fleet-schemas.ts'
 import { pkiSchemas } from './pki-schemas.ts'
 import { provisioningSchemas } from './provisioning-schemas.ts'
@@ -196,6 +197,7 @@ export const components: Readonly<Record<string, Schema>> = {
     ['id', 'at', 'code', 'message', 'state'],
     { additionalProperties: true },
   ),
+  ...commandSchemas,
   ...pkiSchemas,
   ...accessSchemas,
   ...fleetSchemas,
