@@ -15,6 +15,8 @@ import {
 declare const RED: EditorRED
 
 type Dialog = EditorNodeInstance<HubConfig>
+/** Of the columns of a listener, in their order. */
+const listenerWidths = { kind: '190px', host: '125px', port: '85px' } as const
 /** Kinds whose name does not say all. */
 const explained: readonly string[] = ['https', 'shared']
 
@@ -41,17 +43,19 @@ function listenerRow(dialog: Dialog, row: JQuery, data: Partial<ListenerField>):
   const line = $('<div class="form-row" style="display:flex; gap:6px; align-items:center; margin:0; flex-wrap:wrap">').appendTo(
     row,
   )
-  const select = $('<select class="loom-kind" style="width:150px">').attr('aria-label', text('kind')).appendTo(line)
+  const select = $('<select class="loom-kind">').css('width', listenerWidths.kind).attr('aria-label', text('kind')).appendTo(line)
   for (const value of Object.keys(listenerPorts))
     select.append(
       $('<option>')
         .val(value)
         .text(explained.includes(value) ? text(value) : value),
     )
-  const number = $('<input type="number" class="loom-port" min="0" max="65535" style="width:90px">')
+  const number = $('<input type="number" class="loom-port" min="0" max="65535">')
+    .css('width', listenerWidths.port)
     .attr('aria-label', text('port'))
     .val(port)
-  $('<input type="text" class="loom-host" style="width:130px">')
+  $('<input type="text" class="loom-host">')
+    .css('width', listenerWidths.host)
     .attr({ 'aria-label': text('host'), placeholder: text('host') })
     .val(host)
     .appendTo(line)
@@ -67,6 +71,17 @@ function listenerRow(dialog: Dialog, row: JQuery, data: Partial<ListenerField>):
     showPlain()
   })
   showPlain()
+}
+
+/** Names the columns once; each field has its name for screen readers. */
+function listenerHeadings(dialog: Dialog): JQuery {
+  const line = $('<div aria-hidden="true" style="display:flex; gap:6px; padding:4px 10px">')
+  for (const [name, width] of Object.entries(listenerWidths))
+    $('<span>')
+      .css({ width, boxSizing: 'border-box' })
+      .text(dialog._(`hub.listener.${name}`))
+      .appendTo(line)
+  return line
 }
 
 function listenersOf(list: JQuery): ListenerField[] {
@@ -157,6 +172,7 @@ RED.nodes.registerType<HubConfig, HubCredentials>('loom-hub', {
     list.editableList({
       addItem: (row: JQuery, _index: number, data: Partial<ListenerField>) => listenerRow(this, row, data),
       addButton: this._('hub.listener.add'),
+      header: listenerHeadings(this),
       removable: true,
       height: 'auto',
     })

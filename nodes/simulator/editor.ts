@@ -127,6 +127,8 @@ RED.nodes.registerType<SimulatorConfig>('loom-simulator', {
           .text(this._(`simulator.models.${choice}`)),
       )
     model.val(this.model)
+    // Only flows that the start script makes have it.
+    $('.loom-start-devices').toggle(this.startDevices)
     recordingInput(this)
     const list = $('#node-input-faults-container') as JQuery & { editableList(...o: unknown[]): JQuery }
     list.editableList({

@@ -47,13 +47,14 @@ export function openPoliciesPanel(root: HTMLElement, parts: PanelParts): { close
   const attachments = policyAttachments(parts, { changed: note })
   const tester = policyTester(parts, { document: () => (open === undefined ? undefined : written.text()) })
   const opened = make('div', {}, written.element, attachments.element)
-  const content = make('div', {}, list.element, opened, tester)
+  const content = make('div', {}, list.element, opened, tester.element)
   const show = (): void => list.show({ policies, attached, more: next !== undefined, ...(open !== undefined && { open }) })
 
   function openOne(id: string | undefined): void {
     open = id
     opened.hidden = id === undefined
     attachments.element.hidden = !id
+    tester.offerDocument(id !== undefined)
     if (id) void attachments.open(id)
     show()
   }

@@ -15,8 +15,14 @@ import { button, choice, field, fill, make, message, textInput } from './element
 import { type PanelParts, wordsOf } from './parts.ts'
 import { deviceIds, suggest } from './suggestions.ts'
 
+export interface PolicyTester {
+  element: HTMLElement
+  /** Whether a document is being written that could be tested. */
+  offerDocument(offered: boolean): void
+}
+
 /** Asks what policies say of one action, and whom they allow it. `document`: what is being written, if anything is. */
-export function policyTester({ api, words }: PanelParts, { document: given }: { document(): string | undefined }): HTMLElement {
+export function policyTester({ api, words }: PanelParts, { document: given }: { document(): string | undefined }): PolicyTester {
   const device = textInput({ maxlength: '128' })
   const action = choice(askable.map(value => ({ value, label: value })))
   action.value = 'iot:Publish'
@@ -24,6 +30,7 @@ export function policyTester({ api, words }: PanelParts, { document: given }: { 
   const sourceIp = textInput({ maxlength: '64' })
   const domainName = textInput({ maxlength: '253' })
   const withDocument = make('input', { attributes: { type: 'checkbox' } })
+  const documentField = make('label', { class: 'loom-check' }, withDocument, ` ${words('withDocument')}`)
   const outcome = message()
   const result = make('div', { class: 'loom-result', attributes: { 'aria-live': 'polite' } })
   const aboutField = field('', about)
@@ -104,7 +111,7 @@ export function policyTester({ api, words }: PanelParts, { document: given }: { 
       field(words('sourceIp'), sourceIp),
       field(words('domainName'), domainName),
     ),
-    make('label', { class: 'loom-check' }, withDocument, ` ${words('withDocument')}`),
+    documentField,
     make(
       'div',
       { class: 'loom-buttons' },
@@ -120,5 +127,11 @@ export function policyTester({ api, words }: PanelParts, { document: given }: { 
       event.preventDefault()
       void test()
     })
-  return element
+  return {
+    element,
+    offerDocument(offered) {
+      documentField.hidden = !offered
+      if (!offered) withDocument.checked = false
+    },
+  }
 }
