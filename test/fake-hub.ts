@@ -333,6 +333,7 @@ export function fakeHub(): FakeHub {
     policies: notFaked<Hub['policies']>(),
     groups: notFaked<Hub['groups']>(),
     fleet: fakeFleet(asked, () => hub.fleetPages),
+    configurations: notFaked<Hub['configurations']>(),
     models: notFaked(),
     gateways: notFaked<Hub['gateways']>(),
     provisioning: notFaked<Hub['provisioning']>(),

@@ -20,6 +20,7 @@ const least: Partial<Record<keyof HubLimits, number>> = {
   openSlots: 1,
   pendingBytes: 65_536,
   maxHoldMs: 1,
+  configurationWrites: 1,
 }
 
 /** The options, or HUB_CONFIG_INVALID with every fault at once; HUB_NODE_VERSION where the default store cannot work. */

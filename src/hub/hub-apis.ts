@@ -6,6 +6,7 @@ import type { AuditTrail } from './audit-trail.ts'
 import type { Policies } from '../identity/policy-store.ts'
 import type { Groups } from '../topology/groups.ts'
 import { followedIdentity, staticOnly } from './fleet-fences.ts'
+import type { ConfigurationsApi } from './hub-configurations.ts'
 import type { Fleet } from './open-fleet.ts'
 import { createGateways } from './gateways.ts'
 import { createGroupsApi } from './groups-api.ts'
@@ -56,6 +57,7 @@ export interface ApiParts {
   policies: Policies
   groups: Groups
   fleet: Fleet
+  configurations: ConfigurationsApi
   now: () => number
   devices: DevicesApi
   presence: Presence
@@ -126,6 +128,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
       fleet,
     ),
     fleet: fleet.api,
+    configurations: parts.configurations,
     models: parts.models.api,
     provisioning: createProvisioningApi(parts),
     twins,

@@ -2,6 +2,7 @@ import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { ConnectionView } from './connection-history.ts'
 import type { DecommissionReport, TelemetryFate } from './decommission.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+import type { ConfigurationsApi } from './hub-configurations.ts'
 import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
 import type { CommandsApi } from './hub-commands.ts'
@@ -42,6 +43,7 @@ import type {
 export type { ConnectionView } from './connection-history.ts'
 export type { Decommission, DecommissionReport, TelemetryFate } from './decommission.ts'
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+export type { ConfigurationMetrics, ConfigurationsApi, ConfigurationView } from './hub-configurations.ts'
 export type { DynamicGroupView, FleetApi, FleetFigures } from './hub-fleet.ts'
 export type { CommandsApi, MessageFeedback } from './hub-commands.ts'
 export type { GatewaysApi, LeafEvent, LeafTelemetry } from './hub-gateways.ts'
@@ -321,6 +323,7 @@ export interface Hub {
   readonly policies: PoliciesApi
   readonly groups: GroupsApi
   readonly fleet: FleetApi
+  readonly configurations: ConfigurationsApi
   readonly gateways: GatewaysApi
   readonly provisioning: ProvisioningApi
   readonly imports: ImportsApi
@@ -348,6 +351,7 @@ export const hubApis = [
   'policies',
   'groups',
   'fleet',
+  'configurations',
   'gateways',
   'provisioning',
   'deviceHttp',

@@ -19,6 +19,7 @@ import { mayHear } from './may-hear.ts'
 import { commandTargets } from './command-targets.ts'
 import { openGroupCommands } from './group-commands.ts'
 import { openCommands } from './open-commands.ts'
+import { openConfigurations } from './open-configurations.ts'
 import { openDevices } from './open-devices.ts'
 import { openModels } from './open-models.ts'
 import { openTwins } from './open-twins.ts'
@@ -199,14 +200,26 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       described(id) {
         described([`device:${id}`])
         fleet.feed.described(id)
+        configurations.note(id)
       },
-      changed: change => fleet.feed.twinChanged(change),
+      changed(change) {
+        fleet.feed.twinChanged(change)
+        configurations.note(change.deviceId)
+      },
       emit,
       now,
       random: randomBytes,
     })
     const fleet = await openFleet({ registry, state, presence, groups, outbox: events, trail, problems, limits, now })
-    followed = event => fleet.feed.told(event)
+    const configurations = await openConfigurations({
+      ...{ state, fleet, twins, outbox: events, trail, problems, limits, now },
+      schedule: later,
+    })
+    undo.push(() => configurations.close())
+    followed = event => {
+      fleet.feed.told(event)
+      configurations.told(event)
+    }
     const commands = await openCommands({
       ...{ state, registry, rights, sealer, trail, outbox: events, listening, problems, models, emit, now, random: randomBytes },
       broker: () => broker,
@@ -345,7 +358,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       undo.push(async () => clearInterval(timer))
     }
     every(1000, 'presence', () => presence.sweep(now()))
-    every(5000, 'lifecycle', () => Promise.all([outbox.drain(), events.drain(), fleet.flush()]))
+    every(5000, 'lifecycle', () => Promise.all([outbox.drain(), events.drain(), fleet.flush(), configurations.sweep()]))
     every(3000, 'messages to devices', () => commands.sweep())
     every(5000, 'connectivity', () => presence.flush())
     every(60_000, 'identity', () => registry.flush())
@@ -372,6 +385,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     changed()
     trail.note({ action: 'hub.start', target: hubId })
     problems.watch('fleet index', fleet.ready())
+    problems.watch('fleet configurations', configurations.ready())
     problems.watch('revocation lists', lists.renew())
     problems.watch('decommissions', decommissions.resume())
     problems.watch('commands', many.resumeMessages())
@@ -389,7 +403,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     return {
       ...createApis({
         ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups },
-        ...{ fleet, provisioning, models },
+        ...{ fleet, provisioning, models, configurations: configurations.api },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: { ...commands.api, ...many.api },
         leaves,

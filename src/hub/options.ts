@@ -41,6 +41,10 @@ export interface HubLimits {
   fleetIndexBytes: number
   /** paths of twins that the fleet index holds however large it is, comma-separated: `twin.reported.fw, shadows.cfg.desired` */
   fleetPaths: string
+  /** twins that fleet configurations write at once, default 16 */
+  configurationWrites: number
+  /** and per second, default 0: no limit */
+  configurationWritesPerSecond: number
 }
 
 export const defaultLimits: HubLimits = {
@@ -64,6 +68,8 @@ export const defaultLimits: HubLimits = {
   storeTelemetry: true,
   fleetIndexBytes: 256 * 1024 ** 2,
   fleetPaths: '',
+  configurationWrites: 16,
+  configurationWritesPerSecond: 0,
 }
 
 /** Everything a hub needs to run; structured-clonable, so it crosses to the hub's thread as it is. */

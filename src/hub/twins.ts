@@ -139,7 +139,12 @@ export function createTwins(parts: TwinsParts) {
   }
 
   const update = (
-    request: TwinRequest & { profile?: TwinProfile; patchOf(before: Twin): TwinPatch; tags?: TagsChange },
+    request: TwinRequest & {
+      profile?: TwinProfile
+      patchOf(before: Twin): TwinPatch
+      tags?: TagsChange
+      also?: readonly Write[]
+    },
   ): Promise<TwinUpdate<Twin>> => {
     const {
       deviceId,
@@ -151,6 +156,7 @@ export function createTwins(parts: TwinsParts) {
       patchOf,
       tags,
       tagsVersion,
+      also = [],
       ...expected
     } = request
     return inTurn(deviceId, () =>
@@ -177,6 +183,7 @@ export function createTwins(parts: TwinsParts) {
             ...eventWrites(parts.outbox, deviceId, twinEvents(before, made.doc, { name, by, at })),
             ...tagged,
             ...audited(deviceId, by, 'twin.update', { ...(name && { name }), ...patch, ...(tags && { tags: tags.patch }) }),
+            ...also,
           ],
           { by },
         )
@@ -208,8 +215,10 @@ export function createTwins(parts: TwinsParts) {
       return { tags: stored?.doc.tags ?? {}, version: stored?.version ?? 0 }
     },
 
-    /** A merge patch of the sections. Codes of `applyUpdate`, IDENTITY_NOT_FOUND, IDENTITY_RETIRED. */
-    update: (o: TwinRequest & { patch: TwinPatch; profile?: TwinProfile; tags?: TagsChange }): Promise<TwinUpdate<Twin>> => {
+    /** A merge patch of the sections; `also`: writes of the same transaction. Codes of `applyUpdate`, IDENTITY_NOT_FOUND, IDENTITY_RETIRED. */
+    update: (
+      o: TwinRequest & { patch: TwinPatch; profile?: TwinProfile; tags?: TagsChange; also?: readonly Write[] },
+    ): Promise<TwinUpdate<Twin>> => {
       const { patch, ...request } = o
       return update({ ...request, patchOf: () => patch })
     },

@@ -72,6 +72,91 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.equal((await ask('line/7/temp')).verdict, 'none')
     })
 
+    it('brings what a configuration desires to the devices its query finds, and takes it away again', async () => {
+      for (const [id, site] of [
+        ['pump-1', 'a'],
+        ['pump-2', 'b'],
+        ['pump-3', 'a'],
+      ] as const)
+        await hub.devices.register({ id, tags: { site } })
+      const heard: string[] = []
+      await hub.consume(
+        { name: 'rollouts', filter: { kinds: [kinds.configuration] }, start: 'earliest' },
+        {
+          deliver(records) {
+            for (const { device, payload } of records) {
+              const { configuration, event } = JSON.parse(Buffer.from(payload).toString())
+              heard.push(`${configuration} ${event} ${device}`)
+            }
+          },
+        },
+      )
+      const { configurations, twins } = hub
+      const low = { id: 'all', text: '*', desired: { log: { level: 'warn', size: 5 } }, by: 'user anna' }
+      const made = await configurations.put(low)
+      assert.deepEqual([made.priority, made.enabled, made.version, made.dialect], [0, true, 1, 'aws'])
+      await configurations.put({
+        id: 'site-a',
+        dialect: 'azure',
+        text: "SELECT * FROM devices WHERE tags.site = 'a'",
+        priority: 10,
+        desired: { log: { level: 'debug' } },
+        by: 'user anna',
+      })
+      await until(async () => (await configurations.metrics({ id: 'all' })).applied === 3)
+      await until(async () => (await configurations.metrics({ id: 'site-a' })).applied === 2)
+      const desired = async (id: string) => (await twins.get({ id })).desired
+      assert.deepEqual(await desired('pump-1'), { log: { level: 'debug', size: 5 } })
+      assert.deepEqual(await desired('pump-2'), { log: { level: 'warn', size: 5 } })
+      const { conflicts, targeted } = await configurations.metrics({ id: 'all' })
+      assert.deepEqual([targeted, conflicts], [3, 2])
+      const losers = await configurations.devices({ id: 'all', state: 'conflict', limit: 1 })
+      assert.deepEqual(losers, { items: [{ device: 'pump-1', standing: 'applied', lost: ['/log/level'] }], next: 'pump-1' })
+      await twins.report({ id: 'pump-2', reported: { log: { level: 'warn', size: 5 } } })
+      assert.deepEqual(
+        (await configurations.devices({ id: 'all', state: 'converged' })).items.map(({ device }) => device),
+        ['pump-2'],
+      )
+      await hub.devices.update({ id: 'pump-1', tags: { site: 'b' } })
+      await until(async () => JSON.stringify(await desired('pump-1')) === '{"log":{"level":"warn","size":5}}')
+      const moved = await configurations.metrics({ id: 'site-a' })
+      assert.deepEqual([moved.targeted, moved.applied], [1, 1])
+      const other = { ...low, desired: { log: { level: 'error' } }, canary: 0.000001, etag: made.etag }
+      const changed = await configurations.put(other)
+      await until(async () => Object.keys(await desired('pump-2')).length === 0)
+      assert.equal((await configurations.metrics({ id: 'all' })).held, 3)
+      await assert.rejects(configurations.put(other), { code: 'CONFIGURATION_CONFLICT' })
+      const promoted = await configurations.promote({ id: 'all', etag: changed.etag })
+      assert.deepEqual([promoted.canary, promoted.version], [undefined, 2])
+      await until(async () => (await configurations.metrics({ id: 'all' })).applied === 2)
+      assert.deepEqual(await desired('pump-2'), { log: { level: 'error' } })
+      assert.equal((await configurations.metrics({ id: 'all' })).overruled, 1)
+      await configurations.delete({ id: 'all' })
+      await until(async () => Object.keys(await desired('pump-2')).length === 0)
+      await assert.rejects(configurations.get({ id: 'all' }), { code: 'CONFIGURATION_NOT_FOUND' })
+      assert.deepEqual(
+        (await configurations.list({})).items.map(({ id }) => id),
+        ['site-a'],
+      )
+      await until(() => heard.filter(line => line === 'all left pump-2').length === 2)
+      assert.deepEqual(
+        heard.filter(line => line.endsWith('pump-2')),
+        ['applied', 'converged', 'left', 'applied', 'left'].map(event => `all ${event} pump-2`),
+      )
+      const wrong: [Partial<Parameters<typeof configurations.put>[0]>, string][] = [
+        [{ text: 'shadow.desired.x:1' }, 'CONFIGURATION_INVALID'],
+        [{ text: 'shadow.hasDelta:true' }, 'CONFIGURATION_INVALID'],
+        [{ text: 'thingName:a*b' }, 'QUERY_SYNTAX'],
+        [{ desired: { a: null } }, 'CONFIGURATION_INVALID'],
+        [{ desired: { $a: 1 } }, 'TWIN_INVALID'],
+        [{ priority: 0.5 }, 'CONFIGURATION_INVALID'],
+        [{ etag: '9' }, 'CONFIGURATION_CONFLICT'],
+      ]
+      for (const [part, code] of wrong) await assert.rejects(configurations.put({ ...low, id: 'bad', ...part }), { code })
+      await hub.fleet.createGroup({ id: 'dyn', text: '*' })
+      await assert.rejects(configurations.put({ ...low, text: 'thingGroupNames:dyn' }), { code: 'GROUP_DYNAMIC' })
+    })
+
     it('answers questions about the fleet in either syntax, with pages and figures', async () => {
       for (let i = 0; i < 5; i++)
         await hub.devices.register({ id: `pump-${i}`, attributes: { model: 'x' }, tags: { site: i % 2 ? 'a' : 'b' } })

@@ -43,7 +43,7 @@ interface Known {
   record: DeviceRecord
   matching: ReadonlyMap<string, { ranked: Ranked; shared: boolean }>
   effective: Effective
-  failed?: { of: Effective; desired: TwinSection }
+  failed?: { of: Effective; desired: TwinSection; error: ErrorData }
 }
 
 /** What a device needs: a patch, a record, events, or nothing of it. */
@@ -117,7 +117,8 @@ export class Rollout<D> {
     if (!known) return undefined
     const { record, matching, effective: wants, failed } = known
     const wanted = planConfigurations(record.applied, wants, desired)
-    const plan = failed && wanted.changed ? { desired, applied: record.applied, changed: false } : wanted
+    const refused = failed !== undefined && wanted.changed
+    const plan = refused ? { desired, applied: record.applied, changed: false } : wanted
     const stand = (applied: Applied, section: TwinSection) =>
       standsOf({ matching, effective: wants, applied, failed: failed !== undefined, desired: section, reported })
     this.tally.set(id, stand(record.applied, desired))
@@ -125,7 +126,7 @@ export class Rollout<D> {
     const { told, events } = newsOf(record.told, stand(plan.applied, plan.desired))
     const due = plan.changed || events.length > 0
     if (!due && !matching.size && isEmpty(record)) this.forget(id)
-    return { plan, record: { applied: plan.applied, told }, events, due }
+    return { plan, record: { applied: plan.applied, told, ...(refused && { error: failed.error }) }, events, due }
   }
 
   /** What was written. */
@@ -135,9 +136,9 @@ export class Rollout<D> {
   }
 
   /** The twin refuses what is wanted: it is not tried again before either is another. */
-  refused(id: string, desired: TwinSection): void {
+  refused(id: string, desired: TwinSection, error: ErrorData): void {
     const known = this.#known.get(id)
-    if (known) known.failed = { of: known.effective, desired }
+    if (known) known.failed = { of: known.effective, desired, error }
   }
 
   forget(id: string): void {

@@ -55,9 +55,12 @@ function world(seed: number) {
       const twin = twins.get(id)
       const next = rollout.look(id, device && twin && { subject: device, ...twin })
       if (!next?.due) return
-      if (!device || !twin) return rollout.forget(id)
+      if (!device || !twin) {
+        rollout.forget(id)
+        return
+      }
       if (next.plan.changed && device.refuses) {
-        rollout.refused(id, twin.desired)
+        rollout.refused(id, twin.desired, { code: 'TWIN_LIMIT', message: '' })
         continue
       }
       if (next.plan.patch) twin.desired = mergeSection(twin.desired, next.plan.patch)
