@@ -4,15 +4,11 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createEmbeddedBroker } from '../broker/embedded.ts'
 import type { BrokerPort, Connection, Principal } from '../broker/broker-port.ts'
 import { createNoBroker } from '../broker/none.ts'
-import { createAuthenticator } from '../identity/authenticate.ts'
 import { LoomError } from '../errors.ts'
-import { openIssuers } from '../identity/issuers.ts'
-import { identitiesColl, openRegistry } from '../identity/registry.ts'
-import { openSealer } from '../identity/open-sealer.ts'
-import { openAuthority } from '../pki/authority.ts'
+import { identitiesColl } from '../identity/registry.ts'
 import { publishFile } from '../stores/publish-file.ts'
-import { openAuditTrail } from './audit-trail.ts'
 import { openAccess } from './open-access.ts'
+import { openIdentity } from './open-identity.ts'
 import { openFleet } from './open-fleet.ts'
 import { createListening } from './listening.ts'
 import { mayHear } from './may-hear.ts'
@@ -25,10 +21,7 @@ import { openModels } from './open-models.ts'
 import { openTwins } from './open-twins.ts'
 import { limitsOf } from './checked-options.ts'
 import { refusalOf, shownRefusal } from './refusal-record.ts'
-import { createRevocationLists } from './revocation-lists.ts'
 import { settleCredentials } from './settle-credentials.ts'
-import { createTokenVerifier } from './jwt-verifier.ts'
-import { fetchJson } from './fetch-json.ts'
 import { isAwsEvent } from '../dialects/aws/events.ts'
 import { devicesColl } from './devices.ts'
 import { createDeviceHttp } from './device-http.ts'
@@ -49,7 +42,7 @@ import { leavesGone, leavesOut } from './leaf-presence.ts'
 import { Leaves } from './leaves.ts'
 import { openPresence } from './open-presence.ts'
 import { createPresenceTopics } from './presence-topics.ts'
-import { deviceHost, serverNames } from './server-names.ts'
+import { deviceHost } from './server-names.ts'
 import { storeTelemetry } from './telemetry-store.ts'
 
 /** The runtime gives a node a third of its close time, 5 s by default. */
@@ -85,51 +78,18 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   })
   const undo: (() => Promise<unknown>)[] = [() => stores.close()]
   try {
-    const { state, identities, journal, warm, key } = stores
+    const { state, identities, journal, warm } = stores
     await state.declare(devicesColl, {})
-    const sealer = await openSealer({ key, hubId, store: identities, random: randomBytes })
-    const trail = await openAuditTrail({
-      audit: stores.audit,
-      stores: { identities, state },
-      key: sealer.subkey('audit'),
-      now,
+    let broker: BrokerPort
+    const { sealer, trail, authority, names, lists, registry, issuers, authenticator } = await openIdentity({
+      ...{ options, stores, problems, now, sasClockSkewS: limits.sasClockSkewS },
+      broker: () => broker,
+      provisioning: () => provisioning,
       random: randomBytes,
+      schedule: later,
     })
     undo.push(() => trail.close())
     audited = event => void (event.type === 'security' && trail.refused(...refusalOf(event)))
-    const authority = await openAuthority({ hubId, store: identities, sealer, now, random: randomBytes })
-    const names = serverNames(options)
-    const hostName = (): string => deviceHost(options, broker.listeners())
-    let broker: BrokerPort
-    const lists = createRevocationLists({ authority, schedule: later, problems })
-    const registry = await openRegistry({
-      store: identities,
-      sealer,
-      authority,
-      now,
-      random: randomBytes,
-      hostName,
-      revoked: list => lists.due(list),
-    })
-    const verifier = createTokenVerifier({ fetchJson })
-    const issuers = await openIssuers({ store: identities, changed: id => verifier.forget(id) })
-    const authenticator = createAuthenticator({
-      registry,
-      sealer,
-      now,
-      sasClockSkewS: limits.sasClockSkewS,
-      ...(options.hubNames?.length && { hubNames: names }),
-      clientIdMode: 'owned',
-      tokens: { verifier, issuers },
-      groupKeys: id => provisioning.enrolments.groupKeys(id),
-      provisioning: {
-        attest: o => provisioning.proofs.attest!(o),
-        claimOf: o => provisioning.proofs.claimOf!(o),
-        admitUnknown: o => provisioning.proofs.admitUnknown!(o),
-      },
-      anchors: authority,
-      sessionOwner: clientId => broker.holderOf(`thing|${clientId}`),
-    })
     const publishCa = async (): Promise<void> => {
       if (options.store !== 'memory') await publishFile(join(dataDir, 'ca.pem'), authority.rootPem)
     }
@@ -150,10 +110,11 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const access = await openAccess({
       identities,
       state,
-      isDevice: async id => (await registry.find(id)) !== undefined,
+      findDevice: id => registry.find(id),
       broker: () => broker,
       problems,
       groupsChanged: change => fleet.feed.groupsChanged(change),
+      leaves: leaves.book,
       now,
     })
     const { groups, policies, rights } = access

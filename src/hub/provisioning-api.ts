@@ -1,4 +1,5 @@
 import { LoomError } from '../errors.ts'
+import type { Registry } from '../identity/registry.ts'
 import type { Authority } from '../pki/authority.ts'
 import type { EnrolmentKind } from '../provisioning/enrolment.ts'
 import type { AuditTrail } from './audit-trail.ts'
@@ -8,6 +9,7 @@ import type { Provisioning } from './open-provisioning.ts'
 /** Enrolments, templates, claims, lists and waiting devices; each change with its audit record. */
 export function createProvisioningApi(parts: {
   provisioning: Provisioning
+  registry: Pick<Registry, 'find'>
   authority: Authority
   trail: AuditTrail
   emit(event: HubEvent): void
@@ -180,11 +182,14 @@ export function createProvisioningApi(parts: {
     },
 
     pairings: o => pairings.list(o),
-    createPairing: ({ by, ...target }) =>
-      pairings.create(target, {
+    async createPairing({ by, ...target }) {
+      const there = target.deviceId === undefined ? undefined : await parts.registry.find(target.deviceId)
+      if (there?.state === 'retired') throw new LoomError('IDENTITY_RETIRED', `"${there.id}"`, { hint: 'delete it first' })
+      return pairings.create(target, {
         ...(by !== undefined && { by }),
         also: id => [write(by, 'pairing.create', id, { deviceId: target.deviceId, template: target.template })],
-      }),
+      })
+    },
     revokePairing: ({ id, by }) => pairings.revoke(id, audited(by, 'pairing.revoke', id)),
 
     bootstrap: () => book.read(),

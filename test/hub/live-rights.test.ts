@@ -61,6 +61,17 @@ describe('rights of live sessions', function () {
     await hub.close()
   })
 
+  it('a policy of its certificate is free again once the device is gone', async () => {
+    const { secrets } = await hub.devices.register({ id: 'valve', credentials: { kind: 'x509' } })
+    const { credentials } = await hub.devices.get({ id: 'valve' })
+    const certificate = credentials.find(({ cid }) => cid === secrets!.cid)!.fingerprint!
+    await hub.policies.create({ id: 'own', text: policy(allow('iot:Publish', 'topic/a')) })
+    await hub.policies.attach({ policy: 'own', target: { certificate } })
+    await assert.rejects(hub.policies.delete({ id: 'own' }), { code: 'POLICY_ATTACHED' })
+    await hub.devices.delete({ id: 'valve' })
+    await hub.policies.delete({ id: 'own' })
+  })
+
   it('a policy of its group lets it publish, until the device leaves the group', async () => {
     await hub.policies.create({ id: 'line', text: policy(allow('iot:Publish', 'topic/line/7/*')) })
     await hub.groups.create({ id: 'plant' })

@@ -287,6 +287,12 @@ describe('provisioning by one HTTPS request', function () {
   })
 
   describe('by a pairing code', () => {
+    it('that is for a device out of service there is none', async () => {
+      await hub.devices.register({ id: 'old' })
+      await hub.devices.retire({ id: 'old' })
+      await assert.rejects(hub.provisioning.createPairing({ deviceId: 'old' }), { code: 'IDENTITY_RETIRED' })
+    })
+
     const pairing = async (target: object = { deviceId: 'lamp-1' }) => {
       const { pairing: made, code } = await hub.provisioning.createPairing({ ...target, by: 'user anna' })
       return { id: made.id, code }
