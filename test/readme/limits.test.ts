@@ -36,6 +36,8 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['identity/policy-remembered', 'most'],
     ['identity/policy-remembered', 'longestName'],
   ],
+  'named twins': [['twin/profiles', 'namedTwins']],
+  'requests of twins': [['hub/twin-wire', 'inFlightPerConnection']],
   'groups |': [['topology/group-tree', 'maxGroups']],
   'groups below one another': [['topology/group', 'maxGroupDepth']],
   'groups of a device': [['topology/groups', 'maxGroupsPerDevice']],
