@@ -98,7 +98,7 @@ function asJudged(envelope: Envelope, body: Uint8Array | undefined, errors: Lett
 
 function throttled({ device, count, over }: LeftOut): LoomError {
   const who = device ? `"${device}"` : 'further devices'
-  const left = over ? `${count} undecodable messages` : 'further undecodable messages'
+  const left = over ? `${count} undecodable or refused messages` : 'further undecodable or refused messages'
   return new LoomError('BROKER_THROTTLED', `${left} of ${who} in one minute have no dead letter`, {
     hint: 'set its format right; the messages are in the journal',
   })

@@ -26,6 +26,8 @@ export async function openModelBindings(o: {
   /** ids of devices that are connected now */
   connected(): Iterable<string>
   unknown(device: string, name: string): void
+  /** A model cannot be had: its devices are not to blame, and go unchecked. */
+  failed(error: unknown): void
 }) {
   const { state, store } = o
   await state.declare(claimsColl, {})
@@ -54,7 +56,13 @@ export async function openModelBindings(o: {
       return undefined
     }
     const { mode, closed } = store.attachmentOf(head.id)
-    return mode === 'off' ? undefined : { name: head.name, mode, closed, checked: await store.checked(head.name) }
+    if (mode === 'off') return undefined
+    try {
+      return { name: head.name, mode, closed, checked: await store.checked(head.name) }
+    } catch (error) {
+      o.failed(error)
+      return undefined
+    }
   }
   const keep = (device: string, binding: Binding | undefined): void => {
     if (binding) live.set(device, binding)

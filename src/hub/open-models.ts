@@ -13,7 +13,7 @@ import type { Problems } from './problems.ts'
 export interface ModelsHouse {
   state: StateStore
   trail: Pick<AuditTrail, 'write'>
-  problems: Pick<Problems, 'watch' | 'set' | 'clear'>
+  problems: Pick<Problems, 'set'>
   emit(event: HubEvent): void
   broker(): { connections(): Iterable<Connection>; connectionsOf(id: string): readonly Connection[] }
   now: () => number
@@ -30,6 +30,7 @@ export async function openModels(house: ModelsHouse) {
     *connected() {
       for (const { principal } of broker().connections()) if (principal.deviceId) yield principal.deviceId
     },
+    failed: error => problems.set('device models', error),
     unknown: (device, model) => emit({ type: 'model', at: now(), code: 'MODEL_UNKNOWN', device, model: model.slice(0, 150) }),
   })
   const checks = createModelChecks({ bindings, emit, now })
@@ -43,7 +44,7 @@ export async function openModels(house: ModelsHouse) {
       try {
         await bindings.connects(device, claim)
       } catch (error) {
-        // A device is not to blame that its model cannot be looked up: it comes in unchecked, and health shows it.
+        // Nor is it to blame that nobody can say which it follows.
         problems.set('device models', error)
       }
     },
@@ -60,8 +61,9 @@ export async function openModels(house: ModelsHouse) {
     ready: (device: string): Promise<unknown> | undefined => (bindings.none ? undefined : bindings.bound(device)),
     followed(event: HubEvent): void {
       if (event.type !== 'device') return
-      if (event.change === 'updated') problems.watch('device models', bindings.changed(event.id))
-      else if (event.change === 'deleted') problems.watch('device models', bindings.deleted(event.id))
+      const { id, change } = event
+      const done = change === 'updated' ? bindings.changed(id) : change === 'deleted' ? bindings.deleted(id) : undefined
+      done?.catch(error => problems.set('device models', error))
     },
   }
 }

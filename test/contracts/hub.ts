@@ -657,6 +657,26 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.equal(record!.flags & flags.invalid, flags.invalid)
     })
 
+    it('holds what devices say against their models, and keeps what is not so apart', async () => {
+      const document = { telemetry: { t: { schema: { type: 'number' } } } }
+      const put = { id: 'meter', source: 'none', document, short: { k: 't' }, mode: 'strict' } as const
+      assert.equal((await hub.models.put(put)).name, 'meter;1')
+      await assert.rejects(hub.models.put({ ...put, document: {} }), { code: 'MODEL_EXISTS' })
+      const wrong = { ...put, id: 'other', document: { telemetry: { t: { schema: { $ref: 'x' } } } } }
+      await assert.rejects(hub.models.put(wrong), { code: 'MODEL_INVALID', position: 'telemetry.t.schema.$ref' })
+      await hub.devices.register({ id: 'm1', attributes: { model: 'meter' } })
+      const sent = await hub.telemetry.inject({ device: 'm1', payload: bytes({ k: 'x' }) })
+      const [record] = await hub.journal.read({ from: sent.seq, limit: 1 })
+      assert.equal(record!.flags & flags.invalid, flags.invalid)
+      await until(async () => (await hub.journal.deadLetters({ limit: 10 })).items.length === 1)
+      const { items } = await hub.journal.deadLetters({ limit: 10 })
+      assert.deepEqual(items[0]!.errors, [{ path: 't', rule: 'type', message: 'must be number' }])
+      assert.deepEqual(await hub.models.validate({ model: 'meter', telemetry: { k: 1 } }), { valid: true, faults: [], values: { t: 1 } })
+      assert.equal((await hub.models.get({ id: 'meter' }))!.version, '1')
+      await hub.models.delete({ id: 'meter' })
+      assert.deepEqual(await hub.models.modelOf({ device: 'm1' }), { by: 'registry', name: 'meter', known: false })
+    })
+
     it('tells its health and metrics', async () => {
       const health = await hub.health.get({})
       assert.equal(health.status, 'ok', JSON.stringify(health.problems))

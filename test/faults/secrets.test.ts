@@ -28,6 +28,7 @@ async function fill(call: Call): Promise<void> {
   await call('POST', '/devices', { body: { id: 'old-1' } })
   await call('POST', '/devices/old-1/retire', { body: { reason: 'worn out' } })
   await call('POST', '/groups', { body: { id: 'hall' } })
+  await call('POST', '/models', { body: { id: 'meter', source: 'none', document: {} } })
   await call('PATCH', '/devices/sas-1/shadows/config', { body: { desired: { on: true } } })
   await call('POST', '/groups/hall/members', { body: { devices: ['sas-1'] } })
   await call('POST', '/commands', { body: { group: 'hall', message: { body: { on: true } } } })
@@ -151,6 +152,7 @@ describe('secrets', function () {
       ca: await ids('/cas'),
       policy: await ids('/policies'),
       group: await ids('/groups'),
+      model: await ids('/models'),
       shadow: ['config'],
       run: await ids('/commands'),
       enrolment: await ids('/enrolments'),

@@ -105,7 +105,7 @@ describe('ingest of messages that cannot be decoded', () => {
     time.advance(minuteMs)
     send('good', '{"t":1}')
     assert.equal(lost.length, 2)
-    assert.match(lost[1]!.message, /40 undecodable messages of "bad"/)
+    assert.match(lost[1]!.message, /40 undecodable or refused messages of "bad"/)
     sendBad('bad', 1)
     assert.equal((await letters())[0]?.device, 'bad')
     assert.equal(lost.length, 2)
@@ -134,7 +134,7 @@ describe('ingest of messages that cannot be decoded', () => {
     )
     time.advance(minuteMs)
     sendBad('late65', 1)
-    assert.match(lost[1]!.message, /5 undecodable messages of further devices/)
+    assert.match(lost[1]!.message, /5 undecodable or refused messages of further devices/)
     assert.equal((await letters())[0]?.device, 'late65')
   })
 

@@ -10,6 +10,7 @@ import { hubRoutes, runtimeRoutes } from './hub-routes.ts'
 import { importRoutes } from './import-routes.ts'
 import { issuerRoutes } from './issuer-routes.ts'
 import { attachmentRoutes } from './attachment-routes.ts'
+import { modelRoutes } from './model-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { provisioningRoutes } from './provisioning-routes.ts'
 import type { Route } from './route.ts'
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...policyRoutes,
   ...groupRoutes,
   ...fleetRoutes,
+  ...modelRoutes,
   ...provisioningRoutes,
   ...auditRoutes,
 ]

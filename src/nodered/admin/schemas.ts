@@ -2,6 +2,7 @@ import { keyTypes } from '../../pki/keys.ts'
 import { accessSchemas } from './access-schemas.ts'
 import { commandSchemas } from './command-schemas.ts'
 import { fleetSchemas } from './fleet-schemas.ts'
+import { modelSchemas } from './model-schemas.ts'
 import { pkiSchemas } from './pki-schemas.ts'
 import { provisioningSchemas } from './provisioning-schemas.ts'
 import type { Schema } from './schema.ts'
@@ -202,4 +203,5 @@ export const components: Readonly<Record<string, Schema>> = {
   ...accessSchemas,
   ...fleetSchemas,
   ...provisioningSchemas,
+  ...modelSchemas,
 }
