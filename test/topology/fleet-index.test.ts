@@ -73,6 +73,16 @@ describe('the fleet index', () => {
     )
   })
 
+  it('goes on behind a device that is removed while it gives way', async () => {
+    const seen: string[] = []
+    const { index } = open({ turn: async () => index.delete(seen.at(-1)!) })
+    const ids = Array.from({ length: 11_000 }, (_, i) => `d${String(i).padStart(5, '0')}`)
+    for (const id of ids) index.set(fleetDoc({ id }))
+    await index.scan(({ id }) => void seen.push(id))
+    assert.deepEqual(seen, ids)
+    assert.equal(index.size, 10_998)
+  })
+
   it('knows its size, whatever the order of changes', () => {
     const random = seeded(9)
     const { index } = open()

@@ -87,7 +87,7 @@ export function getterOf(path: FleetPath): (doc: object) => unknown {
 
 /** A member of an object that it has itself; of a list none. What no object inherits is looked up faster. */
 function memberOf(above: (doc: unknown) => unknown, name: string): (doc: unknown) => unknown {
-  if (!(name in Object.prototype) && !(name in Array.prototype) && !/^\d/.test(name))
+  if (!(name in Array.prototype) && !/^\d/.test(name))
     return doc => {
       const value = above(doc)
       return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
