@@ -113,6 +113,10 @@ if (![200, 401, 403].includes(status)) {
   Devices     mqtts://${shown}:${mqttsPort} (plain text, this machine only: mqtt://127.0.0.1:${mqttPort})
   CA file     ${ca}
 
+  For the snippets of README.md:
+
+    export HUB_URL=${base}/thingloom/${demoHub} HUB_HOST=${shown} HUB_PORT=${mqttsPort} HUB_CA='${ca}'
+
   A device of your own:
 
     curl --fail-with-body -sS ${base}/thingloom/${demoHub}/devices -H 'content-type: application/json' \\

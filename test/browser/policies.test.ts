@@ -110,6 +110,8 @@ describe('policies in the dialog of the hub', function () {
     await openDialog()
 
     const list = part('Policies of this hub')
+    await part('Test').getByLabel('Device', { exact: true }).waitFor()
+    assert.equal(await part('Test').getByLabel('by the document above').isVisible(), false, 'none is open')
     await list.locator('.loom-row', { hasText: 'default' }).filter({ hasText: 'the hub' }).waitFor()
     await list.getByRole('button', { name: 'policy', exact: true }).click()
     const written = part('Policy document')
@@ -248,6 +250,8 @@ describe('policies in the dialog of the hub', function () {
     await openDialog()
     await says(page.locator(panel), 'thingloom.admin.write')
     const list = part('Policies of this hub')
+    await part('Test').getByLabel('Device', { exact: true }).waitFor()
+    assert.equal(await part('Test').getByLabel('by the document above').isVisible(), false, 'none is open')
     assert.ok(await list.getByRole('button', { name: 'policy', exact: true }).isDisabled())
     await list.locator('.loom-row', { hasText: 'default' }).click()
     const document = part('Policy document')

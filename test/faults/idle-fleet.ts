@@ -6,7 +6,7 @@ import { type ConnectFields, connectPacket, packetReader, packetTypes, pingPacke
 /**
  * A process of many devices that connect and then say nothing. Settings: a JSON file named on the command line. Prints `READY {ms}` when all are connected,
  * `CLOSED {id} {ns}` for each connection that ends, by the system's monotonic clock. On stdin `again {id}` connects one anew, answered by
- * `AGAIN {id} {code}`, -1 without CONNACK; `ping` makes each connection prove that it is served, answered by `SERVED {count}`.
+ * `AGAIN {id} {code}`, -1 without CONNACK; `probe {id}` sends a ping, answered by `PROBE {id} {served|closed}`; `ping` makes each connection prove that it is served, answered by `SERVED {count}`.
  */
 export interface IdleFleet {
   ports: { mqtt: number; mqtts: number }
@@ -49,11 +49,24 @@ const dial = ({ fields, cert, key }: Device): Promise<number> =>
     })
   })
 
+function probe(id: string): void {
+  const one = open.get(id)
+  const say = (what: string) => console.log(`PROBE ${id} ${what}`)
+  if (!one) {
+    say('closed')
+    return
+  }
+  one.pinged = () => say('served')
+  one.socket.once('close', () => say('closed'))
+  one.socket.write(pingPacket)
+}
+
 process.stdin.setEncoding('utf8').on('data', async text => {
   for (const line of String(text).split('\n')) {
     const [command, id] = line.split(' ')
     const device = command === 'again' && devices.find(({ fields }) => fields.clientId === id)
     if (device) console.log(`AGAIN ${id} ${await dial(device)}`)
+    if (command === 'probe' && id) probe(id)
     if (command !== 'ping') continue
     let served = 0
     const all = open.size

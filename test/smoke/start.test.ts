@@ -63,7 +63,7 @@ describe('npm start', function () {
     const message = seconds()
     await until('a summary', async () => (await summary('plant-0002')).length > 0, 60_000)
     console.log(`      after the editor was up: the first message in ${message} s, the first summary of 5 s in ${seconds()} s`)
-    await child.says(/Thingloom is running/)
+    await child.says(new RegExp(`export HUB_URL=${url}/thingloom/demo HUB_HOST=127.0.0.1 HUB_PORT=\\d+ HUB_CA='.*ca\\.pem'`))
     await until(
       'all devices',
       async () => (await ask<{ connections: number }>('/thingloom/demo/health')).connections === 50,
