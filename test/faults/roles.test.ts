@@ -219,6 +219,10 @@ describe('roles', function () {
     await by('DELETE /policies/{policy}', policy)
     await by('PUT /policies/strict', {}, { body: { strict: true } })
     await by('DELETE /groups/{group}', { group: 'g1' })
+    const rollout = { configuration: 'c1' }
+    await by('PUT /configurations/{configuration}', rollout, { body: { text: '*', desired: { log: 'warn' }, canary: 1 } })
+    await by('POST /configurations/{configuration}/promote', rollout, { body: {} })
+    await by('DELETE /configurations/{configuration}', rollout)
     await by('POST /models', {}, { body: { id: 'm1', source: 'none', document: {} } })
     await by('PATCH /models/{model}', { model: 'm1' }, { body: { mode: 'off' } })
     await by('PUT /model-settings', {}, { body: { default: 'm1' } })

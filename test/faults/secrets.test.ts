@@ -28,6 +28,7 @@ async function fill(call: Call): Promise<void> {
   await call('POST', '/devices', { body: { id: 'old-1' } })
   await call('POST', '/devices/old-1/retire', { body: { reason: 'worn out' } })
   await call('POST', '/groups', { body: { id: 'hall' } })
+  await call('PUT', '/configurations/log', { body: { text: 'thingGroupNames:hall', desired: { log: 'warn' } } })
   await call('POST', '/models', { body: { id: 'meter', source: 'none', document: {} } })
   await call('PATCH', '/devices/sas-1/shadows/config', { body: { desired: { on: true } } })
   await call('POST', '/groups/hall/members', { body: { devices: ['sas-1'] } })
@@ -152,6 +153,7 @@ describe('secrets', function () {
       ca: await ids('/cas'),
       policy: await ids('/policies'),
       group: await ids('/groups'),
+      configuration: await ids('/configurations'),
       model: await ids('/models'),
       shadow: ['config'],
       run: await ids('/commands'),

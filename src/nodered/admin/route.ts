@@ -74,6 +74,7 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   model: { type: 'string', maxLength: 128, description: 'id of the device model' },
   policy: { type: 'string', maxLength: 128, description: 'policy id' },
   group: { type: 'string', maxLength: 128, description: 'group id' },
+  configuration: { type: 'string', maxLength: 128, description: 'id of the fleet configuration' },
   shadow: { type: 'string', maxLength: 135, description: 'name of the twin; `module:{module}` for that of a module' },
   enrolment: { type: 'string', maxLength: 128, description: 'enrolment id' },
   registration: { type: 'string', maxLength: 128, description: 'registration id' },

@@ -2,6 +2,7 @@ import { commandRoutes } from './command-routes.ts'
 import { auditRoutes } from './audit-routes.ts'
 import { caRoutes } from './ca-routes.ts'
 import { certificateRoutes } from './certificate-routes.ts'
+import { configurationRoutes } from './configuration-routes.ts'
 import { credentialRoutes } from './credential-routes.ts'
 import { deviceRoutes } from './device-routes.ts'
 import { fleetRoutes } from './fleet-routes.ts'
@@ -34,6 +35,7 @@ export const routes: readonly Route[] = [
   ...policyRoutes,
   ...groupRoutes,
   ...fleetRoutes,
+  ...configurationRoutes,
   ...modelRoutes,
   ...provisioningRoutes,
   ...auditRoutes,

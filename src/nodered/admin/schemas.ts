@@ -1,6 +1,7 @@
 import { keyTypes } from '../../pki/keys.ts'
 import { accessSchemas } from './access-schemas.ts'
 import { commandSchemas } from './command-schemas.ts'
+import { configurationSchemas } from './configuration-schemas.ts'
 import { fleetSchemas } from './fleet-schemas.ts'
 import { modelSchemas } from './model-schemas.ts'
 import { pkiSchemas } from './pki-schemas.ts'
@@ -202,6 +203,7 @@ export const components: Readonly<Record<string, Schema>> = {
   ...pkiSchemas,
   ...accessSchemas,
   ...fleetSchemas,
+  ...configurationSchemas,
   ...provisioningSchemas,
   ...modelSchemas,
 }
