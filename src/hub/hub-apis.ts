@@ -24,10 +24,8 @@ import { createPkiApi } from './pki-api.ts'
 import type { createDeviceHttp } from './device-http.ts'
 import { listConsumers } from './consumer-list.ts'
 import type { Registry } from '../identity/registry.ts'
-import { kinds } from '../journal/journal-port.ts'
 import type { Authority } from '../pki/authority.ts'
 import type { WarmStore } from '../storage/warm-store.ts'
-import type { Envelope } from '../telemetry/envelope.ts'
 import type { CommandsApi, DevicesApi, Hub, HubEvent, HubHealth, hubApis } from './hub.ts'
 import type { Ingest } from './ingest.ts'
 import type { Models } from './open-models.ts'
@@ -53,6 +51,8 @@ export interface ApiParts {
   twins: Twins
   models: Models
   commands: CommandsApi
+  /** calls of methods under way, and answers that came too late */
+  methods(): { open: number; late: number }
   emit(event: HubEvent): void
   policies: Policies
   groups: Groups
@@ -179,6 +179,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
             journal: journal.metrics(),
             warm: figures,
             devices: await registry.count(),
+            methods: parts.methods(),
           }),
           warm: figures,
         }

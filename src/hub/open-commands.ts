@@ -116,6 +116,10 @@ export async function openCommands(house: CommandsHouse) {
     api: commands,
     /** For devices behind gateways. */
     leaves: carried,
+    /** calls under way, and answers that came too late */
+    get methods() {
+      return { open: calls.open, late: wire.late }
+    },
     /** Undefined: no operation of commands. */
     request: (connection: Connection, request: DeviceRequest, payload: Uint8Array) => wire.request(connection, request, payload),
     http: (ask: HttpAsk, idle: <T>(of: Promise<T>) => Promise<T>): Promise<HttpAnswer> | undefined => overHttp.request(ask, idle),

@@ -367,6 +367,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         ...{ fleet, provisioning, models, configurations: configurations.api },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: { ...commands.api, ...many.api },
+        methods: () => commands.methods,
         leaves,
         leafCommands: commands.leaves,
         storeReadings: decommissions.append,

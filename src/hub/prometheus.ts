@@ -10,7 +10,13 @@ interface Sample {
 /** The hub's figures in the Prometheus text format, version 0.0.4. */
 export function prometheusText(
   hub: string,
-  o: { broker: BrokerMetrics; journal: JournalMetrics; warm: WarmMetrics; devices: number },
+  o: {
+    broker: BrokerMetrics
+    journal: JournalMetrics
+    warm: WarmMetrics
+    devices: number
+    methods: { open: number; late: number }
+  },
 ): string {
   const lines: string[] = []
   const metric = (name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): void => {
@@ -37,6 +43,8 @@ export function prometheusText(
   one('open_slots', 'gauge', 'publishes waiting for their acknowledgement', broker.openSlots)
   one('pending_bytes', 'gauge', 'bytes waiting for their commit', broker.pendingBytes)
   one('paused_connections', 'gauge', 'connections paused by backpressure', broker.paused)
+  one('methods_open', 'gauge', 'calls of methods under way', o.methods.open)
+  one('method_answers_late_total', 'counter', 'answers that nobody waited for any more', o.methods.late)
   one('journal_appended_total', 'counter', 'records appended', journal.appended)
   one('journal_bytes_total', 'counter', 'bytes appended', journal.bytes)
   one('journal_disk_bytes', 'gauge', 'size of the journal on disk', journal.diskBytes)

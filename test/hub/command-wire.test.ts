@@ -140,6 +140,18 @@ describe('commands on the wire', function () {
     assert.deepEqual([fan.heard.length, newer.heard.length], [2, 1], 'the newer one does not listen for the other')
   })
 
+  it('that are methods take no answer that is too large or too late', async () => {
+    const fan = await thing('fan', {
+      answer({ client }, topic) {
+        client.publish(`${topic}/answer`, `"${'x'.repeat(131_072)}"`, { qos: 1 })
+        client.publish(`${topic}/answer`, '1', { qos: 1 })
+      },
+    })
+    await fan.client.subscribeAsync('devices/fan/commands/#', { qos: 1 })
+    await assert.rejects(hub.commands.call({ id: 'fan', method: 'm' }), codeOf('COMMAND_TOO_LARGE'))
+    await patient(async () => /^thingloom_method_answers_late_total\{.*\} 1$/m.test((await hub.health.metrics({})).text))
+  })
+
   it('that are methods of a device that is away fail at once, or tell who can wake it, with a token it can verify', async () => {
     await thing('sleeper').then(({ client }) => client.endAsync())
     const events: HubEvent[] = []

@@ -104,7 +104,13 @@ describe('documentation', () => {
 
   it('docs/operations.md lists the metrics that are there', () => {
     const figures = new Proxy({}, { get: (_, name) => (name === 'consumers' ? [{ name: 'c' }] : 0) }) as never
-    const text = prometheusText('demo', { broker: figures, journal: figures, warm: figures, devices: 0 })
+    const text = prometheusText('demo', {
+      broker: figures,
+      journal: figures,
+      warm: figures,
+      devices: 0,
+      methods: { open: 0, late: 0 },
+    })
     const served = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!)
     const listed = named(pageOf('docs/operations.md'), /^\| `(thingloom_\w+)` \|/gm)
     assert.deepEqual(listed.toSorted(), served.toSorted())
