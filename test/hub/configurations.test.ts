@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import type { Hub } from '../../src/hub/hub.ts'
+import { startHub } from '../../src/hub/start-hub.ts'
+import { until } from '../until.ts'
+
+const limitMs = 60_000
+
+describe('two overlapping configurations over 1,000 devices', function () {
+  this.timeout(240_000)
+  let hub: Hub
+  const ids = Array.from({ length: 1000 }, (_, i) => `pump-${String(i).padStart(4, '0')}`)
+  const siteOf = (i: number): string => (i % 5 === 0 ? 'a' : 'b')
+  const metrics = (id: string) => hub.configurations.metrics({ id })
+  const none = { held: 0, pending: 0, failed: 0, overruled: 0, applied: 0, converged: 0, targeted: 0, conflicts: 0 }
+  const desired = async (id: string) => (await hub.twins.get({ id })).desired
+  const settled = (id: string, applied: number): Promise<unknown> =>
+    until(async () => {
+      const { pending, ...counts } = await metrics(id)
+      return pending === 0 && counts.applied === applied
+    }, limitMs)
+
+  before(async () => {
+    hub = await startHub({
+      hubId: 'demo',
+      dataDir: '/nowhere',
+      store: 'memory',
+      broker: 'none',
+      listeners: [],
+      threaded: false,
+      limits: { storeTelemetry: false },
+    })
+    for (const [i, id] of ids.entries()) await hub.devices.register({ id, tags: { site: siteOf(i) }, desired: { own: i } })
+  })
+  after(() => hub.close())
+
+  it('are counted exactly, path by path', async () => {
+    await hub.configurations.put({ id: 'all', text: '*', priority: 1, desired: { log: 'warn', report: { every: 60 } } })
+    await hub.configurations.put({ id: 'site-a', text: 'tags.site:a', priority: 10, desired: { log: 'debug' } })
+    await settled('all', 1000)
+    await settled('site-a', 200)
+    assert.deepEqual(await metrics('all'), { ...none, targeted: 1000, applied: 1000, conflicts: 200 })
+    assert.deepEqual(await metrics('site-a'), { ...none, targeted: 200, applied: 200 })
+    for (const [i, id] of ids.entries())
+      assert.deepEqual(await desired(id), { own: i, log: siteOf(i) === 'a' ? 'debug' : 'warn', report: { every: 60 } }, id)
+  })
+
+  it('converge as devices report', async () => {
+    for (const [i, id] of ids.slice(0, 100).entries())
+      await hub.twins.report({
+        id,
+        reported: { log: siteOf(i) === 'a' ? 'debug' : 'warn', ...(i < 50 && { report: { every: 60 } }) },
+      })
+    assert.deepEqual(await metrics('site-a'), { ...none, targeted: 200, applied: 200, converged: 20 })
+    assert.deepEqual(await metrics('all'), { ...none, targeted: 1000, applied: 1000, converged: 50, conflicts: 200 })
+    const page = await hub.configurations.devices({ id: 'all', state: 'converged', limit: 49 })
+    assert.deepEqual([page.items.length, page.next], [49, ids[48]])
+  })
+
+  it('follow a device that leaves one of them, and a device that is gone', async () => {
+    await hub.devices.update({ id: ids[0]!, tags: { site: 'b' } })
+    await until(async () => (await desired(ids[0]!)).log === 'warn', limitMs)
+    assert.deepEqual(await desired(ids[0]!), { own: 0, log: 'warn', report: { every: 60 } })
+    assert.deepEqual(await metrics('site-a'), { ...none, targeted: 199, applied: 199, converged: 19 })
+    // It still reports what the other one wanted
+    assert.deepEqual(await metrics('all'), { ...none, targeted: 1000, applied: 1000, converged: 49, conflicts: 199 })
+    await hub.devices.delete({ id: ids[5]! })
+    assert.deepEqual(await metrics('site-a'), { ...none, targeted: 198, applied: 198, converged: 18 })
+    assert.deepEqual(await metrics('all'), { ...none, targeted: 999, applied: 999, converged: 48, conflicts: 198 })
+  })
+
+  it('own their paths: what a person writes there is set back, what is beside them stays', async () => {
+    await hub.twins.patch({ id: ids[1]!, desired: { log: 'error', hand: true }, by: 'user anna' })
+    await until(async () => (await desired(ids[1]!)).log === 'warn', limitMs)
+    assert.deepEqual(await desired(ids[1]!), { own: 1, log: 'warn', report: { every: 60 }, hand: true })
+  })
+
+  it('say which twins refuse them, and try again when that changes', async () => {
+    const full = { filler: 'x'.repeat(32_600) }
+    await hub.twins.patch({ id: ids[2]!, desired: full })
+    await hub.configurations.put({ id: 'large', text: '*', desired: { text: 'y'.repeat(500) } })
+    await until(async () => (await metrics('large')).applied === 998, limitMs)
+    await until(async () => (await metrics('large')).failed === 1, limitMs)
+    const { items } = await hub.configurations.devices({ id: 'large', state: 'failed' })
+    assert.deepEqual(
+      items.map(({ device, error }) => [device, error?.code]),
+      [[ids[2], 'TWIN_LIMIT']],
+    )
+    await hub.twins.patch({ id: ids[2]!, desired: { filler: null } })
+    await settled('large', 999)
+  })
+
+  it('leave nothing behind when they are removed', async () => {
+    for (const id of ['all', 'site-a', 'large']) await hub.configurations.delete({ id })
+    await until(async () => {
+      const left = await hub.fleet.query({ text: 'shadow.desired.log:* OR shadow.desired.text:*', limit: 1 })
+      return left.items.length === 0
+    }, limitMs)
+    for (const [i, id] of ids.entries())
+      if (i !== 5) assert.deepEqual(await desired(id), { own: i, ...(i === 1 && { hand: true }) }, id)
+  })
+})
