@@ -9,6 +9,7 @@ import type {
 } from '../broker/broker-port.ts'
 import type { Classified, Family, FilterRuling, WireAnswer } from '../dialects/dialect.ts'
 import { classifyTopic, refuseRequest, ruleFilter } from '../dialects/topic-table.ts'
+import { deviceIn, leafFilter, leafPublish } from '../dialects/plain/leaf.ts'
 import { readConnect } from '../dialects/connect.ts'
 import { LoomError } from '../errors.ts'
 import type { Authenticator } from '../identity/authenticate.ts'
@@ -32,7 +33,8 @@ export interface RequestAnswer {
   qos: 0 | 1
 }
 
-export type DeviceRequest = Extract<Classified, { kind: 'request' }>
+/** `leaf`: of a device that the connection acts for. */
+export type DeviceRequest = Extract<Classified, { kind: 'request' }> & { leaf?: string }
 
 export interface GateParts {
   authenticator: Authenticator
@@ -47,7 +49,7 @@ export interface GateParts {
     registration: Attested | undefined,
   ): Promise<RequestAnswer | undefined> | undefined
   /** It may hear of a feature; told again for filters that were stored. */
-  listens(connection: Connection, granted: { filter: string; features: readonly string[]; qos: 0 | 1 }): void
+  listens(connection: Connection, granted: { filter: string; features: readonly string[]; qos: 0 | 1; deviceId?: string }): void
   listensNoMore(connection: Connection, filter: string): void
   /** Of any filter, by the device itself; those of a session that was kept are told before `open`. */
   subscribed(connection: Connection, filter: string): void
@@ -138,20 +140,38 @@ export function createGate(parts: GateParts): BrokerGate {
   }
 
   /** The table of reserved topics first, then quarantine, then policies. */
-  const ruledPublish = (principal: Principal, packet: Published): AccessRuling & { found: Classified; envelope?: Envelope } => {
+  const ruledPublish = (
+    principal: Principal,
+    packet: Published,
+  ): AccessRuling & { found: Classified; envelope?: Envelope; leaf?: string } => {
     const me = meOf(principal)
-    const found = classifyTopic(principal.family as Family, packet.topic, me)
+    const family = principal.family as Family
+    const own = classifyTopic(family, packet.topic, me)
+    const leaf = own.kind === 'denied' ? leafOf(principal, packet.topic) : undefined
+    const found = leaf === undefined ? own : leafPublish(classifyTopic(family, packet.topic, { deviceId: leaf }))
     // Policies speak of topics: a bag of properties at the end must not make another one of it.
-    const envelope = found.kind === 'telemetry' ? found.envelope({ ...packet, ...me }) : undefined
+    const envelope =
+      found.kind === 'telemetry' ? found.envelope({ ...packet, ...me, ...(leaf && { deviceId: leaf }) }) : undefined
+    if (leaf !== undefined && envelope) envelope.properties = { ...envelope.properties, gateway: principal.deviceId }
     const name = envelope?.topic ?? (found.kind === 'request' ? packet.topic.replace(/\/\?.*$/s, '') : packet.topic)
-    return { found, ...(envelope && { envelope }), ...ruled(principal, found, 'Publish', name, envelope && packet.topic) }
+    return {
+      found,
+      ...(envelope && { envelope }),
+      ...(leaf !== undefined && { leaf }),
+      ...ruled(principal, found, 'Publish', name, { sent: envelope && packet.topic, leaf }),
+    }
+  }
+  /** The device of another tree, if the connection may act for it. */
+  const leafOf = (principal: Principal, topic: string): string | undefined => {
+    const device = deviceIn(topic)
+    return device !== undefined && device !== principal.deviceId && rights.actsFor(principal, device) ? device : undefined
   }
   const ruled = (
     principal: Principal,
     found: Classified | FilterRuling,
     action: 'Publish' | 'Subscribe' | 'Receive',
     name: string,
-    sent?: string,
+    { sent, leaf }: { sent?: string | undefined; leaf?: string | undefined } = {},
   ): AccessRuling => {
     const ordinary = found.kind === 'ordinary'
     const onlyByPolicy = 'onlyByPolicy' in found
@@ -173,7 +193,7 @@ export function createGate(parts: GateParts): BrokerGate {
           : publishVerdict(held, { topic: name, sent, family: principal.family as Family }),
       feature: featureOf(found),
       direction,
-      quarantined: held.quarantined,
+      quarantined: leaf === undefined ? held.quarantined : rights.isQuarantined(leaf),
       strict: rights.strict,
     })
   }
@@ -215,11 +235,14 @@ export function createGate(parts: GateParts): BrokerGate {
       allow,
       because,
       divert = false,
+      leaf,
     } = ruledPublish(principal, packet)
-    if (deviceId) presence.active(deviceId, now(), allow && found.kind !== 'request')
+    const telemetry = allow && found.kind !== 'request'
+    if (deviceId) presence.active(deviceId, now(), telemetry && leaf === undefined)
+    if (leaf !== undefined) presence.active(leaf, now(), telemetry)
     if (found.kind === 'request') {
       const refusal = new LoomError(because === 'quarantine' ? 'DEVICE_QUARANTINED' : 'POLICY_DENIED', found.operation)
-      request(connection, found, packet.payload, allow ? undefined : refusal)
+      request(connection, leaf === undefined ? found : { ...found, leaf }, packet.payload, allow ? undefined : refusal)
       if (!allow) tellDenied(connection, packet.topic, because)
       acknowledge()
       return allow ? 'sink' : 'refuse'
@@ -261,15 +284,23 @@ export function createGate(parts: GateParts): BrokerGate {
 
   const subscribe = (connection: Connection, filter: string, qos: 0 | 1 | 2, recheck?: true): 0 | 1 | 128 => {
     const { principal } = connection
-    const ruling = ruleFilter(principal.family as Family, filter, meOf(principal))
-    if (!ruled(principal, ruling, 'Subscribe', filter).allow) {
+    const family = principal.family as Family
+    const own = ruleFilter(family, filter, meOf(principal))
+    const leaf = own.kind === 'denied' ? leafOf(principal, filter) : undefined
+    const ruling = leaf === undefined ? own : leafFilter(ruleFilter(family, filter, { deviceId: leaf }))
+    if (!ruled(principal, ruling, 'Subscribe', filter, { leaf }).allow) {
       if (recheck) parts.listensNoMore(connection, filter)
       return 128
     }
     const granted = qos > 0 ? 1 : 0
     if (!recheck) parts.subscribed(connection, filter)
     if (ruling.kind === 'granted' && !recheck)
-      parts.listens(connection, { filter, features: ruling.features ?? [ruling.feature], qos: granted })
+      parts.listens(connection, {
+        filter,
+        features: ruling.features ?? [ruling.feature],
+        qos: granted,
+        ...(leaf && { deviceId: leaf }),
+      })
     return granted
   }
 

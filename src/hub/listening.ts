@@ -5,6 +5,8 @@ import type { DeviceNews } from '../dialects/twin-port.ts'
 /** A filter of a connection under which the hub itself tells it something. */
 export interface Listener {
   connection: Connection
+  /** whose news it is about: the connection's own, or one that it acts for */
+  deviceId: string
   filter: string
   features: readonly string[]
   qos: 0 | 1
@@ -14,11 +16,13 @@ export interface Listener {
 
 export interface Listening {
   /** The gate granted a filter that hears of these features. */
-  listens(connection: Connection, o: { filter: string; features: readonly string[]; qos: 0 | 1 }): void
+  listens(connection: Connection, o: { filter: string; features: readonly string[]; qos: 0 | 1; deviceId?: string }): void
   listensNoMore(connection: Connection, filter: string): void
   /** It can be sent something from now on. */
   open(connection: Connection): void
   gone(connection: Connection): void
+  /** Those of other devices that listen for this one. */
+  gatewaysOf(deviceId: string): Connection[]
   /** Who hears of a feature, among the connections of a device that are open. */
   of(deviceId: string, feature: string): Listener[]
   /** The same among all devices. */
@@ -40,13 +44,15 @@ export function createListening(o: {
 }): Listening {
   const byDevice = new Map<string, Map<string, Map<string, Listener>>>()
   const opened = new WeakSet<Connection>()
+  /** the devices that a connection listens for, by its id */
+  const devicesOf = new Map<string, Set<string>>()
   const handlers: { feature: string; began: (listener: Listener) => void }[] = []
 
   const begin = (listener: Listener): void => {
     setImmediate(() => {
-      const { connection, filter } = listener
+      const { connection, deviceId, filter } = listener
       // it may have ended meanwhile, or listen under a later grant
-      if (byDevice.get(connection.principal.deviceId)?.get(connection.id)?.get(filter) !== listener) return
+      if (byDevice.get(deviceId)?.get(connection.id)?.get(filter) !== listener) return
       for (const { feature, began } of handlers) if (listener.features.includes(feature)) began(listener)
     })
   }
@@ -56,27 +62,36 @@ export function createListening(o: {
   }
 
   return {
-    listens(connection, granted) {
-      const { deviceId } = connection.principal
+    listens(connection, { deviceId = connection.principal.deviceId, ...granted }) {
+      devicesOf.set(connection.id, (devicesOf.get(connection.id) ?? new Set()).add(deviceId))
       const connections = byDevice.get(deviceId) ?? new Map<string, Map<string, Listener>>()
       byDevice.set(deviceId, connections)
       const filters = connections.get(connection.id) ?? new Map<string, Listener>()
       connections.set(connection.id, filters)
-      const listener: Listener = { connection, ...granted, restored: !opened.has(connection) }
+      const listener: Listener = { connection, deviceId, ...granted, restored: !opened.has(connection) }
       filters.set(granted.filter, listener)
       if (!listener.restored) begin(listener)
     },
-    listensNoMore({ id, principal: { deviceId } }, filter) {
-      byDevice.get(deviceId)?.get(id)?.delete(filter)
+    listensNoMore({ id }, filter) {
+      for (const deviceId of devicesOf.get(id) ?? []) byDevice.get(deviceId)?.get(id)?.delete(filter)
     },
     open(connection) {
       opened.add(connection)
-      for (const listener of byDevice.get(connection.principal.deviceId)?.get(connection.id)?.values() ?? []) begin(listener)
+      for (const deviceId of devicesOf.get(connection.id) ?? [])
+        for (const listener of byDevice.get(deviceId)?.get(connection.id)?.values() ?? []) begin(listener)
     },
-    gone({ id, principal: { deviceId } }) {
-      const connections = byDevice.get(deviceId)
-      if (connections?.delete(id) && connections.size === 0) byDevice.delete(deviceId)
+    gone({ id }) {
+      for (const deviceId of devicesOf.get(id) ?? []) {
+        const connections = byDevice.get(deviceId)
+        if (connections?.delete(id) && connections.size === 0) byDevice.delete(deviceId)
+      }
+      devicesOf.delete(id)
     },
+    gatewaysOf: deviceId => [
+      ...new Set(
+        [...listeners(deviceId)].map(({ connection }) => connection).filter(({ principal }) => principal.deviceId !== deviceId),
+      ),
+    ],
     of: (deviceId, feature) => [...listeners(deviceId)].filter(({ features }) => features.includes(feature)),
     all: feature => [...byDevice.keys()].flatMap(id => [...listeners(id)].filter(({ features }) => features.includes(feature))),
     hears(deviceId, topic) {

@@ -27,7 +27,7 @@ import { createTurns } from './turns.ts'
 export interface CommandsHouse {
   state: StateStore
   registry: Pick<Registry, 'find'>
-  rights: Pick<SessionRights, 'of' | 'strict'>
+  rights: Pick<SessionRights, 'of' | 'strict' | 'actsFor' | 'isQuarantined'>
   sealer: Pick<Sealer, 'subkey'>
   trail: Pick<AuditTrail, 'note'>
   outbox: JournalOutbox

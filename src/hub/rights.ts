@@ -2,6 +2,7 @@ import type { Connection, Principal } from '../broker/broker-port.ts'
 import { LoomError } from '../errors.ts'
 import { ruleAccess } from '../identity/policy-order.ts'
 import type { PolicySession, PolicySessions } from '../identity/policy-sessions.ts'
+import type { LeafBook } from '../topology/leaf-book.ts'
 import type { AccessContext } from '../identity/policy-variables.ts'
 
 /** What one session may do now: its policies, which follow every change, and whether its device is in quarantine. */
@@ -16,6 +17,8 @@ export interface RightsParts {
   /** what policies may read of a device */
   entityOf(deviceId: string): Promise<{ tags?: Record<string, unknown>; attributes?: Record<string, string> } | undefined>
   liveOf(deviceId: string): readonly Connection[]
+  /** who is behind which gateway */
+  leaves: Pick<LeafBook, 'faultOf' | 'isQuarantined'>
   /** The session may not be connected any more. */
   close(connection: Connection): void
   /** Subscriptions that are no longer allowed are to go. */
@@ -123,6 +126,13 @@ export function createRights(parts: RightsParts) {
       bySession.set(session, held)
       return held
     },
+    /** Whether the connection may act for another device: behind it, and a policy allows it. */
+    actsFor(principal: Principal, leaf: string): boolean {
+      const held = byPrincipal.get(principal)
+      if (!held || held.quarantined || principal.family !== 'thing' || principal.module !== undefined) return false
+      return parts.leaves.faultOf(principal.deviceId, leaf) === undefined && held.decide('ActFor', leaf) === 'allow'
+    },
+    isQuarantined: (leaf: string): boolean => parts.leaves.isQuarantined(leaf),
     of: (principal: Principal): Rights | undefined => byPrincipal.get(principal),
     get strict(): boolean {
       return parts.strict()

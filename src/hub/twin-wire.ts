@@ -46,7 +46,8 @@ export function createTwinWire({ twins, listening, now, failed }: TwinWireParts)
     (await twins.all(deviceId)).filter(({ exists }) => exists).map(({ name }) => name)
 
   const ask = (connection: Connection, request: DeviceRequest, payload: Uint8Array): Promise<RequestAnswer | undefined> => {
-    const { deviceId, module } = connection.principal
+    const { module } = connection.principal
+    const { leaf: deviceId = connection.principal.deviceId } = request
     const asker = { deviceId, origin: connection.id, now: now() }
     if (request.dialect === 'azure')
       return askAzureTwin(twins, request, payload, { ...asker, ...(module !== undefined && { module }) })
@@ -73,7 +74,7 @@ export function createTwinWire({ twins, listening, now, failed }: TwinWireParts)
     when: (listener: Listener) => boolean,
   ): void => {
     const tell = async (listener: Listener): Promise<void> => {
-      for (const twin of await twins.all(listener.connection.principal.deviceId)) {
+      for (const twin of await twins.all(listener.deviceId)) {
         const news = newsOf(twin)
         if (news && matches(listener.filter, news.topic)) listening.tellOne(listener, news)
       }
