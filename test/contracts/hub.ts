@@ -365,6 +365,41 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       )
     })
 
+    it('keeps messages for devices, calls methods of those that are there, and does both for many', async () => {
+      for (const id of ['fan-1', 'fan-2', 'fan-3']) await hub.devices.register({ id })
+      const sent = await hub.commands.send({ id: 'fan-1', message: { body: bytes('on'), id: 'm1' }, by: 'user anna' })
+      assert.deepEqual([sent.id, sent.seq], ['m1', 1])
+      await assert.rejects(hub.commands.send({ id: 'fan-1', message: { body: bytes('on'), id: 'm1' } }), {
+        code: 'COMMAND_EXISTS',
+      })
+      await assert.rejects(hub.commands.call({ id: 'fan-1', method: 'spin' }), { code: 'COMMAND_DEVICE_OFFLINE' })
+      const { items } = await hub.commands.history({ id: 'fan-1' })
+      assert.deepEqual(
+        items.map(({ kind, by, outcome }) => [kind, by, outcome]),
+        [
+          ['method', 'hub', 'COMMAND_DEVICE_OFFLINE'],
+          ['message', 'user anna', undefined],
+        ],
+      )
+      await hub.groups.create({ id: 'fans' })
+      await hub.groups.add({ group: 'fans', devices: ['fan-1', 'fan-2'] })
+      const ended = (id: string) =>
+        until(async () => {
+          const view = await hub.commands.operation({ id })
+          return view.state === 'done' && view
+        }, 30_000)
+      const group = await hub.commands.start({ group: 'fans', message: { body: bytes('off') } })
+      assert.deepEqual([(await ended(group.id)).done, group.total], [2, 2])
+      const query = await hub.commands.start({ query: { text: 'thingName:fan*' }, method: { name: 'spin' } })
+      assert.equal((await ended(query.id)).failed, 3)
+      assert.deepEqual(
+        (await hub.commands.results({ id: query.id })).items.map(({ device, code }) => [device, code]),
+        ['fan-1', 'fan-2', 'fan-3'].map(id => [id, 'COMMAND_DEVICE_OFFLINE']),
+      )
+      await assert.rejects(hub.commands.start({ group: 'none', method: { name: 'spin' } }), { code: 'GROUP_NOT_FOUND' })
+      assert.deepEqual(await hub.commands.purgeInbox({ id: 'fan-1' }), { purged: 2 })
+    })
+
     it('shows its authorities and their revocation lists, and signs for devices to come', async () => {
       const cas = await hub.pki.cas({})
       assert.deepEqual(cas.map(({ role }) => role).sort(), ['issuing', 'root'])
