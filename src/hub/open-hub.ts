@@ -145,7 +145,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const send = (id: string, message: RequestAnswer): void => void broker.send(id, message).catch(() => {})
     const listening = createListening({ send, mayHear: mayHear(rights) })
     leaves.on(changed => {
-      for (const { id } of new Set(changed.flatMap(leaf => listening.gatewaysOf(leaf)))) problems.watch('subscriptions', broker.recheck(id))
+      for (const { id } of new Set(changed.flatMap(leaf => listening.gatewaysOf(leaf))))
+        problems.watch('subscriptions', broker.recheck(id))
     })
     const {
       twins,
