@@ -2,7 +2,20 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-const all = ['journal', 'window', 'ingest', 'policy', 'credentials', 'pki', 'import', 'device-lists', 'twin', 'twin-hub', 'fleet', 'models']
+const all = [
+  'journal',
+  'window',
+  'ingest',
+  'policy',
+  'credentials',
+  'pki',
+  'import',
+  'device-lists',
+  'twin',
+  'twin-hub',
+  'fleet',
+  'models',
+]
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !all.includes(name))
 if (unknown.length) {
