@@ -67,6 +67,7 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
   'own revocation list': [['pki/crl-book', 'lifeMs', days]],
   'code to prove': [['pki/registered-cas', 'codeLifeMs', hours]],
   "a CA's proof": [['pki/possession', 'skewMs', minutes]],
+  'retained messages': [['broker/retained', 'maxTopics']],
   'enrolment groups': [['provisioning/enrolments', 'mostGroups']],
   'hubs of an enrolment': [['provisioning/enrolment-check', 'mostHubs']],
   'groups, and policies, that it gives': [['provisioning/enrolment-values', 'mostTexts']],
