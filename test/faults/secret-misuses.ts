@@ -104,7 +104,7 @@ export async function misuse(house: SecretHouse, { secrets, phrases }: Misused):
         api('GET', `/models/${url}`),
         api('POST', '/models', { id: `${secret} !`, source: 'none', document: {} }),
         api('POST', '/models', { id, source: 'json-schema', document: { $ref: secret } }),
-        api('POST', '/models', { id, source: 'json-schema', document: { pattern: secret, format: secret, [secret]: 1 } }),
+        api('POST', '/models', { id, source: 'json-schema', document: { format: secret, pattern: '(a+)+', [secret]: 1 } }),
         api('PUT', '/model-settings', { default: secret }),
         api('POST', '/allow-lists', { name: `${secret} !` }),
         api('PUT', `/cas/root/template`, { template: secret.slice(0, 36) }),

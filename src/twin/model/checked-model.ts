@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../../errors.ts'
 import { isObject } from './json.ts'
 import { rooted, schemasOf } from './import-model.ts'
 import type { JsonSchema, Model, ModelFault, ModelPart } from './model.ts'
@@ -41,7 +42,7 @@ export class CheckedModel {
       const name = short.get(key)
       if (name === undefined) continue
       if (Object.hasOwn(values, name)) {
-        faults.push({ path: below(path, key), rule: 'short', message: `stands for "${name}", which is there too` })
+        faults.push(shown({ path: below(path, key), rule: 'short', message: `stands for "${name}", which is there too` }))
         continue
       }
       // In the order in which they came.
@@ -130,7 +131,7 @@ export class CheckedModel {
 
   #look(schema: JsonSchema, value: unknown, path: string, faults: ModelFault[]): void {
     const fault = this.#check(schema)(value)
-    if (fault) faults.push({ ...fault, path: below(path, fault.path) })
+    if (fault) faults.push(shown({ ...fault, path: below(path, fault.path) }))
   }
 
   #check(schema: JsonSchema): Check {
@@ -147,7 +148,15 @@ export class CheckedModel {
 const isAcknowledgement = (value: unknown): value is { value: unknown } =>
   isObject(value) && 'value' in value && typeof value.ac === 'number'
 
-const unknown = (path: string, what: string): ModelFault => ({ path, rule: 'unknown', message: `the model has no such ${what}` })
+/** Faults are told to many; devices name their members as they like. */
+const shown = ({ path, rule, message }: ModelFault): ModelFault => ({
+  path: withoutSecrets(path).slice(0, 200),
+  rule,
+  message: withoutSecrets(message),
+})
+
+const unknown = (path: string, what: string): ModelFault =>
+  shown({ path, rule: 'unknown', message: `the model has no such ${what}` })
 
 const below = (path: string, key: string): string => (path && key && !key.startsWith('[') ? `${path}.${key}` : path + key)
 

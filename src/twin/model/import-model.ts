@@ -1,4 +1,4 @@
-import { LoomError } from '../../errors.ts'
+import { LoomError, withoutSecrets } from '../../errors.ts'
 import { type Imported, importDtdl } from './dtdl.ts'
 import { at, isObject, modelInvalid, nameAt } from './json.ts'
 import {
@@ -72,7 +72,7 @@ export function readModel(request: ModelRequest): ReadModel {
     throw modelInvalid('version', `${JSON.stringify(version)?.slice(0, 60)} is no version`, 'one to three numbers joined by dots')
   checkSize(model)
   for (const [path, schema] of schemasOf(model)) checkRefs(rooted(schema, model), path)
-  return { id, version, model, short: checkedShort(short), warnings: warnings.slice(0, mostWarnings) }
+  return { id, version, model, short: checkedShort(short), warnings: warnings.slice(0, mostWarnings).map(shown) }
 }
 
 function importerOf(source: ModelSource): (document: unknown, placeholders?: Record<string, unknown>) => Imported {
@@ -89,6 +89,12 @@ function importerOf(source: ModelSource): (document: unknown, placeholders?: Rec
       throw modelInvalid('source', `${JSON.stringify(source)?.slice(0, 40)}`, `one of ${modelSources.join(', ')}`)
   }
 }
+
+/** Documents hold whatever somebody put there. */
+const shown = ({ path, message }: ModelWarning): ModelWarning => ({
+  path: withoutSecrets(path),
+  message: withoutSecrets(message),
+})
 
 const documentsOf = (document: unknown): unknown[] => {
   if (!Array.isArray(document)) return [document]

@@ -213,6 +213,17 @@ describe('device models', () => {
     assert.equal(refused({ id: 'a b', source: 'wot', document: lamp }).position, 'id')
   })
 
+  it('show no key material that somebody put in the place of a name', () => {
+    const key = 'tatzewozgy9DgHEvKkXoE66aOusk3iq32TtN7yqQK/0='
+    const document = { properties: { a: { format: key } } }
+    const { warnings } = readModel({ id: 'm', source: 'json-schema', document })
+    assert.equal(warnings.length, 1)
+    const one = checked({ id: 'm', source: 'none', document: { telemetry: { t: { schema: { enum: [key] } } } } })
+    const faults = [...one.telemetry({ [key]: 1 }, { closed: true }), ...one.telemetry({ t: 1 })]
+    assert.equal(faults.length, 2)
+    assert.ok(!JSON.stringify([warnings, faults]).includes(key.slice(0, 20)))
+  })
+
   it('in our own form have parts, components and definitions', () => {
     const document = {
       telemetry: { t: { schema: { $ref: '#/$defs/celsius' }, unit: 'degreeCelsius' } },
