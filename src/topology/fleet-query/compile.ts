@@ -71,6 +71,8 @@ export function compileQuery(condition: FleetCondition, memberships: FleetMember
 }
 
 function every(parts: readonly FleetPredicate[]): FleetPredicate {
+  const [first, second] = parts
+  if (first && second && parts.length === 2) return doc => first(doc) && second(doc)
   return doc => {
     for (const part of parts) if (!part(doc)) return false
     return true
@@ -81,7 +83,7 @@ function some(path: FleetPath, test: Test): FleetPredicate {
   const get = getterOf(path)
   return doc => {
     const value = get(doc)
-    return Array.isArray(value) ? value.some(test) : test(value)
+    return typeof value === 'object' && Array.isArray(value) ? value.some(test) : test(value)
   }
 }
 
