@@ -1,7 +1,7 @@
 import type { BrokerPort, Connection } from '../broker/broker-port.ts'
 import { matches } from '../broker/topic-match.ts'
 import { type MethodCalls, type MethodDelivery, methodLimits } from '../commands/method-calls.ts'
-import { azureMethod, azureMethodAnswer } from '../dialects/azure/method.ts'
+import { azureMethod, azureMethodAnswer, azureMethodTopic } from '../dialects/azure/method.ts'
 import { commandTopic, plainCommand, plainCommandAnswer } from '../dialects/plain/command.ts'
 import type { WireAnswer } from '../dialects/dialect.ts'
 import { LoomError } from '../errors.ts'
@@ -28,7 +28,7 @@ export function createCommandWire({ calls, listening, mayHear, broker }: Command
       .filter(({ connection, filter, features }) => {
         const { family, module } = connection.principal
         if (module !== undefined) return false
-        if (family === 'iothub') return mayHear(connection, `$iothub/methods/POST/${call.name}`, features)
+        if (family === 'iothub') return mayHear(connection, azureMethodTopic(call.name), features)
         const topic = commandTopic(call.deviceId, call)
         return matches(filter, topic) && mayHear(connection, topic, features)
       })
