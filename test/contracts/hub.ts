@@ -706,7 +706,11 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       await until(async () => (await hub.journal.deadLetters({ limit: 10 })).items.length === 1)
       const { items } = await hub.journal.deadLetters({ limit: 10 })
       assert.deepEqual(items[0]!.errors, [{ path: 't', rule: 'type', message: 'must be number' }])
-      assert.deepEqual(await hub.models.validate({ model: 'meter', telemetry: { k: 1 } }), { valid: true, faults: [], values: { t: 1 } })
+      assert.deepEqual(await hub.models.validate({ model: 'meter', telemetry: { k: 1 } }), {
+        valid: true,
+        faults: [],
+        values: { t: 1 },
+      })
       assert.equal((await hub.models.get({ id: 'meter' }))!.version, '1')
       await hub.models.delete({ id: 'meter' })
       assert.deepEqual(await hub.models.modelOf({ device: 'm1' }), { by: 'registry', name: 'meter', known: false })
