@@ -29,6 +29,8 @@ export function userFolder(folder: string, flows: FlowNode[], { link = true }: {
     JSON.stringify({ name: 'user', version: '0.0.0', private: true, ...(link && { dependencies }) }),
   )
   writeFileSync(join(folder, 'flows.json'), JSON.stringify(flows))
+  // The editor's tips: their timer may fire before their place is made, a fault of the editor's own on a slow machine.
+  writeFileSync(join(folder, '.config.users.json'), JSON.stringify({ _: { editor: { view: { 'view-show-tips': false } } } }))
   writeFileSync(
     join(folder, 'settings.cjs'),
     `module.exports = {
