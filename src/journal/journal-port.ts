@@ -2,7 +2,18 @@ import type { LoomError } from '../errors.ts'
 import type { DialectName } from '../telemetry/envelope.ts'
 
 /** What a record is. Numbers are stored; never reuse one. `quarantined`: a message of a device in quarantine, only for consumers that ask for it. */
-export const kinds = { message: 1, lifecycle: 2, twin: 3, clock: 4, gap: 5, injected: 6, quarantined: 7, feedback: 8, membership: 9, configuration: 10 } as const
+export const kinds = {
+  message: 1,
+  lifecycle: 2,
+  twin: 3,
+  clock: 4,
+  gap: 5,
+  injected: 6,
+  quarantined: 7,
+  feedback: 8,
+  membership: 9,
+  configuration: 10,
+} as const
 export type RecordKind = (typeof kinds)[keyof typeof kinds]
 
 /** Bits of `flags`. Numbers are stored. `replay`: a dead letter on its way again; only the consumer named in `props.s[replayFor]` gets it. */

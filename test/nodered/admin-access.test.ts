@@ -48,6 +48,7 @@ describe('admin API: policies, groups and audit', function () {
   })
 
   it('checks a document that nobody keeps', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a policy variable
     const body = { document: allow('lab/${device.id}') }
     assert.deepEqual((await at.call('POST', '/policies/check', { body })).body, { statements: 1, variables: ['device.id'] })
     const text = JSON.stringify(allow('lab/x'), null, 2).replace('Publish', 'Plublish')
