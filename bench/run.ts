@@ -14,6 +14,7 @@ const all = [
   'twin',
   'twin-hub',
   'fleet',
+  'configuration',
   'models',
 ]
 const wanted = process.argv.slice(2)

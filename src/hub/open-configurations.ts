@@ -24,6 +24,8 @@ export interface ConfigurationsHouse {
   now: () => number
 }
 
+const tellWithinMs = 250
+
 export type Configurations = Awaited<ReturnType<typeof openConfigurations>>
 
 /** Fleet configurations at work: behind the start of the hub and the fleet index, from where the last run ended. */
@@ -32,6 +34,12 @@ export async function openConfigurations(house: ConfigurationsHouse) {
   const { index } = fleet
   const rollout = new Rollout<FleetDoc>()
   const failed = (error: unknown): void => problems.watch('fleet configurations', Promise.reject(error))
+  // A roll-out writes thousands of twins: looking for events after each would cost more than they do
+  let cancelTelling: (() => void) | undefined
+  const tell = (): void => {
+    cancelTelling = undefined
+    problems.watch('events of configurations', outbox.drain())
+  }
   const writer = createConfigurationWriter({ state, twins, outbox, rollout, now })
   await writer.load()
   const work = new ConfigurationWork({
@@ -47,7 +55,7 @@ export async function openConfigurations(house: ConfigurationsHouse) {
     now,
     written() {
       problems.clear('fleet configurations')
-      problems.watch('events of configurations', outbox.drain())
+      cancelTelling ??= schedule(tellWithinMs, tell)
     },
     failed,
   })
@@ -79,6 +87,9 @@ export async function openConfigurations(house: ConfigurationsHouse) {
     },
     /** Tries again, and finds what changed without a word; due each few seconds. */
     sweep: () => work.sweep(),
-    close: () => work.close(),
+    close(): Promise<void> {
+      cancelTelling?.()
+      return work.close()
+    },
   }
 }

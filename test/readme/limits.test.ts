@@ -43,6 +43,8 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
   'named twins': [['twin/profiles', 'namedTwins']],
   'requests of twins': [['hub/twin-wire', 'inFlightPerConnection']],
   'groups |': [['topology/group-tree', 'maxGroups']],
+  '[fleet configurations]': [['twin/configuration/configuration', 'maxConfigurations']],
+  'values of a configuration': [['twin/configuration/configuration', 'maxPaths']],
   'groups below one another': [['topology/group', 'maxGroupDepth']],
   'groups of a device': [['topology/groups', 'maxGroupsPerDevice']],
   'devices put into': [['topology/groups', 'maxDevicesPerCall']],
