@@ -39,6 +39,8 @@ for (const store of ['memory', 'sqlite'] as const) {
   const limits = { configurationWrites: atOnce, storeTelemetry: false }
   const hub = await startHub({ hubId: 'bench', dataDir, store, broker: 'none', listeners: [], threaded: false, limits })
   await workers(devices, 200, n => hub.devices.register({ id: idOf(n), desired: { own: n } }))
+  // The fleet index has read all of them
+  await hub.fleet.state({})
   const patch = (i: number) => ({ log: { level: `level-${i}` }, every: i })
   const bare = await timed(() =>
     workers(devices, atOnce, n => hub.twins.patch({ id: idOf(n), desired: { bare: patch(1) }, by: 'flow' })),
