@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type FlowNode, type NodeRedProcess, root, startNodeRed } from '../node-red-process.ts'
-import { freePorts, tempFolder, until } from '../processes.ts'
+import { freePorts, until } from '../processes.ts'
 import { debugMessages } from './debug-messages.ts'
+import { apart } from './examples.ts'
 import { filesBelow, installedPackage, installedUserFolder, nodeBinary, nodeRedScript, readJson } from './installs.ts'
 
 const moduleName = '@thingloom/node-red-iot'
@@ -17,20 +18,6 @@ interface NodeSet {
   types: string[]
   enabled: boolean
   err?: string
-}
-
-/** Ports and data folder of their own for the hubs of an example, so that examples and other runs do not meet. */
-async function apart(flow: FlowNode[]): Promise<FlowNode[]> {
-  const ports = await freePorts(20)
-  return flow.map(node =>
-    node.type === 'loom-hub'
-      ? {
-          ...node,
-          dataDir: join(tempFolder('example'), 'hub'),
-          listeners: (node.listeners as { port: number }[]).map(listener => ({ ...listener, port: ports.pop() })),
-        }
-      : node,
-  )
 }
 
 /** Examples with node types that the package itself does not bring: a dashboard. */
