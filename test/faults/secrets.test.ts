@@ -33,6 +33,7 @@ async function fill(call: Call): Promise<void> {
   await call('PATCH', '/devices/sas-1/shadows/config', { body: { desired: { on: true } } })
   await call('POST', '/groups/hall/members', { body: { devices: ['sas-1'] } })
   await call('POST', '/commands', { body: { group: 'hall', message: { body: { on: true } } } })
+  await call('POST', '/fleet/groups', { body: { id: 'pumps', text: 'thingName:pump*' } })
   await call('POST', '/allow-lists', { body: { name: 'line' } })
   await call('POST', '/allow-lists/line/entries', { body: { entries: [{ serial: 'a1' }] } })
   const body = { Resources: { thing: { Type: 'AWS::IoT::Thing', Properties: { ThingName: 'x' } } } }
@@ -152,7 +153,7 @@ describe('secrets', function () {
       operation: operations,
       ca: await ids('/cas'),
       policy: await ids('/policies'),
-      group: await ids('/groups'),
+      group: [...(await ids('/groups')), ...(await ids('/fleet/groups'))],
       configuration: await ids('/configurations'),
       model: await ids('/models'),
       shadow: ['config'],

@@ -1,6 +1,6 @@
 import type { Envelope } from '../../telemetry/envelope.ts'
 import { rawValue } from '../bag.ts'
-import { type Classified, type Dialect, type FilterRuling, type InboundBytes } from '../dialect.ts'
+import type { Classified, Dialect, FilterRuling, InboundBytes } from '../dialect.ts'
 import { longerThan, topicLimits } from '../limits.ts'
 import { headersOf, propertiesOf } from './bag.ts'
 import { errorBody, twinForm } from './errors.ts'
