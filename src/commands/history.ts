@@ -45,9 +45,12 @@ export async function openCommandHistory(o: {
 }): Promise<CommandHistory> {
   const { store, now, random } = o
   await store.declare(coll, { indexes: ['at'] })
+  // Several of one millisecond stay in their order.
+  let count = 0
+  const counted = (): string => String(count++ % 1_000_000).padStart(6, '0')
   const write = (record: CommandRecord): Write => ({ op: 'put', coll, id: record.id, doc: record })
   return {
-    idOf: (device, at) => `${device}|${String(at).padStart(15, '0')}-${random(6).toString('hex')}`,
+    idOf: (device, at) => `${device}|${String(at).padStart(15, '0')}-${counted()}-${random(3).toString('hex')}`,
     write,
     store: async record => void (await store.tx([write(record)], { by: record.by })),
     get: async id => (await store.get<CommandRecord>(coll, id))?.doc,

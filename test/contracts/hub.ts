@@ -315,7 +315,7 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       const { items } = await hub.audit.query({ action: 'security.refused' })
       assert.deepEqual(
         items.map(({ actor, target, result, detail }) => [actor, target, result, detail?.code]),
-        [['device pump-1', 'pump-1', 'refused', 'CRED_INVALID']],
+        [['address 192.0.2.9', 'pump-1', 'refused', 'CRED_INVALID']],
       )
       assert.ok(!JSON.stringify(items).includes('wrong guess'))
     })
