@@ -68,9 +68,9 @@ export class Presence {
   }
 
   get connections(): number {
-    let count = -this.#behind.size
+    let count = 0
     for (const live of this.#live.values()) count += live.size
-    return count
+    return count - this.#behind.size
   }
 
   get history(): ConnectionHistory {
