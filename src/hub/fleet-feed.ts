@@ -6,6 +6,7 @@ import { devicesColl, twinsColl } from './devices.ts'
 import { connectivityOf, describedOf, noTwin } from './fleet-doc-of.ts'
 import { type Entity, type FleetSources, loadFleet, putTwin, withTwin } from './fleet-load.ts'
 import type { HubEvent } from './hub.ts'
+import { inBatches } from './in-batches.ts'
 import type { TwinChange } from './twins.ts'
 
 const batch = 200
@@ -83,16 +84,7 @@ export class FleetFeed {
   async #readAll(): Promise<void> {
     // What is told in one turn is read at once
     await new Promise(setImmediate)
-    while (this.#dirty.size) {
-      const ids = [...this.#dirty].slice(0, batch)
-      for (const id of ids) this.#dirty.delete(id)
-      try {
-        await this.#read(ids)
-      } catch (error) {
-        for (const id of ids) this.#dirty.add(id)
-        throw error
-      }
-    }
+    await inBatches(this.#dirty, batch, ids => this.#read(ids))
   }
 
   async #read(ids: readonly string[]): Promise<void> {

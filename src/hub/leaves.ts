@@ -4,6 +4,7 @@ import type { StateStore } from '../storage/state-store.ts'
 import { LeafBook, type LeafState } from '../topology/leaf-book.ts'
 import { devicesColl } from './devices.ts'
 import type { HubEvent } from './hub.ts'
+import { inBatches } from './in-batches.ts'
 
 const batch = 500
 
@@ -83,17 +84,8 @@ export class Leaves {
     return this.#work
   }
 
-  async #readAll(): Promise<void> {
-    while (this.#dirty.size) {
-      const ids = [...this.#dirty].slice(0, batch)
-      for (const id of ids) this.#dirty.delete(id)
-      try {
-        await this.#read(ids)
-      } catch (error) {
-        for (const id of ids) this.#dirty.add(id)
-        throw error
-      }
-    }
+  #readAll(): Promise<void> {
+    return inBatches(this.#dirty, batch, ids => this.#read(ids))
   }
 
   async #read(ids: readonly string[]): Promise<void> {

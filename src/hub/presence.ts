@@ -5,6 +5,7 @@ import type { DeviceView } from './hub.ts'
 import type { Lived, TellLifecycle } from './lifecycle-teller.ts'
 import type { PresenceTopics } from './presence-topics.ts'
 import type { Supervision } from './supervision.ts'
+import { inBatches } from './in-batches.ts'
 
 const coll = 'connectivity'
 const flushBatch = 500
@@ -225,24 +226,17 @@ export class Presence {
     await Promise.all([this.#flush(), this.#parts.history.flush(), this.#parts.supervision.flush()])
   }
 
-  async #flush(): Promise<void> {
-    while (this.#dirty.size) {
-      const ids = [...this.#dirty].slice(0, flushBatch)
+  #flush(): Promise<void> {
+    return inBatches(this.#dirty, flushBatch, async ids => {
       const writes = ids.flatMap((id): Write[] => {
         const doc = this.#known.get(id)
         return doc ? [{ op: 'put', coll, id, doc: { ...doc } }] : []
       })
-      for (const id of ids) this.#dirty.delete(id)
-      try {
-        if (writes.length) await this.#parts.state.tx(writes)
-      } catch (error) {
-        for (const id of ids) this.#dirty.add(id)
-        throw error
-      }
+      if (writes.length) await this.#parts.state.tx(writes)
       for (const id of ids) {
         if (!this.#known.get(id)?.online && !this.#dirty.has(id) && !this.#live.has(id)) this.#known.delete(id)
       }
-    }
+    })
   }
 
   #remember(deviceId: string, next: Connectivity): void {

@@ -4,6 +4,7 @@ import { expectedInterval } from '../telemetry/expected-interval.ts'
 import { SilenceWatch, type Watched } from '../telemetry/silence-watch.ts'
 import { devicesColl } from './devices.ts'
 import type { TellLifecycle } from './lifecycle-teller.ts'
+import { inBatches } from './in-batches.ts'
 
 const coll = 'supervision'
 const batch = 500
@@ -106,21 +107,15 @@ export class Supervision {
   }
 
   /** Writes who is watched and who is silent; when they spoke last is written with that. */
-  async flush(): Promise<void> {
-    while (this.#dirty.size) {
-      const ids = [...this.#dirty].slice(0, batch)
-      for (const id of ids) this.#dirty.delete(id)
-      const writes = ids.map((id): Write => {
-        const doc = this.#watch.get(id)
-        return doc ? { op: 'put', coll, id, doc: storedOf(doc) } : { op: 'delete', coll, id }
-      })
-      try {
-        await this.#parts.state.tx(writes)
-      } catch (error) {
-        for (const id of ids) this.#dirty.add(id)
-        throw error
-      }
-    }
+  flush(): Promise<void> {
+    return inBatches(this.#dirty, batch, ids =>
+      this.#parts.state.tx(
+        ids.map((id): Write => {
+          const doc = this.#watch.get(id)
+          return doc ? { op: 'put', coll, id, doc: storedOf(doc) } : { op: 'delete', coll, id }
+        }),
+      ),
+    )
   }
 
   #ask(id: string, since: number): void {

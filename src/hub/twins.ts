@@ -2,15 +2,15 @@ import { LoomError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import { tagsEvents, twinEvents } from '../twin/change-event.ts'
-import { checkedPatch, checkedSection } from '../twin/check.ts'
+import { checkedSection } from '../twin/check.ts'
 import { deleteDocument } from '../twin/delete.ts'
 import { noDocument, type Twin } from '../twin/document.ts'
 import type { TwinSection } from '../twin/json.ts'
-import { checkBytes } from '../twin/limits.ts'
-import { mergeSection, patchBetween } from '../twin/merge.ts'
+import { patchBetween } from '../twin/merge.ts'
 import { mainTwin, twinId } from '../twin/names.ts'
-import { namedTwins, type TwinProfile, twinProfiles } from '../twin/profiles.ts'
+import { namedTwins, type TwinProfile } from '../twin/profiles.ts'
 import { packTwin, type StoredTwin, unpackTwin } from '../twin/stored-twin.ts'
+import { tagsAfter } from '../twin/tags.ts'
 import { applyUpdate, type ExpectedVersions, type TwinPatch, type TwinUpdate } from '../twin/update.ts'
 import type { Deed } from './audit-trail.ts'
 import { devicesColl, twinsColl } from './devices.ts'
@@ -121,14 +121,8 @@ export function createTwins(parts: TwinsParts) {
     if (version !== undefined && version !== (stored?.version ?? 0))
       throw new LoomError('TWIN_VERSION_CONFLICT', `tags of "${deviceId}"`, { hint: 'read the twin and try again' })
     if (!change) return []
-    const { patch, replace = false } = change
     const before = stored?.doc ?? { tags: {}, attributes: {} }
-    const tags = replace
-      ? checkedSection(patch ?? {}, 'tags')
-      : patch
-        ? mergeSection(before.tags, checkedPatch(patch, 'tags'))
-        : {}
-    checkBytes({ ...noSections, tags: before.tags }, { ...noSections, tags }, twinProfiles.plain)
+    const tags = tagsAfter(before.tags, change.patch, change)
     const events = tagsEvents(before.tags, tags, { by, at: now() })
     if (!events.length) return []
     const doc: Entity = { ...before, tags }
@@ -278,8 +272,6 @@ export function createTwins(parts: TwinsParts) {
 }
 
 export type Twins = ReturnType<typeof createTwins>
-
-const noSections = { desired: {}, reported: {} }
 
 const told = ({ origin, clientToken }: { origin: string | undefined; clientToken: string | undefined }) => ({
   ...(origin !== undefined && { origin }),
