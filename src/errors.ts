@@ -54,6 +54,28 @@ export const codes = {
   STORE_CLOSED: [503, 'the store is closed'],
   DRIVER_MISSING: [500, 'an optional package is not installed'],
   CODEC_UNAVAILABLE: [500, 'the package that reads this format is not installed'],
+  CODEC_FORMAT: [400, 'the bytes are not in the expected format'],
+  CODEC_TRUNCATED: [400, 'the bytes end too early'],
+  CODEC_LIMIT: [413, 'the payload is larger, deeper or longer than allowed'],
+  CODEC_INVALID: [400, 'the value does not fit its schema'],
+  SCHEMA_UNKNOWN: [404, 'no schema is registered for that fingerprint or id'],
+  SCHEMA_INVALID: [400, 'the schema is not valid'],
+  SCHEMA_INCOMPATIBLE: [409, 'the schema is not compatible with the ones before it'],
+  SCHEMA_NOT_FOUND: [404, 'no such schema'],
+  SCHEMA_LIMIT: [413, 'the schema is larger than allowed, or there are as many as allowed'],
+
+  RULE_SYNTAX: [400, 'the rule cannot be read'],
+  RULE_FUNCTION: [400, 'the rule calls a function that does not exist'],
+  RULE_UNSUPPORTED: [400, 'the rule uses something that is not offered'],
+  RULE_VARIABLE: [400, 'the rule defines or uses a variable wrongly'],
+  RULE_TOPIC: [400, 'the topic filter of the rule is not valid'],
+  RULE_LIMIT: [413, 'the rule is larger or deeper than allowed'],
+  RULE_NOT_FOUND: [404, 'no such rule'],
+  ROUTE_LIMIT: [413, 'the output of a rule is larger than allowed'],
+  ROUTE_TEMPLATE: [400, 'a template of the rule has no value for a part that needs one'],
+  ROUTE_EXTERNAL: [502, 'a function of the rule got no answer'],
+  ROUTE_ACTION: [502, 'the action of a rule failed'],
+  ROUTE_LOOP: [409, 'a rule sends messages to itself'],
 
   IDENTITY_EXISTS: [409, 'a device with that id exists'],
   IDENTITY_NOT_FOUND: [404, 'no such device'],
@@ -178,19 +200,27 @@ export const codes = {
 
 export type ErrorCode = keyof typeof codes
 
+/** Where in a text something is: `offset` from 0 in UTF-16 units, `line` and `column` from 1, `length` of the offending part. */
+export interface TextPosition {
+  offset: number
+  line: number
+  column: number
+  length: number
+}
+
 export interface ErrorOptionsOfLoom {
   cause?: unknown
   /** What to do about it, one sentence. */
   hint?: string
   /** Offset or path of the offending part, when the input is a text or document. */
-  position?: number | string
+  position?: number | string | TextPosition
 }
 
 /** An expected failure. `message` is the table's text, the detail and the hint; own properties survive Node-RED's Catch node. */
 export class LoomError extends Error {
   readonly code: ErrorCode
   declare readonly hint?: string
-  declare readonly position?: number | string
+  declare readonly position?: number | string | TextPosition
 
   constructor(code: ErrorCode, detail = '', { cause, hint, position }: ErrorOptionsOfLoom = {}) {
     const text = detail ? `${codes[code][1]}: ${withoutSecrets(detail)}` : codes[code][1]
@@ -218,7 +248,7 @@ export interface ErrorData {
   code: ErrorCode
   message: string
   hint?: string
-  position?: number | string
+  position?: number | string | TextPosition
 }
 
 export function errorData(thrown: unknown): ErrorData {
