@@ -32,6 +32,7 @@ import { openProvisioning } from './open-provisioning.ts'
 import { createGate, type RequestAnswer } from './gate.ts'
 import { createApis } from './hub-apis.ts'
 import { tellOfJournal } from './journal-news.ts'
+import { startPeriodic } from './periodic.ts'
 import { Problems } from './problems.ts'
 import { createIngest } from './ingest.ts'
 import type { Hub, HubEvent } from './hub.ts'
@@ -47,7 +48,7 @@ import { storeTelemetry } from './telemetry-store.ts'
 
 /** The runtime gives a node a third of its close time, 5 s by default. */
 const stopWithinMs = 3000
-const dayMs = 86_400_000
+const hourMs = 3_600_000
 
 /** Opens a hub in this thread: stores, identity, journal, broker and the services over them. For codes see `startHub`. */
 export async function openHub(options: HubOptions): Promise<Hub> {
@@ -318,33 +319,36 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const feed = limits.storeTelemetry ? await storeTelemetry({ journal, warm: stored, problems, schedule: later }) : undefined
     if (feed) undo.push(() => feed.close())
 
-    const every = (ms: number, about: string, work: () => unknown): void => {
-      const timer = setInterval(() => problems.watch(about, Promise.resolve().then(work)), ms).unref()
-      undo.push(async () => clearInterval(timer))
-    }
-    every(1000, 'presence', () => presence.sweep(now()))
-    every(5000, 'lifecycle', () => Promise.all([outbox.drain(), events.drain(), fleet.flush(), configurations.sweep()]))
-    every(3000, 'messages to devices', () => commands.sweep())
-    every(5000, 'connectivity', () => presence.flush())
-    every(60_000, 'identity', () => registry.flush())
-    every(5000, 'audit', () => trail.drain())
-    every(60_000, 'provisioning', () => provisioning.sweep())
-    every(60_000, 'policies', () => rights.sweep())
-    every(60_000, 'decommissions', () => decommissions.resume())
-    every(60_000, 'imports', () => imports.expire(now()))
-    every(60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now }))
-    every(3_600_000, 'revocation lists', () => lists.renew())
-    every(3_600_000, 'retention', () => Promise.all([warm.expire(now()), present.expire(), commands.forgetOld(), many.sweep()]))
     const reissued = async (): Promise<void> => {
       broker.setTls(await authority.serverCertificate({ names }))
       await publishCa()
       await provisioning.book.refresh()
     }
-    every(dayMs / 4, 'certificate', reissued)
-    every(2000, 'metrics', () => {
+    const metrics = (): void => {
       const { received, connections } = broker.metrics()
       emit({ type: 'metrics', at: now(), connections, received, headSeq: journal.metrics().headSeq })
-    })
+    }
+    const endPeriodic = startPeriodic(
+      [
+        [1000, 'presence', () => presence.sweep(now())],
+        [2000, 'metrics', metrics],
+        [3000, 'messages to devices', () => commands.sweep()],
+        [5000, 'lifecycle', () => Promise.all([outbox.drain(), events.drain(), fleet.flush(), configurations.sweep()])],
+        [5000, 'connectivity', () => presence.flush()],
+        [5000, 'audit', () => trail.drain()],
+        [60_000, 'identity', () => registry.flush()],
+        [60_000, 'provisioning', () => provisioning.sweep()],
+        [60_000, 'policies', () => rights.sweep()],
+        [60_000, 'decommissions', () => decommissions.resume()],
+        [60_000, 'imports', () => imports.expire(now())],
+        [60_000, 'credentials', () => settleCredentials({ registry, drop, emit, trail, now })],
+        [hourMs, 'revocation lists', () => lists.renew()],
+        [hourMs, 'retention', () => Promise.all([warm.expire(now()), present.expire(), commands.forgetOld(), many.sweep()])],
+        [6 * hourMs, 'certificate', reissued],
+      ],
+      problems,
+    )
+    undo.push(async () => endPeriodic())
 
     for (const { kind, port, error } of await broker.start()) if (error) problems.set(`listener ${kind} ${port}`, error)
     changed()
