@@ -10,6 +10,7 @@ import { publishFile } from '../stores/publish-file.ts'
 import { openAccess } from './open-access.ts'
 import { openIdentity } from './open-identity.ts'
 import { openFleet } from './open-fleet.ts'
+import { openGate } from './open-gate.ts'
 import { createListening } from './listening.ts'
 import { mayHear } from './may-hear.ts'
 import { commandTargets } from './command-targets.ts'
@@ -22,14 +23,13 @@ import { openTwins } from './open-twins.ts'
 import { limitsOf } from './checked-options.ts'
 import { refusalOf, shownRefusal } from './refusal-record.ts'
 import { settleCredentials } from './settle-credentials.ts'
-import { isAwsEvent } from '../dialects/aws/events.ts'
 import { devicesColl } from './devices.ts'
 import { createDeviceHttp } from './device-http.ts'
 import { createDeviceWriter } from './device-writer.ts'
 import { endpointsOf } from './endpoints.ts'
 import { createTurns } from './turns.ts'
 import { openProvisioning } from './open-provisioning.ts'
-import { createGate, type RequestAnswer } from './gate.ts'
+import type { RequestAnswer } from './gate.ts'
 import { createApis } from './hub-apis.ts'
 import { tellOfJournal } from './journal-news.ts'
 import { startPeriodic } from './periodic.ts'
@@ -71,6 +71,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     const timer = setTimeout(fn, ms).unref()
     return () => clearTimeout(timer)
   }
+
+  const delay = async (ms: number): Promise<void> => void (await after(ms, undefined, { ref: false }))
 
   const stores = await openStores(options, {
     now,
@@ -241,7 +243,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       limits,
       now,
       rights,
-      delay: async ms => void (await after(ms, undefined, { ref: false })),
+      delay,
       own: provisioning.own,
       provisioning: (request, peer) => provisioning.http(request, peer),
       requests: (ask, idle) => wire.http(ask) ?? commands.http(ask, idle),
@@ -250,48 +252,24 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         emit({ type: 'security', at: now(), code, message, address, ...(device && { device }) }),
       traceId: () => randomBytes(16).toString('hex'),
     })
-    const gate = createGate({
-      authenticator,
-      ingest,
-      presence,
-      rights,
-      connects: models.connects,
-      requests: (connection, request, payload, registration) =>
-        wire.request(connection, request, payload) ??
-        commands.request(connection, request, payload) ??
-        provisioning.request(connection, request, payload, registration),
-      listens: (connection, granted) => (granted.features.some(isAwsEvent) ? topics : listening).listens(connection, granted),
-      listensNoMore(connection, filter) {
-        listening.listensNoMore(connection, filter)
-        topics.listensNoMore(connection, filter)
-        commands.listensNoMore(connection)
+    const gate = openGate({
+      ...{
+        authenticator,
+        registry,
+        ingest,
+        presence,
+        rights,
+        models,
+        wire,
+        commands,
+        provisioning,
+        topics,
+        listening,
+        deviceHttp,
       },
-      subscribed: (connection, filter) => topics.subscribed(connection, filter),
-      unsubscribed: (connection, filter) => topics.unsubscribed(connection, filter),
-      open(connection) {
-        listening.open(connection)
-        topics.open(connection)
-      },
-      gone(connection) {
-        listening.gone(connection)
-        topics.gone(connection)
-        commands.gone(connection)
-        models.gone(connection)
-        provisioning.gone(connection)
-      },
-      http: (request, { remoteAddress, ...facts }) => deviceHttp(request, { address: remoteAddress, secure: true, ...facts }),
       allowAnonymous: options.allowAnonymous ?? false,
-      now,
-      emit,
-      answer: send,
-      stillWelcome: async ({ principal }) => {
-        const { deviceId, cid } = principal
-        if (!deviceId) return provisioning.welcomes(principal)
-        rights.setQuarantined(principal, (await registry.find(deviceId))?.state === 'quarantined')
-        return (await registry.accepts({ deviceId, cid })) && authenticator.stillHolds(principal)
-      },
-      disconnect: ({ id }) => void broker.disconnect(id, 'FORBIDDEN_ACCESS'),
-      delay: async ms => void (await after(ms, undefined, { ref: false })),
+      broker: () => broker,
+      ...{ now, emit, send, delay },
     })
     broker =
       options.broker === 'none'

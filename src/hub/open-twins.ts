@@ -65,3 +65,5 @@ export async function openTwins(house: TwinsHouse) {
   })
   return { twins, wire, outbox, news: createTwinNews({ outbox, changed, now }) }
 }
+
+export type OpenTwins = Awaited<ReturnType<typeof openTwins>>
