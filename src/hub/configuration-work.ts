@@ -20,6 +20,8 @@ export interface WorkParts {
   now: () => number
   /** Some devices were written. */
   written(): void
+  /** Some devices may stand otherwise. */
+  stood(): void
   failed(error: unknown): void
 }
 
@@ -126,6 +128,7 @@ export class ConfigurationWork {
       await turn()
     }
     if (this.#closed) this.#noted.clear()
+    else this.#parts.stood()
   }
 
   #lookAt(id: string, doc: FleetDoc | undefined, stored: Pick<FleetDoc['twin'], 'desired' | 'reported'> | undefined): void {

@@ -22,6 +22,14 @@ export interface ConfiguredDeviceView {
   error?: ErrorData
 }
 
+/** How far a configuration is, each time that differs, a few times a second at most; all 0 once it is for no device. */
+export interface ConfigurationEvent {
+  type: 'configuration'
+  at: number
+  id: string
+  metrics: ConfigurationMetrics
+}
+
 /** Devices by standing: `applied` with the converged ones, as it is counted; `conflict`: some value is another's. */
 export type ConfigurationFilter = Standing | 'conflict'
 

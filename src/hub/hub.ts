@@ -2,7 +2,7 @@ import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { ConnectionView } from './connection-history.ts'
 import type { DecommissionReport, TelemetryFate } from './decommission.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
-import type { ConfigurationsApi } from './hub-configurations.ts'
+import type { ConfigurationEvent, ConfigurationsApi } from './hub-configurations.ts'
 import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
 import type { CommandsApi } from './hub-commands.ts'
@@ -304,6 +304,7 @@ export type HubEvent =
   | LeafEvent
   | { type: 'wake'; at: number; device: string; method: string; until: number; token: string }
   | ModelEvent
+  | ConfigurationEvent
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
   | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
 

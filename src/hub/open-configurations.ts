@@ -2,6 +2,7 @@ import type { StateStore } from '../storage/state-store.ts'
 import type { FleetDoc } from '../topology/fleet-doc.ts'
 import { Rollout } from '../twin/configuration/rollout.ts'
 import type { AuditTrail } from './audit-trail.ts'
+import { createConfigurationNews } from './configuration-news.ts'
 import { ConfigurationWork } from './configuration-work.ts'
 import { createConfigurationWriter } from './configuration-writer.ts'
 import { openConfigurationsApi } from './configurations-api.ts'
@@ -20,6 +21,7 @@ export interface ConfigurationsHouse {
   trail: Pick<AuditTrail, 'write'>
   problems: Problems
   limits: Pick<HubLimits, 'configurationWrites' | 'configurationWritesPerSecond'>
+  emit(event: HubEvent): void
   schedule(ms: number, fn: () => void): () => void
   now: () => number
 }
@@ -30,7 +32,7 @@ export type Configurations = Awaited<ReturnType<typeof openConfigurations>>
 
 /** Fleet configurations at work: behind the start of the hub and the fleet index, from where the last run ended. */
 export async function openConfigurations(house: ConfigurationsHouse) {
-  const { state, fleet, twins, outbox, problems, limits, schedule, now } = house
+  const { state, fleet, twins, outbox, problems, limits, emit, schedule, now } = house
   const { index } = fleet
   const rollout = new Rollout<FleetDoc>()
   const failed = (error: unknown): void => problems.watch('fleet configurations', Promise.reject(error))
@@ -57,7 +59,13 @@ export async function openConfigurations(house: ConfigurationsHouse) {
       problems.clear('fleet configurations')
       cancelTelling ??= schedule(tellWithinMs, tell)
     },
+    stood: () => news.note(),
     failed,
+  })
+  const news = createConfigurationNews({
+    ...{ tally: rollout.tally, emit, schedule, now },
+    looked: () => ready().then(() => work.looked()),
+    watch: told => problems.watch('counts of configurations', told),
   })
   let started: Promise<void> | undefined
   /** A start that failed is tried again by who asks next. */
@@ -89,6 +97,7 @@ export async function openConfigurations(house: ConfigurationsHouse) {
     sweep: () => work.sweep(),
     close(): Promise<void> {
       cancelTelling?.()
+      news.close()
       return work.close()
     },
   }

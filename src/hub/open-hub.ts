@@ -180,7 +180,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     })
     const fleet = await openFleet({ registry, state, presence, groups, outbox: events, trail, problems, limits, now })
     const configurations = await openConfigurations({
-      ...{ state, fleet, twins, outbox: events, trail, problems, limits, now },
+      ...{ state, fleet, twins, outbox: events, trail, problems, limits, now, emit },
       schedule: later,
     })
     undo.push(() => configurations.close())

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Hub } from '../../src/hub/hub.ts'
+import type { ConfigurationMetrics, Hub } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
+import { inShare } from '../../src/twin/configuration/share.ts'
 import { until } from '../until.ts'
 
 const limitMs = 60_000
@@ -8,6 +9,7 @@ const limitMs = 60_000
 describe('two overlapping configurations over 1,000 devices', function () {
   this.timeout(240_000)
   let hub: Hub
+  const told = new Map<string, ConfigurationMetrics[]>()
   const ids = Array.from({ length: 1000 }, (_, i) => `pump-${String(i).padStart(4, '0')}`)
   const siteOf = (i: number): string => (i % 5 === 0 ? 'a' : 'b')
   const metrics = (id: string) => hub.configurations.metrics({ id })
@@ -29,6 +31,9 @@ describe('two overlapping configurations over 1,000 devices', function () {
       threaded: false,
       limits: { storeTelemetry: false },
     })
+    hub.subscribe(event => {
+      if (event.type === 'configuration') told.set(event.id, [...(told.get(event.id) ?? []), event.metrics])
+    })
     for (const [i, id] of ids.entries()) await hub.devices.register({ id, tags: { site: siteOf(i) }, desired: { own: i } })
   })
   after(() => hub.close())
@@ -42,6 +47,16 @@ describe('two overlapping configurations over 1,000 devices', function () {
     assert.deepEqual(await metrics('site-a'), { ...none, targeted: 200, applied: 200 })
     for (const [i, id] of ids.entries())
       assert.deepEqual(await desired(id), { own: i, log: siteOf(i) === 'a' ? 'debug' : 'warn', report: { every: 60 } }, id)
+  })
+
+  it('are told live as counts change, until they stand', async () => {
+    for (const id of ['all', 'site-a']) {
+      await until(async () => JSON.stringify(told.get(id)?.at(-1)) === JSON.stringify(await metrics(id)), limitMs)
+      const steps = told.get(id)!
+      for (const { targeted, held, pending, failed, overruled, applied } of steps)
+        assert.equal(held + pending + failed + overruled + applied, targeted, id)
+      assert.equal(new Set(steps.map(step => JSON.stringify(step))).size, steps.length, 'each once')
+    }
   })
 
   it('converge as devices report', async () => {
@@ -66,6 +81,35 @@ describe('two overlapping configurations over 1,000 devices', function () {
     await hub.devices.delete({ id: ids[5]! })
     assert.deepEqual(await metrics('site-a'), { ...none, targeted: 198, applied: 198, converged: 18 })
     assert.deepEqual(await metrics('all'), { ...none, targeted: 999, applied: 999, converged: 48, conflicts: 198 })
+    await until(() => told.get('site-a')!.at(-1)!.converged === 18 && told.get('all')!.at(-1)!.converged === 48, limitMs)
+  })
+
+  it('hold their share, path by path: a canary over both goes first to some, and to all when it is promoted', async () => {
+    const there = ids.filter((_, i) => i !== 5)
+    const shared = (percent: number) => there.filter(id => inShare('pilot', id, percent))
+    const inSiteA = (some: readonly string[]) => some.filter(id => id !== ids[0] && siteOf(ids.indexOf(id)) === 'a').length
+    const report = { every: 5 }
+    await hub.configurations.put({ id: 'pilot', text: '*', priority: 20, desired: { log: 'trace', report }, canary: 20 })
+    for (const percent of [20, 50, 100]) {
+      if (percent > 20) await hub.configurations.promote({ id: 'pilot', ...(percent < 100 && { canary: percent }) })
+      const some = shared(percent)
+      await settled('pilot', some.length)
+      await settled('all', 999 - some.length)
+      assert.deepEqual(await metrics('pilot'), { ...none, targeted: 999, held: 999 - some.length, applied: some.length })
+      const { targeted, overruled, conflicts } = await metrics('all')
+      const lostToSiteA = 198 - inSiteA(some)
+      assert.deepEqual([targeted, overruled, conflicts], [999, some.length, 2 * some.length + lostToSiteA], `${percent} %`)
+      assert.equal((await metrics('site-a')).overruled, inSiteA(some))
+      for (const id of there) assert.equal((await desired(id)).log === 'trace', some.includes(id), id)
+    }
+    await until(() => told.get('pilot')!.at(-1)!.applied === 999, limitMs)
+    await hub.configurations.delete({ id: 'pilot' })
+    await until(() => told.get('pilot')!.at(-1)!.targeted === 0, limitMs)
+    await settled('all', 999)
+    await settled('site-a', 198)
+    assert.deepEqual(await metrics('all'), { ...none, targeted: 999, applied: 999, converged: 48, conflicts: 198 })
+    assert.deepEqual(await metrics('site-a'), { ...none, targeted: 198, applied: 198, converged: 18 })
+    assert.deepEqual(await desired(ids[1]!), { own: 1, log: 'warn', report: { every: 60 } })
   })
 
   it('own their paths: what a person writes there is set back, what is beside them stays', async () => {

@@ -8,6 +8,10 @@ export interface ConfigurationMetrics extends Record<Standing, number> {
   conflicts: number
 }
 
+/** Whether nothing is left to do for now: each device has reported it, is outside of the share, or gets nothing of it. */
+export const hasConverged = ({ targeted, held, overruled, converged }: ConfigurationMetrics): boolean =>
+  held + overruled + converged === targeted
+
 interface Count {
   by: Record<Standing, number>
   conflicts: number
@@ -49,6 +53,11 @@ export class ConfigurationTally {
     const count = this.#counts.get(id)
     const by = count?.by ?? none()
     return { ...by, applied: by.applied + by.converged, targeted: count?.devices.size ?? 0, conflicts: count?.conflicts ?? 0 }
+  }
+
+  /** Those that some device counts for. */
+  ids(): Iterable<string> {
+    return this.#counts.keys()
   }
 
   devicesOf(id: string): ReadonlyMap<string, Stand> {
