@@ -10,7 +10,7 @@ import type { Listener, Listening } from './listening.ts'
 
 export interface CommandWireParts {
   calls: Pick<MethodCalls, 'answer' | 'fail' | 'listening'>
-  listening: Pick<Listening, 'of' | 'on'>
+  listening: Pick<Listening, 'of' | 'on' | 'gatewaysOf'>
   mayHear(connection: Connection, topic: string, features: readonly string[]): boolean
   broker(): Pick<BrokerPort, 'connectionsOf' | 'send'>
 }
@@ -21,26 +21,29 @@ const feature = 'methods'
 export function createCommandWire({ calls, listening, mayHear, broker }: CommandWireParts) {
   let late = 0
 
-  /** The newest connection that subscribed it. Modules have methods of their own, which are not offered. */
-  const takerOf = (call: MethodDelivery): Listener | undefined =>
-    listening
-      .of(call.deviceId, feature)
-      .filter(({ connection, filter, features }) => {
-        const { family, module } = connection.principal
-        if (module !== undefined) return false
-        if (family === 'iothub') return mayHear(connection, azureMethodTopic(call.name), features)
-        const topic = commandTopic(call.deviceId, call)
-        return matches(filter, topic) && mayHear(connection, topic, features)
-      })
-      .at(-1)
+  /** The newest connection of the device that subscribed it, else of its gateway. Modules have methods of their own, which are not offered. */
+  const takerOf = (call: MethodDelivery): Listener | undefined => {
+    const takers = listening.of(call.deviceId, feature).filter(({ connection, filter, features }) => {
+      const { family, module } = connection.principal
+      if (module !== undefined) return false
+      if (family === 'iothub') return mayHear(connection, azureMethodTopic(call.name), features)
+      const topic = commandTopic(call.deviceId, call)
+      return matches(filter, topic) && mayHear(connection, topic, features)
+    })
+    return takers.findLast(({ connection }) => connection.principal.deviceId === call.deviceId) ?? takers.at(-1)
+  }
+  /** It has a connection, or its gateway listens for it on one. */
+  const isThere = (call: MethodDelivery): boolean =>
+    broker().connectionsOf(call.deviceId).some(isDevice) ||
+    listening.gatewaysOf(call.deviceId).some(gateway => mayHear(gateway, commandTopic(call.deviceId, call), [feature]))
 
-  listening.on(feature, ({ connection }) => calls.listening(connection.principal.deviceId))
+  listening.on(feature, ({ deviceId }) => calls.listening(deviceId))
 
   return {
     /** Whether it was written; what becomes of a connection after that is for the call's own time. BROKER_THROTTLED: the device does not take what it is sent. */
     async deliver(call: MethodDelivery): Promise<'sent' | 'away' | 'untaken'> {
       const taker = takerOf(call)
-      if (!taker) return broker().connectionsOf(call.deviceId).some(isDevice) ? 'untaken' : 'away'
+      if (!taker) return isThere(call) ? 'untaken' : 'away'
       const { connection, qos } = taker
       const message: WireAnswer =
         connection.principal.family === 'iothub' ? azureMethod(call) : { ...plainCommand(call.deviceId, call), qos }
@@ -58,8 +61,7 @@ export function createCommandWire({ calls, listening, mayHear, broker }: Command
     /** Undefined: no answer of a method. An answer has no answer. */
     request({ principal }: Connection, request: DeviceRequest, payload: Uint8Array): Promise<undefined> | undefined {
       if (request.operation !== 'method.answer') return undefined
-      const { deviceId } = principal
-      const { dialect, rid = '', topic } = request
+      const { dialect, rid = '', topic, leaf: deviceId = principal.deviceId } = request
       if (payload.length > methodLimits.payloadBytes) {
         const error = new LoomError('COMMAND_TOO_LARGE', `an answer of ${payload.length} bytes`, {
           hint: `at most ${methodLimits.payloadBytes}`,

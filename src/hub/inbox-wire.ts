@@ -3,6 +3,7 @@ import { matches } from '../broker/topic-match.ts'
 import type { Inbox, Taken } from '../commands/inbox.ts'
 import { deviceboundMessage, deviceboundTopic } from '../dialects/azure/message.ts'
 import { inboxMessage, inboxTopic } from '../dialects/plain/inbox.ts'
+import { deviceIn } from '../dialects/plain/leaf.ts'
 import { LoomError } from '../errors.ts'
 import type { Listener, Listening } from './listening.ts'
 
@@ -13,6 +14,8 @@ const azureRestoredMs = 5000
 const renewalMs = 5000
 /** Of one device, unacknowledged. */
 const window = 16
+/** The same of one connection: a gateway takes the messages of many devices. */
+const windowOfConnection = 32
 const feature = 'inbox'
 
 export interface InboxWireParts {
@@ -34,7 +37,8 @@ interface Drain {
   starting: Map<string, () => void>
   /** who has what is unacknowledged */
   current?: string
-  unacknowledged: number
+  /** by their locks */
+  unacknowledged: Set<string>
   taking: boolean
   again: boolean
   /** something was in the way that nobody tells the end of */
@@ -43,10 +47,32 @@ interface Drain {
   endedAt?: number
 }
 
+/** What one connection takes, of its own device and of those that it acts for. */
+interface Load {
+  devices: Set<string>
+  /** unacknowledged, or about to be given */
+  given: number
+  /** devices whose messages found no room */
+  waiting: Set<string>
+}
+
+interface Taker {
+  connection: Connection
+  qos: 0 | 1
+}
+
 /** The inboxes of devices on the wire: one connection of a device at a time is given its messages, in order. */
 export function createInboxWire(parts: InboxWireParts) {
   const { inbox, listening, now } = parts
   const drains = new Map<string, Drain>()
+  const loads = new Map<string, Load>()
+  const loadOf = (connectionId: string): Load => {
+    const known = loads.get(connectionId)
+    if (known) return known
+    const load: Load = { devices: new Set(), given: 0, waiting: new Set() }
+    loads.set(connectionId, load)
+    return load
+  }
 
   const drainOf = (deviceId: string): Drain => {
     const known = drains.get(deviceId)
@@ -54,7 +80,7 @@ export function createInboxWire(parts: InboxWireParts) {
     const drain: Drain = {
       ready: new Map(),
       starting: new Map(),
-      unacknowledged: 0,
+      unacknowledged: new Set(),
       taking: false,
       again: false,
       stalled: false,
@@ -63,36 +89,43 @@ export function createInboxWire(parts: InboxWireParts) {
     return drain
   }
   /** The QoS of its messages; undefined: it may not have them, or has not subscribed all their topics. */
-  const qosFor = (connection: Connection): 0 | 1 | undefined => {
-    const { deviceId, family } = connection.principal
+  const qosFor = (deviceId: string, connection: Connection): 0 | 1 | undefined => {
+    const { family } = connection.principal
     const own = listening.of(deviceId, feature).filter(listener => listener.connection.id === connection.id)
     const [base, ...topics] = family === 'iothub' ? [deviceboundTopic(deviceId)] : plainForms(deviceId)
     const heard = own.filter(({ features }) => parts.mayHear(connection, base, features))
     const all = topics.every(topic => heard.some(({ filter }) => matches(filter, topic)))
     return heard.length && all ? (heard.some(({ qos }) => qos === 1) ? 1 : 0) : undefined
   }
-  const takerOf = (drain: Drain): { connection: Connection; qos: 0 | 1 } | undefined => {
+  const takerOf = (deviceId: string, drain: Drain): Taker | undefined => {
     const current = drain.current === undefined ? undefined : drain.ready.get(drain.current)
     // A message on its way to one connection must not be overtaken on another.
-    const candidates = current && drain.unacknowledged > 0 ? [current] : [...drain.ready.values()].reverse()
+    const candidates = current && drain.unacknowledged.size > 0 ? [current] : ownFirst(deviceId, [...drain.ready.values()])
     for (const connection of candidates) {
-      const qos = qosFor(connection)
+      const qos = qosFor(deviceId, connection)
       if (qos !== undefined) return { connection, qos }
     }
     return undefined
   }
 
-  const given = async (drain: Drain, connection: Connection, qos: 0 | 1, { lock, ...message }: Taken): Promise<void> => {
-    const { deviceId, family } = connection.principal
-    const form = family === 'iothub' ? deviceboundMessage : inboxMessage
+  const given = async (
+    deviceId: string,
+    drain: Drain,
+    { connection, qos }: Taker,
+    { lock, ...message }: Taken,
+  ): Promise<void> => {
+    const form = connection.principal.family === 'iothub' ? deviceboundMessage : inboxMessage
+    const { topic, payload } = form(deviceId, message)
     try {
-      await parts.broker().send(connection.id, { ...form(deviceId, message), qos })
+      await parts.broker().send(connection.id, { topic, payload, qos })
     } catch {
       // Over with the connection, or it does not take what it is sent: the message keeps its place.
       if (drain.ready.has(connection.id)) drain.stalled = true
       inbox.putBack(lock)
       return
     }
+    // The device went to another gateway meanwhile: that one is given it again.
+    if (isGateway(deviceId, connection) && !parts.mayHear(connection, topic, [feature])) return inbox.putBack(lock)
     try {
       await inbox.settle({ deviceId, lock, as: 'completed' })
     } catch (error) {
@@ -100,24 +133,44 @@ export function createInboxWire(parts: InboxWireParts) {
       if (!(error instanceof LoomError && error.code === 'COMMAND_LOCK_LOST')) parts.failed(error)
     }
   }
+  /** Another connection's turn for so many messages of its devices. */
+  const freed = (connectionId: string, count: number): void => {
+    const load = loads.get(connectionId)
+    if (!load) return
+    load.given -= count
+    for (const deviceId of [...load.waiting].slice(0, windowOfConnection - load.given)) {
+      load.waiting.delete(deviceId)
+      wake(deviceId)
+    }
+  }
 
   const take = async (deviceId: string, drain: Drain): Promise<void> => {
     drain.stalled = true
-    const taker = takerOf(drain)
+    const taker = takerOf(deviceId, drain)
     const generation = taker && (await parts.generationOf(deviceId))
     if (generation === undefined) return
-    const room = window - drain.unacknowledged
     const holder = taker!.connection.id
+    if (!drain.ready.has(holder)) return
+    const load = loadOf(holder)
+    const room = Math.max(0, Math.min(window - drain.unacknowledged.size, windowOfConnection - load.given))
+    if (load.given >= windowOfConnection) load.waiting.add(deviceId)
+    load.given += room
     const taken = room > 0 ? await inbox.take({ deviceId, generation, max: room, holder }) : []
-    if (!drain.ready.has(holder)) return inbox.release(holder)
+    if (taken.length < room) freed(holder, room - taken.length)
+    if (!drain.ready.has(holder)) {
+      for (const { lock } of taken) inbox.putBack(lock)
+      return freed(holder, taken.length)
+    }
     drain.stalled = false
     drain.current = holder
-    drain.unacknowledged += taken.length
-    for (const one of taken)
-      given(drain, taker!.connection, taker!.qos, one).finally(() => {
-        drain.unacknowledged--
-        if (drain.unacknowledged <= window / 2 && !drain.stalled) wake(deviceId)
+    for (const one of taken) {
+      drain.unacknowledged.add(one.lock)
+      given(deviceId, drain, taker!, one).finally(() => {
+        freed(holder, 1)
+        drain.unacknowledged.delete(one.lock)
+        if (drain.unacknowledged.size <= window / 2 && !drain.stalled) wake(deviceId)
       })
+    }
   }
 
   /** Looks once more if something came while it looked. */
@@ -139,11 +192,12 @@ export function createInboxWire(parts: InboxWireParts) {
       })
   }
 
-  const begin = ({ connection, restored }: Listener): void => {
+  const begin = ({ connection, deviceId, restored }: Listener): void => {
     const { id, principal } = connection
-    const { deviceId, family, module } = principal
+    const { family, module } = principal
     if (module !== undefined) return
     const drain = drainOf(deviceId)
+    loadOf(id).devices.add(deviceId)
     const start = (): void => {
       drain.starting.delete(id)
       drain.ready.set(id, connection)
@@ -168,25 +222,42 @@ export function createInboxWire(parts: InboxWireParts) {
     /** Something waits for the device, or it may have what waits. */
     wake,
 
-    /** The connection has ended. */
-    gone({ id, principal: { deviceId } }: Connection): void {
-      const drain = drains.get(deviceId)
-      if (!drain) return
-      forget(drain, id)
+    /** The connection has ended. Returns whose messages it might have had. */
+    gone({ id }: Connection): string[] {
+      const devices = [...(loads.get(id)?.devices ?? [])]
+      loads.delete(id)
       inbox.release(id)
-      wake(deviceId)
+      for (const deviceId of devices) {
+        const drain = drains.get(deviceId)
+        if (!drain) continue
+        forget(drain, id)
+        wake(deviceId)
+      }
+      return devices
     },
 
-    listensNoMore({ id, principal: { deviceId } }: Connection): void {
+    /** Returns whose messages it might have had and has no more. */
+    listensNoMore(connection: Connection, filter: string): string | undefined {
+      const { id, principal } = connection
+      const deviceId = deviceIn(filter) ?? principal.deviceId
       const drain = drains.get(deviceId)
-      if (drain && !listening.of(deviceId, feature).some(({ connection }) => connection.id === id)) forget(drain, id)
+      if (!drain || listening.of(deviceId, feature).some(listener => listener.connection.id === id)) return undefined
+      if (!loads.get(id)?.devices.delete(deviceId)) return undefined
+      forget(drain, id)
+      if (isGateway(deviceId, connection) && drain.current === id) {
+        // What it still acknowledges may be another gateway's by now.
+        for (const lock of drain.unacknowledged) inbox.putBack(lock)
+        drain.unacknowledged.clear()
+        wake(deviceId)
+      }
+      return deviceId
     },
 
     /** Looks again where something was in the way, and forgets devices that are away; due each few seconds. */
     sweep(): void {
       const before = now() - renewalMs
       for (const [deviceId, { ready, starting, unacknowledged, stalled, endedAt = 0 }] of drains)
-        if (!ready.size && !starting.size && !unacknowledged && endedAt < before) drains.delete(deviceId)
+        if (!ready.size && !starting.size && !unacknowledged.size && endedAt < before) drains.delete(deviceId)
         else if (stalled) wake(deviceId)
     },
   }
@@ -197,3 +268,11 @@ const plainForms = (deviceId: string): [string, string, string] => {
   const topic = inboxTopic(deviceId, '0')
   return [topic, topic, `${topic}/?`]
 }
+
+const isGateway = (deviceId: string, { principal }: Connection): boolean => principal.deviceId !== deviceId
+
+/** The newest first; a gateway's only after those of the device itself. */
+const ownFirst = (deviceId: string, connections: Connection[]): Connection[] => [
+  ...connections.filter(connection => !isGateway(deviceId, connection)).reverse(),
+  ...connections.filter(connection => isGateway(deviceId, connection)).reverse(),
+]

@@ -123,8 +123,13 @@ export async function openCommands(house: CommandsHouse) {
     /** Undefined: no operation of commands. */
     request: (connection: Connection, request: DeviceRequest, payload: Uint8Array) => wire.request(connection, request, payload),
     http: (ask: HttpAsk, idle: <T>(of: Promise<T>) => Promise<T>): Promise<HttpAnswer> | undefined => overHttp.request(ask, idle),
-    gone: (connection: Connection) => onWire.gone(connection),
-    listensNoMore: (connection: Connection) => onWire.listensNoMore(connection),
+    gone(connection: Connection): void {
+      for (const deviceId of onWire.gone(connection)) carried.wake(deviceId)
+    },
+    listensNoMore(connection: Connection, filter: string): void {
+      const deviceId = onWire.listensNoMore(connection, filter)
+      if (deviceId !== undefined) carried.wake(deviceId)
+    },
     /** The device may have what waits for it. */
     wake,
     /** A retired device gets nothing any more. */

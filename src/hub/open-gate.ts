@@ -38,7 +38,7 @@ export function openGate(house: GateHouse): BrokerGate {
     listensNoMore(connection, filter) {
       listening.listensNoMore(connection, filter)
       topics.listensNoMore(connection, filter)
-      commands.listensNoMore(connection)
+      commands.listensNoMore(connection, filter)
     },
     subscribed: (connection, filter) => topics.subscribed(connection, filter),
     unsubscribed: (connection, filter) => topics.unsubscribed(connection, filter),
@@ -46,8 +46,8 @@ export function openGate(house: GateHouse): BrokerGate {
       listening.open(connection)
       topics.open(connection)
     },
-    gone(connection) {
-      listening.gone(connection)
+    gone(connection, reason) {
+      listening.gone(connection, reason)
       topics.gone(connection)
       commands.gone(connection)
       models.gone(connection)

@@ -53,7 +53,7 @@ async function house({ family = 'iothub' as Connection['principal']['family'] } 
     return connection
   }
   const go = async (connection: Connection) => {
-    listening.gone(connection)
+    listening.gone(connection, 'CONNECTION_LOST')
     for (const one of sent) if (one.connection === connection.id) one.end(new LoomError('BROKER_DISCONNECTED', 'gone'))
     wire.gone(connection)
     await turns()
@@ -212,7 +212,7 @@ describe('the inbox of a device on the wire', () => {
     const connection = await come('c1', { qos: 0 })
     await put('a')
     listening.listensNoMore(connection, 'devices/d1/inbox/#')
-    wire.listensNoMore(connection)
+    wire.listensNoMore(connection, 'devices/d1/inbox/#')
     await put('b')
     assert.deepEqual(texts(), ['a'])
   })
