@@ -144,8 +144,10 @@ export function ruleSubscribe(core: Core, link: Link, packet: LibraryPacket): vo
 function rule({ gate, limits }: Core, link: Link, filter: string, qos: number): 0 | 1 | 128 {
   // The library takes `$share` literally, and `$SYS` is its own.
   if (filter.startsWith('$SYS') || filter.startsWith('$share/')) return 128
-  if (!link.filters.has(filter) && link.filters.size >= limits.subscriptions) return 128
-  return gate.subscribe(link.connection!, filter, qos as 0 | 1 | 2)
+  const connection = link.connection!
+  const most = limits.subscriptions + (gate.moreSubscriptions?.(connection) ?? 0)
+  if (!link.filters.has(filter) && link.filters.size >= most) return 128
+  return gate.subscribe(connection, filter, qos as 0 | 1 | 2)
 }
 
 function grant({ subscribed }: Core, link: Link, filter: string, qos: 0 | 1): void {

@@ -148,7 +148,7 @@ export function createGate(parts: GateParts): BrokerGate {
     const family = principal.family as Family
     const own = classifyTopic(family, packet.topic, me)
     const leaf = own.kind === 'denied' ? leafOf(principal, packet.topic) : undefined
-    const found = leaf === undefined ? own : leafPublish(classifyTopic(family, packet.topic, { deviceId: leaf }))
+    const found = leaf === undefined ? own : leafPublish(packet.topic, classifyTopic(family, packet.topic, { deviceId: leaf }))
     // Policies speak of topics: a bag of properties at the end must not make another one of it.
     const envelope =
       found.kind === 'telemetry' ? found.envelope({ ...packet, ...me, ...(leaf && { deviceId: leaf }) }) : undefined
@@ -308,6 +308,7 @@ export function createGate(parts: GateParts): BrokerGate {
     connect,
     publish,
     subscribe,
+    moreSubscriptions: ({ principal }) => rights.leafFilters(principal),
     unsubscribed(connection, filter) {
       parts.listensNoMore(connection, filter)
       parts.unsubscribed(connection, filter)

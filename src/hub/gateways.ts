@@ -5,7 +5,7 @@ import type { TwinsApi } from './hub-twins.ts'
 import type { Inject } from './inject.ts'
 import type { LeafCommands } from './leaf-commands.ts'
 import type { Leaves } from './leaves.ts'
-import type { Presence } from './presence.ts'
+import type { LeafPresence } from './leaf-presence.ts'
 
 const maxMessages = 1000
 const streamForm = /^[A-Za-z0-9_.-]{0,64}$/
@@ -14,7 +14,7 @@ export interface GatewaysParts {
   leaves: Leaves
   inject: Inject
   twins: Pick<TwinsApi, 'report'>
-  presence: Pick<Presence, 'leafCame' | 'leafLeft'>
+  presence: Pick<LeafPresence, 'said'>
   commands: Pick<LeafCommands, 'attend' | 'answer' | 'settle'>
 }
 
@@ -56,11 +56,11 @@ export function createGateways({ leaves, inject, twins, presence, commands }: Ga
       return twins.report({ id: device, by, ...change })
     },
 
-    async presence({ gateway, device, online, reason = online ? '' : 'GATEWAY_SAYS_OFFLINE' }) {
+    async presence({ gateway, device, online, reason }) {
       await leaves.check(gateway, device)
-      if (typeof reason !== 'string' || reason.length > 128)
+      if (reason !== undefined && (typeof reason !== 'string' || reason.length > 128))
         throw new LoomError('REQUEST_INVALID', 'reason', { hint: 'a text of at most 128 characters' })
-      return { changed: online ? presence.leafCame(device, gateway) : presence.leafLeft(device, reason) }
+      return { changed: presence.said(gateway, device, { online, ...(reason !== undefined && { reason }) }) }
     },
 
     async leaves({ gateway }) {

@@ -12,6 +12,7 @@ import { createGateways } from './gateways.ts'
 import { createGroupsApi } from './groups-api.ts'
 import { createInject } from './inject.ts'
 import type { LeafCommands } from './leaf-commands.ts'
+import type { LeafPresence } from './leaf-presence.ts'
 import type { Leaves } from './leaves.ts'
 import type { Imports } from './import-api.ts'
 import type { Provisioning } from './open-provisioning.ts'
@@ -63,6 +64,7 @@ export interface ApiParts {
   presence: Presence
   leaves: Leaves
   leafCommands: LeafCommands
+  leafPresence: LeafPresence
   broker: BrokerPort
   ingest: Ingest
   storeReadings: WarmStore['append']
@@ -132,7 +134,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     models: parts.models.api,
     provisioning: createProvisioningApi(parts),
     twins,
-    gateways: createGateways({ leaves: parts.leaves, inject, twins, presence, commands: parts.leafCommands }),
+    gateways: createGateways({ leaves: parts.leaves, inject, twins, presence: parts.leafPresence, commands: parts.leafCommands }),
     commands: parts.commands,
     imports: {
       start: ({ by = 'hub', ...o }) => imports.start({ ...o, by }),

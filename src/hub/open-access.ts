@@ -1,4 +1,4 @@
-import type { BrokerPort } from '../broker/broker-port.ts'
+import type { BrokerPort, Connection } from '../broker/broker-port.ts'
 import { createAccessCompiler } from '../identity/policy-access.ts'
 import { createPolicySessions } from '../identity/policy-sessions.ts'
 import { openPolicies } from '../identity/policy-store.ts'
@@ -21,11 +21,14 @@ export interface AccessParts {
   /** Devices are in other groups. */
   groupsChanged(change: GroupChange): void
   leaves: RightsParts['leaves']
+  /** A live session may do other things now. */
+  rechecked(connection: Connection): void
   now: () => number
 }
 
 /** What decides about topics: groups and policies, and the rights that live sessions have of them. */
-export async function openAccess({ identities, state, findDevice, broker, problems, groupsChanged, leaves, now }: AccessParts) {
+export async function openAccess(parts: AccessParts) {
+  const { identities, state, findDevice, broker, problems, groupsChanged, leaves, rechecked, now } = parts
   let described = (_targets: readonly string[]): void => {}
   const groups = await openGroups({
     store: identities,
@@ -51,7 +54,10 @@ export async function openAccess({ identities, state, findDevice, broker, proble
     liveOf: id => broker().connectionsOf(id),
     leaves,
     close: ({ id }) => void broker().disconnect(id, 'FORBIDDEN_ACCESS'),
-    recheck: ({ id }) => problems.watch('subscriptions', broker().recheck(id)),
+    recheck(connection) {
+      problems.watch('subscriptions', broker().recheck(connection.id))
+      rechecked(connection)
+    },
     now,
   })
   described = targets => problems.watch('policies', rights.changed(targets))

@@ -3,6 +3,7 @@ import { isAwsEvent } from '../dialects/aws/events.ts'
 import type { Registry } from '../identity/registry.ts'
 import type { createDeviceHttp } from './device-http.ts'
 import { createGate, type GateParts, type RequestAnswer } from './gate.ts'
+import type { LeafPresence } from './leaf-presence.ts'
 import type { Listening } from './listening.ts'
 import type { OpenCommands } from './open-commands.ts'
 import type { Models } from './open-models.ts'
@@ -16,6 +17,7 @@ interface GateHouse
   models: Models
   wire: OpenTwins['wire']
   commands: OpenCommands
+  leafPresence: LeafPresence
   provisioning: Provisioning
   topics: PresenceTopics
   listening: Listening
@@ -26,13 +28,14 @@ interface GateHouse
 
 /** The gate of the broker, asking and telling everyone of the house whom a connection concerns. */
 export function openGate(house: GateHouse): BrokerGate {
-  const { authenticator, registry, rights, models, wire, commands, provisioning, topics, listening, broker } = house
+  const { authenticator, registry, rights, models, wire, commands, leafPresence, provisioning, topics, listening, broker } = house
   return createGate({
     ...house,
     connects: models.connects,
     requests: (connection, request, payload, registration) =>
       wire.request(connection, request, payload) ??
       commands.request(connection, request, payload) ??
+      leafPresence.request(connection, request) ??
       provisioning.request(connection, request, payload, registration),
     listens: (connection, granted) => (granted.features.some(isAwsEvent) ? topics : listening).listens(connection, granted),
     listensNoMore(connection, filter) {
@@ -49,6 +52,7 @@ export function openGate(house: GateHouse): BrokerGate {
     gone(connection, reason) {
       listening.gone(connection, reason)
       topics.gone(connection)
+      leafPresence.gone(connection, reason)
       commands.gone(connection)
       models.gone(connection)
       provisioning.gone(connection)

@@ -39,7 +39,7 @@ import type { Hub, HubEvent } from './hub.ts'
 import { createLifecycleOutbox } from './lifecycle-outbox.ts'
 import type { HubOptions } from './options.ts'
 import { openStores } from './open-stores.ts'
-import { leavesGone, leavesOut } from './leaf-presence.ts'
+import { createLeafPresence } from './leaf-presence.ts'
 import { Leaves } from './leaves.ts'
 import { openPresence } from './open-presence.ts'
 import { createPresenceTopics } from './presence-topics.ts'
@@ -108,7 +108,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       failed: error => problems.watch('devices behind gateways', Promise.reject(error)),
     })
     listeners.add(event => leaves.followed(event))
-    leaves.on(changed => leavesOut(changed, { presence, book: leaves.book }))
+    const leafPresence = createLeafPresence({ presence, book: leaves.book, actsFor: (...who) => rights.actsFor(...who) })
+    leaves.on(changed => leafPresence.moved(changed))
     const outbox = await createLifecycleOutbox({ identities, identityColl: identitiesColl, state, journal })
     const access = await openAccess({
       identities,
@@ -118,6 +119,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       problems,
       groupsChanged: change => fleet.feed.groupsChanged(change),
       leaves: leaves.book,
+      rechecked: connection => leafPresence.recheck(connection),
       now,
     })
     const { groups, policies, rights } = access
@@ -192,7 +194,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       ...{ state, registry, rights, sealer, trail, outbox: events, listening, problems, models, emit, now, random: randomBytes },
       broker: () => broker,
       leaves,
-      gatewayLeft: gateway => leavesGone(gateway, { presence, book: leaves.book }),
+      gatewayLeft: gateway => leafPresence.flowGone(gateway),
       schedule: later,
     })
     const provisioning = await openProvisioning({
@@ -262,6 +264,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         models,
         wire,
         commands,
+        leafPresence,
         provisioning,
         topics,
         listening,
@@ -356,6 +359,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         methods: () => commands.methods,
         leaves,
         leafCommands: commands.leaves,
+        leafPresence,
         storeReadings: decommissions.append,
         dropTokens: () => dropKind('jwt'),
         dropVouched: () => dropKind('x509-group'),

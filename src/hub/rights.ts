@@ -18,7 +18,7 @@ export interface RightsParts {
   entityOf(deviceId: string): Promise<{ tags?: Record<string, unknown>; attributes?: Record<string, string> } | undefined>
   liveOf(deviceId: string): readonly Connection[]
   /** who is behind which gateway */
-  leaves: Pick<LeafBook, 'faultOf' | 'isQuarantined'>
+  leaves: Pick<LeafBook, 'faultOf' | 'isQuarantined' | 'countOf'>
   /** The session may not be connected any more. */
   close(connection: Connection): void
   /** Subscriptions that are no longer allowed are to go. */
@@ -51,6 +51,10 @@ interface Held extends Rights {
   since: number
   ended: boolean
 }
+
+/** Filters for each device that a connection may act for, and for all of them. */
+const filtersPerLeaf = 4
+const filtersOfLeaves = 1000
 
 /** An admitted CONNECT that never went live (taken over, over a limit) is forgotten after so long. */
 const admittedMs = 60_000
@@ -132,6 +136,9 @@ export function createRights(parts: RightsParts) {
       if (!held || held.quarantined || principal.family !== 'thing' || principal.module !== undefined) return false
       return parts.leaves.faultOf(principal.deviceId, leaf) === undefined && held.decide('ActFor', leaf) === 'allow'
     },
+    /** How many filters a connection may have beyond those of its own. */
+    leafFilters: ({ deviceId, family }: Principal): number =>
+      family === 'thing' ? Math.min(filtersOfLeaves, filtersPerLeaf * parts.leaves.countOf(deviceId)) : 0,
     isQuarantined: (leaf: string): boolean => parts.leaves.isQuarantined(leaf),
     of: (principal: Principal): Rights | undefined => byPrincipal.get(principal),
     get strict(): boolean {

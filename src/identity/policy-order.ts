@@ -8,6 +8,8 @@ export type QuarantineRuling = 'allow' | 'divert' | 'refuse'
 
 const inQuarantine: Readonly<Record<string, QuarantineRuling>> = {
   connect: 'allow',
+  // of a device behind a gateway
+  presence: 'allow',
   twin: 'allow',
   jobs: 'allow',
   // a job brings its file by a stream

@@ -36,6 +36,10 @@ export class LeafBook {
     return [...(this.#gateways.get(gateway)?.leaves ?? [])].sort()
   }
 
+  countOf(gateway: string): number {
+    return this.#gateways.get(gateway)?.leaves.size ?? 0
+  }
+
   faultOf(gateway: string, leaf: string): LeafFault | undefined {
     const state = this.#leaves.get(leaf)
     if (state?.gateway !== gateway) return 'not-behind'
