@@ -22,6 +22,8 @@ export interface FakeHub extends Hub {
   readonly consumers: Map<string, FakeConsumer>
   readonly stored: { rows: WarmRow[]; duplicates: string | undefined }[]
   readonly letters: DeadLetter[]
+  /** Filters of letters that were to be replayed. */
+  readonly lettersAsked: unknown[]
   readonly asked: [string, any][]
   closed: boolean
   /** subscribers of live events */
@@ -129,6 +131,7 @@ function fakeConsumer(spec: ConsumerSpec, events: ConsumerEvents, letters: DeadL
           payload,
           stage: 'flow',
           tries: 1,
+          replays: 0,
           state: 'open',
           jseq: seq,
           consumer: spec.name,
@@ -245,6 +248,7 @@ export function fakeHub(): FakeHub {
     consumers,
     stored: [],
     letters,
+    lettersAsked: [],
     asked,
     closed: false,
     get listening() {
@@ -360,6 +364,15 @@ export function fakeHub(): FakeHub {
         const { device, topic, payload } = letter(id)
         letter(id).state = 'replayed'
         return { seq: hub.append({ device, topic, payload }).seq }
+      },
+      async addDeadLetter({ letter: _, ...one }) {
+        const id = letters.length + 1
+        letters.push({ ...one, id, at: 0, replays: 0, state: 'open' })
+        return { id }
+      },
+      async replayDeadLetters(filter) {
+        hub.lettersAsked.push(filter)
+        return { replayed: 0, more: false }
       },
       async discardDeadLetter({ id }) {
         letter(id).state = 'discarded'

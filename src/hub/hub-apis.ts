@@ -29,6 +29,7 @@ import type { Authority } from '../pki/authority.ts'
 import type { WarmStore } from '../storage/warm-store.ts'
 import type { CommandsApi, DevicesApi, Hub, HubEvent, HubHealth, hubApis } from './hub.ts'
 import type { Ingest } from './ingest.ts'
+import { replayLetters } from './letter-replay.ts'
 import type { Models } from './open-models.ts'
 import type { Stores } from './open-stores.ts'
 import type { HubLimits, HubOptions } from './options.ts'
@@ -158,7 +159,9 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
       },
       pin: o => journal.pin(o.name, o.seq),
       deadLetters: o => journal.deadLetters(o),
+      addDeadLetter: async letter => ({ id: await journal.addDeadLetter(letter) }),
       replayDeadLetter: o => journal.replayDeadLetter(o.id),
+      replayDeadLetters: o => replayLetters(journal, o),
       discardDeadLetter: o => journal.discardDeadLetter(o.id),
     },
     telemetry: {

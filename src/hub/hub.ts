@@ -26,6 +26,8 @@ import type {
   ConsumerEvents,
   ConsumerSpec,
   DeadLetter,
+  LetterFilter,
+  NewDeadLetter,
   JournalMetrics,
   JournalRecord,
 } from '../journal/journal-port.ts'
@@ -207,8 +209,12 @@ export interface JournalApi {
   /** Its place is gone: the journal need keep nothing for it. JOURNAL_CONSUMER_EXISTS while it is in use; with `existing` NOT_FOUND for an unknown name. */
   forget(o: { name: string; existing?: boolean }): Promise<void>
   pin(o: { name: string; seq?: number }): Promise<void>
-  deadLetters(o: { limit: number; cursor?: string; state?: DeadLetter['state'] }): Promise<{ items: DeadLetter[]; next?: string }>
+  deadLetters(o: LetterFilter & { limit: number; cursor?: string }): Promise<{ items: DeadLetter[]; next?: string }>
+  /** What a node could not process, as it got it; resolves with the id when the letter is on disk. JOURNAL_FULL. */
+  addDeadLetter(o: NewDeadLetter): Promise<{ id: number }>
   replayDeadLetter(o: { id: number }): Promise<{ seq: number }>
+  /** Those that the filter holds for and that are open, in the order in which they failed, the oldest 10,000 in one call; `more`: others wait. */
+  replayDeadLetters(o: LetterFilter): Promise<{ replayed: number; more: boolean }>
   discardDeadLetter(o: { id: number }): Promise<void>
 }
 

@@ -23,7 +23,7 @@ export function consumerFilter(name: string, filter: ConsumerFilter = {}): Wante
 
   return row => {
     if (row.flags & flags.replay) return propsOf(row as TailRow).s[replayFor] === name
-    if (!wantedKinds.has(row.kind)) return false
+    if (filter.only || !wantedKinds.has(row.kind)) return false
     if (devices && !devices.has(row.device)) return false
     if (exact && !exact.has(row.topic) && !patterns.some(pattern => topicMatches(pattern, row.topic))) return false
     return !streams || streams.has(propsOf(row as TailRow).e.stream ?? '')

@@ -1,8 +1,15 @@
 import { LoomError } from '../errors.ts'
 import type { Emit } from './journal-event.ts'
-import { type DeadLetter, kinds, type LetterRecord, type NewDeadLetter, type NewRecord } from './journal-port.ts'
+import {
+  type DeadLetter,
+  kinds,
+  type LetterFilter,
+  type LetterRecord,
+  type NewDeadLetter,
+  type NewRecord,
+} from './journal-port.ts'
 import { LetterQueue, type LetterWritten, type NewStoredLetter } from './letter-queue.ts'
-import { encodeLetter, type LetterHead, letterOf, replayOf } from './letter-record.ts'
+import { encodeLetter, type LetterHead, letterOf, replayedOnce, replayRecord } from './letter-record.ts'
 import type { JournalMeta, Schedule, StoredLetter } from './segment-port.ts'
 
 /** What is kept, and what may wait to be written. */
@@ -13,6 +20,8 @@ export const letterLimits = {
   waiting: 10_000,
   waitingBytes: 64 * 1024 * 1024,
 }
+/** A page of a filtered list looks through so many. */
+const looksPerPage = 5000
 /** The oldest are removed in steps of this. */
 const shedLetters = 1000
 
@@ -49,13 +58,14 @@ export class DeadLetters {
    * once the letter is on disk. Throws JOURNAL_FULL when too many wait.
    */
   add(letter: NewDeadLetter, record: LetterRecord | undefined, written: LetterWritten): void {
-    const { reason, code, message, device, topic, payload, consumer, rule, node, jseq, stage, tries } = letter
+    const { reason, code, message, device, topic, payload, consumer, rule, node, key, jseq, stage, tries } = letter
     const head: LetterHead = {
       reason,
       stage,
       topic,
       rule,
       errors: letter.errors,
+      key,
       kind: record?.kind ?? kinds.message,
       qos: record?.qos ?? 0,
       props: record?.props ?? { v: 1, p: letter.properties, s: {}, e: {} },
@@ -71,6 +81,7 @@ export class DeadLetters {
       at: this.#parts.now(),
       state: 'open',
       record: encodeLetter(head, payload),
+      ...(letter.letter !== undefined && { repeats: letter.letter }),
     }
     this.#queue.add(stored, written)
   }
@@ -80,25 +91,37 @@ export class DeadLetters {
     this.#queue.flush()
   }
 
-  list({ limit, cursor, state }: { limit: number; cursor?: string; state?: DeadLetter['state'] }): {
-    items: DeadLetter[]
-    next?: string
-  } {
-    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
+  list({ limit, cursor, ...filter }: LetterFilter & { limit: number; cursor?: string }): { items: DeadLetter[]; next?: string } {
+    let before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
     if (!Number.isSafeInteger(before)) throw new LoomError('REQUEST_INVALID', `cursor "${String(cursor).slice(0, 100)}"`)
     const size = Math.max(1, Math.min(limit, 1000))
-    const found = this.#parts.meta.letters({ before, limit: size + 1, state })
-    const items = found.slice(0, size).map(letterOf)
-    return found.length > size ? { items, next: String(items.at(-1)!.id) } : { items }
+    const items: DeadLetter[] = []
+    for (let looked = 0; looked < looksPerPage; ) {
+      const rows = this.#parts.meta.letters({ before, limit: size + 1, state: filter.state })
+      for (const row of rows.slice(0, size)) {
+        const letter = letterOf(row)
+        if (fits(letter, filter)) items.push(letter)
+        before = row.id
+        if (items.length === size) return rows.at(-1) === row ? { items } : { items, next: String(before) }
+      }
+      if (rows.length <= size) return { items }
+      looked += size
+    }
+    return { items, next: String(before) }
   }
 
   recordFor(id: number): NewRecord {
-    return replayOf(this.#get(id))
+    return replayRecord(this.#get(id))
   }
 
-  setState(id: number, state: StoredLetter['state']): void {
-    this.#get(id)
-    this.#parts.meta.setLetterState(id, state)
+  /** Its replay is written. */
+  replayed(id: number): void {
+    const letter = this.#parts.meta.letter(id)
+    if (letter) this.#parts.meta.putLetter(replayedOnce(letter))
+  }
+
+  discard(id: number): void {
+    this.#parts.meta.putLetter({ ...this.#get(id), state: 'discarded' })
   }
 
   /** Removes letters past their age. */
@@ -114,17 +137,30 @@ export class DeadLetters {
 
   #store(letters: readonly NewStoredLetter[]): number[] {
     const { meta, guarded, emit } = this.#parts
-    const ids = guarded(() => meta.addLetters(letters))
-    if (this.#count === 0) this.#oldestAt = letters[0]!.at
-    this.#count += letters.length
-    for (const { record } of letters) this.#bytes += record.length
+    const fresh: NewStoredLetter[] = []
+    const ids = letters.map(letter => this.#again(letter) ?? -fresh.push(letter))
+    const added = fresh.length ? guarded(() => meta.addLetters(fresh.map(({ repeats: _, ...letter }) => letter))) : []
+    if (fresh.length && this.#count === 0) this.#oldestAt = fresh[0]!.at
+    this.#count += fresh.length
+    for (const { record } of fresh) this.#bytes += record.length
     try {
       this.#shed()
     } catch (error) {
       // The letters are on disk; the next look sheds.
       emit({ type: 'fault', error })
     }
-    return ids
+    return ids.map(id => (id > 0 ? id : added[-id - 1]!))
+  }
+
+  /** A letter whose replay failed is open again and says why it failed last; undefined if it is not kept any more. */
+  #again({ repeats, seq, code, message, node, deliveries }: NewStoredLetter): number | undefined {
+    const { meta, guarded } = this.#parts
+    const known = repeats === undefined ? undefined : meta.letter(repeats)
+    if (!known) return undefined
+    guarded(() =>
+      meta.putLetter({ ...known, seq, code, message, node, deliveries: known.deliveries + deliveries, state: 'open' }),
+    )
+    return known.id
   }
 
   #shed(): void {
@@ -149,3 +185,12 @@ export class DeadLetters {
     }
   }
 }
+
+const fits = (letter: DeadLetter, { reason, device, rule, node, key, from, to }: LetterFilter): boolean =>
+  (reason === undefined || letter.reason === reason) &&
+  (device === undefined || letter.device === device) &&
+  (rule === undefined || letter.rule === rule) &&
+  (node === undefined || letter.node === node) &&
+  (key === undefined || letter.key === key) &&
+  (from === undefined || letter.at >= from) &&
+  (to === undefined || letter.at < to)

@@ -22,6 +22,18 @@ export const flags = { dup: 1, will: 2, timeUnsure: 4, erased: 8, invalid: 16, r
 /** The system property that names the one consumer of a replayed dead letter; counts only together with the flag, which devices cannot set. */
 export const replayFor = 'loom-replay-for'
 
+/** The system property of a replayed dead letter that says which one it is: JSON of `Replayed`. Counts only together with the flag. */
+export const replayOf = 'loom-replay-of'
+
+/** What a replayed record says of its dead letter; `times` counts its replays from 1. */
+export interface Replayed {
+  letter: number
+  times: number
+  stage: string
+  rule?: string
+  node?: string
+}
+
 /** The system property that says, of a record with the flag `invalid`, what its device's model does not allow: a JSON list of faults. Counts only together with the flag. */
 export const modelFaults = 'loom-model-faults'
 
@@ -92,6 +104,8 @@ export interface ConsumerFilter {
   streams?: string[]
   /** default: messages and injected ones */
   kinds?: RecordKind[]
+  /** Nothing but dead letters that come back to this consumer. */
+  only?: 'replays'
 }
 
 export interface ConsumerSpec {
@@ -171,7 +185,7 @@ export interface ConsumerState {
 export interface DeadLetter {
   id: number
   at: number
-  /** what kind of failure: `undecodable`, `model`, `deliveries`, `flow` */
+  /** what kind of failure: `undecodable`, `model`, `deliveries`, `flow`, `schema-unknown`, `invalid`, `evaluation`, `action`, `loop`, `expired` */
   reason: string
   code: string
   message: string
@@ -184,13 +198,29 @@ export interface DeadLetter {
   consumer?: string
   rule?: string
   node?: string
+  /** What letters of one cause have in common, such as the fingerprint of a schema that nobody has registered. */
+  key?: string
   jseq?: number
-  /** where it failed: `ingest` or `flow` */
+  /** where it failed: `ingest`, `flow`, or what the node that failed calls it */
   stage: string
   tries: number
+  /** how often it was replayed */
+  replays: number
   state: 'open' | 'replayed' | 'discarded'
 }
-export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'state'>
+/** `letter`: the one that failed again in a replay; it is changed, and no other is made. */
+export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'state' | 'replays'> & { letter?: number }
+/** Which letters; every condition that is given holds. `from` and `to` epoch ms, `to` exclusive. */
+export interface LetterFilter {
+  state?: DeadLetter['state']
+  reason?: string
+  device?: string
+  rule?: string
+  node?: string
+  key?: string
+  from?: number
+  to?: number
+}
 /** What a replay needs of a letter's record beside the letter itself. */
 export type LetterRecord = Pick<NewRecord, 'kind' | 'qos' | 'props'>
 
@@ -232,7 +262,8 @@ export interface JournalPort {
    * if it is at hand; else it is looked up by `jseq`.
    */
   addDeadLetter(letter: NewDeadLetter, record?: LetterRecord): Promise<number>
-  deadLetters(o: { limit: number; cursor?: string; state?: DeadLetter['state'] }): Promise<{ items: DeadLetter[]; next?: string }>
+  /** Newest first. A page may hold fewer than `limit`, even none, and still have a `next`: so many are looked through at a time. */
+  deadLetters(o: LetterFilter & { limit: number; cursor?: string }): Promise<{ items: DeadLetter[]; next?: string }>
   /** Hands a dead letter to its consumer again (or to all, if it names none) as a fresh record; NOT_FOUND. */
   replayDeadLetter(id: number): Promise<{ seq: number }>
   discardDeadLetter(id: number): Promise<void>

@@ -13,6 +13,7 @@ import type {
   JournalMetrics,
   JournalPort,
   JournalRecord,
+  LetterFilter,
   LetterRecord,
   NewDeadLetter,
   NewRecord,
@@ -206,11 +207,7 @@ export class Journal implements JournalPort {
     return promise
   }
 
-  async deadLetters(o: {
-    limit: number
-    cursor?: string
-    state?: DeadLetter['state']
-  }): Promise<{ items: DeadLetter[]; next?: string }> {
+  async deadLetters(o: LetterFilter & { limit: number; cursor?: string }): Promise<{ items: DeadLetter[]; next?: string }> {
     this.#open()
     return this.#letters.list(o)
   }
@@ -221,13 +218,13 @@ export class Journal implements JournalPort {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     this.append(record, (error, seq) => (error ? reject(error) : resolve(seq)))
     const seq = await promise
-    if (!this.#closed) this.#guarded(() => this.#letters.setState(id, 'replayed'))
+    if (!this.#closed) this.#guarded(() => this.#letters.replayed(id))
     return { seq }
   }
 
   async discardDeadLetter(id: number): Promise<void> {
     this.#open()
-    this.#guarded(() => this.#letters.setState(id, 'discarded'))
+    this.#guarded(() => this.#letters.discard(id))
   }
 
   metrics(): JournalMetrics {

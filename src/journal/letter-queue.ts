@@ -5,7 +5,8 @@ import type { Schedule, StoredLetter } from './segment-port.ts'
 const batchLetters = 1000
 const batchBytes = 4 * 1024 * 1024
 
-export type NewStoredLetter = Omit<StoredLetter, 'id'>
+/** `repeats`: the letter whose replay this is. */
+export type NewStoredLetter = Omit<StoredLetter, 'id'> & { repeats?: number }
 export type LetterWritten = (error: LoomError | undefined, id: number) => void
 
 interface Parts {

@@ -6,7 +6,9 @@ import {
   type NewRecord,
   type RecordKind,
   type RecordProps,
+  type Replayed,
   replayFor,
+  replayOf,
 } from './journal-port.ts'
 import type { StoredLetter } from './segment-port.ts'
 
@@ -17,6 +19,9 @@ export interface LetterHead {
   topic: string
   rule?: string | undefined
   errors?: readonly LetterFault[] | undefined
+  key?: string | undefined
+  /** Absent: never replayed. */
+  replays?: number | undefined
   kind: RecordKind
   qos: number
   props: RecordProps
@@ -40,7 +45,7 @@ export function decodeLetter(bytes: Uint8Array): { head: LetterHead; payload: Ui
 export function letterOf(stored: StoredLetter): DeadLetter {
   const { id, at, seq, device, consumer, code, message, node, deliveries, state } = stored
   const { head, payload } = decodeLetter(stored.record)
-  const { reason, stage, topic, rule, errors, props } = head
+  const { reason, stage, topic, rule, errors, key, replays = 0, props } = head
   return {
     id,
     at,
@@ -55,25 +60,50 @@ export function letterOf(stored: StoredLetter): DeadLetter {
     ...(consumer !== null && { consumer }),
     ...(rule !== undefined && { rule }),
     ...(node !== null && { node }),
+    ...(key !== undefined && { key }),
     ...(seq !== null && { jseq: seq }),
     stage,
     tries: deliveries,
+    replays,
     state,
   }
 }
 
-/** The letter as a fresh record; with a consumer it is marked so that no other gets it. */
-export function replayOf(stored: StoredLetter): NewRecord {
+/** The letter as a fresh record that says whose replay it is; with a consumer it is marked so that no other gets it. */
+export function replayRecord(stored: StoredLetter): NewRecord {
   const { head, payload } = decodeLetter(stored.record)
-  const { [replayFor]: _, ...system } = head.props.s
-  const { consumer, device } = stored
+  const { [replayFor]: _, [replayOf]: __, ...system } = head.props.s
+  const { id, consumer, device, node } = stored
+  const { stage, rule, replays = 0 } = head
+  const replayed: Replayed = {
+    letter: id,
+    times: replays + 1,
+    stage,
+    ...(rule !== undefined && { rule }),
+    ...(node !== null && { node }),
+  }
   return {
     kind: kinds.injected,
     device,
     topic: head.topic,
     qos: head.qos,
     flags: consumer === null ? 0 : flags.replay,
-    props: { ...head.props, s: consumer === null ? system : { ...system, [replayFor]: consumer } },
+    props: {
+      ...head.props,
+      s: consumer === null ? system : { ...system, [replayFor]: consumer, [replayOf]: JSON.stringify(replayed) },
+    },
     payload,
   }
+}
+
+/** The same letter after one more replay was written. */
+export function replayedOnce(stored: StoredLetter): StoredLetter {
+  const { head, payload } = decodeLetter(stored.record)
+  return { ...stored, state: 'replayed', record: encodeLetter({ ...head, replays: (head.replays ?? 0) + 1 }, payload) }
+}
+
+/** What a record says of the dead letter it replays; undefined for any other record. */
+export function replayedOf({ flags: bits, props }: Pick<NewRecord, 'flags' | 'props'>): Replayed | undefined {
+  const text = bits & flags.replay ? props.s[replayOf] : undefined
+  return text === undefined ? undefined : (JSON.parse(text) as Replayed)
 }

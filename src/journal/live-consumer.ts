@@ -13,6 +13,7 @@ import type {
   NewDeadLetter,
 } from './journal-port.ts'
 import type { LetterWritten } from './letter-queue.ts'
+import { replayedOf } from './letter-record.ts'
 import { Lingering } from './lingering.ts'
 import { recordOf, type TailRow } from './pending-record.ts'
 import type { Schedule } from './segment-port.ts'
@@ -282,6 +283,7 @@ export class LiveConsumer implements Consumer {
     const known = this.#burying.get(seq)
     if (known) return known
     const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const again = replayedOf(record)
     const letter = {
       device,
       topic,
@@ -291,6 +293,7 @@ export class LiveConsumer implements Consumer {
       jseq: seq,
       stage: 'flow',
       tries: deliveries,
+      ...(again && { letter: again.letter, stage: again.stage, ...(again.rule !== undefined && { rule: again.rule }) }),
       ...why,
     }
     const written: LetterWritten = error => {

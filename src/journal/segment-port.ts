@@ -106,7 +106,8 @@ export interface JournalMeta {
   letter(id: number): StoredLetter | undefined
   /** Newest first, with `id < before`. */
   letters(o: { before: number; limit: number; state?: StoredLetter['state'] | undefined }): StoredLetter[]
-  setLetterState(id: number, state: StoredLetter['state']): void
+  /** In place of the one with that id. */
+  putLetter(letter: StoredLetter): void
   letterTotals(): { count: number; bytes: number }
   oldestLetters(limit: number): { id: number; at: number; bytes: number }[]
   /** All with an id up to this one. */

@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
 import { type Delivered, flags, kinds } from '../journal/journal-port.ts'
+import { replayedOf } from '../journal/letter-record.ts'
 import type { Reading } from '../telemetry/reading.ts'
 import { faultsOfRecord, readingsOfRecord } from '../telemetry/record.ts'
 import { faultText } from '../twin/model/checked-model.ts'
@@ -48,15 +49,17 @@ type Batch = { seqs: number[]; payload: Reading[]; msg: NewMsg }
 /**
  * The messages of some records, in journal order: one a reading (`batch: false`), or the readings of consecutive JSON records together. Bytes of another form
  * have a message and so a delivery of their own; what could not be decoded is a notice, and done: it is a dead letter already. What devices in quarantine sent
- * is kept apart, `aside`, and marked.
+ * is kept apart, `aside`, and marked. A dead letter that comes again is a message of its own with `replayed`.
  */
 export function messagesOf(records: readonly Delivered[], batch: boolean): Handout {
   const made: Handout = { shares: [], notices: [], done: [] }
-  let [open, openAside]: (Batch | undefined)[] = []
+  let open: Batch | undefined
+  let openAside: Batch | undefined
   for (const record of records) {
     const { seq } = record
     const aside = record.kind === kinds.quarantined
-    const mark = aside && { quarantined: true }
+    const replayed = replayedOf(record)
+    const mark = { ...(aside && { quarantined: true }), ...(replayed && { replayed }) }
     const share = (seqs: number[], messages: NewMsg[]) => made.shares.push({ seqs, messages, ...(aside && { aside }) })
     const decoded = record.flags & flags.erased ? undefined : readingsOfRecord(record)
     if (!decoded || 'undecodable' in decoded) {
@@ -68,6 +71,7 @@ export function messagesOf(records: readonly Delivered[], batch: boolean): Hando
       share([seq], [{ ...bytesOf(record), ...mark }])
     } else if (!decoded.readings.length) made.done.push(seq)
     else if (batch) {
+      if (replayed) open = openAside = undefined
       let into: Batch | undefined = aside ? openAside : open
       if (!into) {
         const payload: Reading[] = []
@@ -79,10 +83,11 @@ export function messagesOf(records: readonly Delivered[], batch: boolean): Hando
       into.seqs.push(seq)
       for (const reading of decoded.readings) into.payload.push(reading)
       if (record.deliveries > 1) into.msg.redelivered = true
+      if (replayed) open = openAside = undefined
     } else {
       const messages = decoded.readings.map(messageOf)
       for (const msg of messages) {
-        if (aside) msg.quarantined = true
+        Object.assign(msg, mark)
         if (record.deliveries > 1) msg.redelivered = true
       }
       share([seq], messages)

@@ -633,6 +633,24 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       await hub.journal.replayDeadLetter({ id: items[0]!.id })
       await until(() => got.length === 2)
       assert.equal(text(got[1]!.payload), '{"a":1}')
+      const letter = {
+        code: 'CODEC_FORMAT',
+        message: 'm',
+        device: 'd',
+        topic: 't',
+        properties: {},
+        stage: 'decode',
+        tries: 1,
+        consumer: 'c',
+      }
+      for (const n of [1, 2, 3])
+        await hub.journal.addDeadLetter({ ...letter, reason: 'schema-unknown', key: n === 2 ? 'b' : 'a', payload: bytes(`${n}`) })
+      assert.deepEqual(await hub.journal.replayDeadLetters({ reason: 'schema-unknown', key: 'a' }), { replayed: 2, more: false })
+      await until(() => got.length === 4)
+      assert.deepEqual(
+        got.slice(2).map(({ payload }) => text(payload)),
+        ['1', '3'],
+      )
       consumer.ack(got.map(r => r.seq))
       await consumer.close()
       await assert.rejects(hub.journal.replayDeadLetter({ id: 99_999 }), { code: 'NOT_FOUND' })

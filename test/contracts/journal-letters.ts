@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type JournalPort, kinds, replayFor } from '../../src/journal/journal-port.ts'
+import { type JournalPort, kinds, type LetterFilter, replayFor, replayOf } from '../../src/journal/journal-port.ts'
+import { replayedOf } from '../../src/journal/letter-record.ts'
 import { appendAll, collector, message, props } from '../journal/records.ts'
 import { code, dayMs, type JournalBench } from './journal-bench.ts'
 
@@ -48,6 +49,7 @@ export function journalLettersContract(on: JournalBench): void {
         properties: { n: '5' },
         stage: 'ingest',
         tries: 1,
+        replays: 0,
         state: 'open',
       })
       await on.journal.discardDeadLetter(ids[0]!)
@@ -82,8 +84,66 @@ export function journalLettersContract(on: JournalBench): void {
       assert.deepEqual(other.seqs(), [])
       const record = mine.got[1]!
       assert.deepEqual([record.kind, record.device, String(Buffer.from(record.payload))], [kinds.injected, 'd1', 'body'])
-      assert.deepEqual(record.props, { v: 1, p: { a: 'b' }, s: { [replayFor]: 'mine' }, e: { stream: 's', time: 5 } })
-      assert.equal((await on.journal.deadLetters({ limit: 1 })).items[0]?.state, 'replayed')
+      const { [replayOf]: of, ...system } = record.props.s
+      assert.deepEqual([record.props.p, system, record.props.e], [{ a: 'b' }, { [replayFor]: 'mine' }, { stream: 's', time: 5 }])
+      assert.deepEqual(JSON.parse(of!), { letter: id, times: 1, stage: 'flow' })
+      const { state, replays } = (await on.journal.deadLetters({ limit: 1 })).items[0]!
+      assert.deepEqual([state, replays], ['replayed', 1])
+    })
+
+    it('whose replay fails again are the same letter, open, with the last reason and all tries', async () => {
+      const mine = collector()
+      const consumer = await on.journal.consume({ name: 'mine', ack: 'flow', filter: { only: 'replays' } }, mine)
+      appendAll(on.journal, [message('d1', 'for others')])
+      on.time.advance()
+      const id = await added(letter(1, { consumer: 'mine', node: 'n1', rule: 'hot', stage: 'action', key: 'k' }))
+      for (const [times, seq] of [
+        [1, 2],
+        [2, 3],
+      ] as const) {
+        const replayed = on.journal.replayDeadLetter(id)
+        on.time.advance()
+        await replayed
+        assert.deepEqual(mine.seqs(), [2, 3].slice(0, times))
+        const record = mine.got.at(-1)!
+        assert.deepEqual(replayedOf(record), { letter: id, times, stage: 'action', rule: 'hot', node: 'n1' })
+        const ended = consumer.deadletter([seq], { code: 'ROUTE_ACTION', message: `failed ${times}`, node: 'n1' })
+        on.time.advance()
+        await ended
+        const { items } = await on.journal.deadLetters({ limit: 10 })
+        assert.equal(items.length, 1)
+        const { message, state, replays, tries, rule, stage, key } = items[0]!
+        assert.deepEqual(
+          { message, state, replays, tries, rule, stage, key },
+          { message: `failed ${times}`, state: 'open', replays: times, tries: 1 + times, rule: 'hot', stage: 'action', key: 'k' },
+        )
+      }
+      assert.equal((await consumer.state()).cursor, 3)
+    })
+
+    it('that were shed while their replay was under way are written anew', async () => {
+      const again = await added(letter(1, { letter: 999 }))
+      assert.equal((await on.journal.deadLetters({ limit: 10 })).items[0]?.id, again)
+    })
+
+    it('are listed by what they have in common, page by page', async () => {
+      for (let n = 1; n <= 9; n++) await added(letter(n, { rule: n % 3 ? 'a' : 'b', device: `d${n % 2}`, key: `k${n}` }))
+      const all = async (filter: LetterFilter, limit = 2): Promise<string[]> => {
+        const found: string[] = []
+        let cursor: string | undefined
+        do {
+          const page = await on.journal.deadLetters({ ...filter, limit, ...(cursor !== undefined && { cursor }) })
+          found.push(...page.items.map(({ key }) => key!))
+          cursor = page.next
+        } while (cursor !== undefined)
+        return found
+      }
+      assert.deepEqual(await all({ rule: 'b' }), ['k9', 'k6', 'k3'])
+      assert.deepEqual(await all({ rule: 'b', device: 'd1' }), ['k9', 'k3'])
+      assert.deepEqual(await all({ key: 'k4' }), ['k4'])
+      assert.deepEqual(await all({ reason: 'none' }), [])
+      assert.deepEqual((await all({}, 3)).length, 9)
+      assert.deepEqual(await all({ from: Date.now() + 10 * dayMs }), [])
     })
 
     it('that name no consumer go to all, with the properties of their record', async () => {

@@ -287,6 +287,7 @@ describe('roles', function () {
       'POST /devices/{id}/messages',
       'POST /commands/{run}/cancel',
       'POST /commands/{run}/resume',
+      'POST /deadletters/replay',
       'POST /deadletters/{letter}/replay',
       'DELETE /deadletters/{letter}',
       'DELETE /consumers/{name}',

@@ -175,12 +175,17 @@ describe('admin API', () => {
       payload: Buffer.from('hi'),
       stage: 'flow',
       tries: 1,
+      replays: 0,
     }
     hub.letters.push({ ...letter, id: 1, state: 'open' }, { ...letter, id: 2, state: 'open' })
     const { body } = await call('GET', at('/deadletters?state=open'))
     assert.deepEqual([body.items.length, body.items[0].payload], [2, 'aGk='])
     assert.deepEqual((await call('POST', at('/deadletters/1/replay'))).body, { seq: 1 })
     assert.equal((await call('DELETE', at('/deadletters/2'))).status, 204)
+    const filter = { reason: 'action', rule: 'hot', from: 1 }
+    assert.deepEqual((await call('POST', at('/deadletters/replay'), { body: filter })).body, { replayed: 0, more: false })
+    assert.deepEqual(hub.lettersAsked, [filter])
+    assert.equal((await call('POST', at('/deadletters/replay'), { body: { colour: 'red' } })).status, 400)
     assert.deepEqual(
       hub.letters.map(({ state }) => state),
       ['replayed', 'discarded'],
@@ -191,6 +196,7 @@ describe('admin API', () => {
       [
         ['deadletter.replay', '1', 'admin api'],
         ['deadletter.discard', '2', 'admin api'],
+        ['deadletter.replay', 'many', 'admin api'],
       ],
     )
   })

@@ -90,49 +90,4 @@ export const hubRoutes: HubRoute[] = [
       return { status: 204 }
     },
   },
-  {
-    method: 'get',
-    path: '/thingloom/{hub}/deadletters',
-    id: 'listDeadLetters',
-    summary: 'Messages that could not be processed, newest first',
-    permission: 'thingloom.read',
-    query: { ...paging, state: { type: 'string', enum: ['open', 'replayed', 'discarded'] } },
-    answers: { 200: { description: 'a page', schema: pageOf(refTo('DeadLetter')) } },
-    run: async ({ on: hub, args }) => {
-      const page = await hub.journal.deadLetters({ limit: 100, ...args } as Parameters<typeof hub.journal.deadLetters>[0])
-      const items = page.items.map(letter => ({ ...letter, payload: Buffer.from(letter.payload).toString('base64') }))
-      return { body: { ...page, items } }
-    },
-  },
-  {
-    method: 'post',
-    path: '/thingloom/{hub}/deadletters/{letter}/replay',
-    id: 'replayDeadLetter',
-    summary: 'Hands a dead letter to its consumer again',
-    permission: 'thingloom.write',
-    answers: {
-      200: {
-        description: 'journal sequence of the new record',
-        schema: { type: 'object', properties: { seq: { type: 'integer' } } },
-      },
-    },
-    run: async ({ on: hub, args, by }) => {
-      const body = await hub.journal.replayDeadLetter({ id: args.letter as number })
-      await hub.audit.note({ action: 'deadletter.replay', target: String(args.letter), detail: body, by })
-      return { body }
-    },
-  },
-  {
-    method: 'delete',
-    path: '/thingloom/{hub}/deadletters/{letter}',
-    id: 'discardDeadLetter',
-    summary: 'Marks a dead letter as discarded',
-    permission: 'thingloom.write',
-    answers: { 204: { description: 'discarded' } },
-    run: async ({ on: hub, args, by }) => {
-      await hub.journal.discardDeadLetter({ id: args.letter as number })
-      await hub.audit.note({ action: 'deadletter.discard', target: String(args.letter), by })
-      return { status: 204 }
-    },
-  },
 ]

@@ -8,6 +8,7 @@ import { deviceRoutes } from './device-routes.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { groupRoutes } from './group-routes.ts'
 import { hubRoutes, runtimeRoutes } from './hub-routes.ts'
+import { letterRoutes } from './letter-routes.ts'
 import { importRoutes } from './import-routes.ts'
 import { issuerRoutes } from './issuer-routes.ts'
 import { attachmentRoutes } from './attachment-routes.ts'
@@ -22,6 +23,7 @@ import { twinRoutes } from './twin-routes.ts'
 export const routes: readonly Route[] = [
   ...runtimeRoutes,
   ...hubRoutes,
+  ...letterRoutes,
   ...importRoutes,
   ...deviceRoutes,
   ...twinRoutes,

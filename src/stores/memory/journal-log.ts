@@ -143,9 +143,8 @@ export class MemoryJournalLog implements SegmentLog, JournalMeta {
       .slice(0, limit)
   }
 
-  setLetterState(id: number, state: StoredLetter['state']): void {
-    const letter = this.#letters.get(id)
-    if (letter) this.#letters.set(id, { ...letter, state })
+  putLetter(letter: StoredLetter): void {
+    if (this.#letters.has(letter.id)) this.#letters.set(letter.id, letter)
   }
 
   letterTotals(): { count: number; bytes: number } {

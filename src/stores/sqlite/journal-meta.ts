@@ -124,8 +124,10 @@ export class SqliteJournalMeta implements JournalMeta {
     return rows as unknown as StoredLetter[]
   }
 
-  setLetterState(id: number, state: StoredLetter['state']): void {
-    this.#run('UPDATE deadletters SET state = ? WHERE id = ?', state, id)
+  putLetter({ id, seq, code, message, node, deliveries, state, record }: StoredLetter): void {
+    const sql =
+      'UPDATE deadletters SET seq = ?, code = ?, message = ?, node = ?, deliveries = ?, state = ?, record = ? WHERE id = ?'
+    this.#run(sql, seq, code, message, node, deliveries, state, record, id)
   }
 
   letterTotals(): { count: number; bytes: number } {
