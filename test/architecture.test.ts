@@ -27,7 +27,7 @@ const layers: { layer: RegExp; may: RegExp }[] = [
   {
     layer: /^src\/simulator\//,
     may: new RegExp(
-      `^(src/errors\\.ts|src/dialects/(plain/topics|aws/fleet-topics|azure/client-topics)\\.ts|${domain}.*|node:.*|mqtt)$`,
+      `^(src/errors\\.ts|src/dialects/(plain/topics|aws/(fleet|client)-topics|azure/client-topics)\\.ts|${domain}.*|node:.*|mqtt)$`,
     ),
   },
   { layer: /^src\/hub\/jwt-verifier\.ts$/, may: /^(src\/errors\.ts|src\/identity\/token-verifier\.ts|jose)$/ },

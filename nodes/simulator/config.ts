@@ -2,6 +2,7 @@ export const type = 'loom-simulator'
 
 /** Offered in the dialog; the simulator's own tables are the truth, a test compares them. */
 export const modelChoices = ['mixed', 'pump', 'hvac-room', 'solar-battery', 'cold-chain', 'machine-tool'] as const
+export const dialectChoices = ['plain', 'aws'] as const
 export const faultChoices = ['stuck', 'spike', 'drift', 'dropout', 'skew', 'duplicate', 'reorder'] as const
 export const recordingChoices = ['seattle-weather', 'seattle-weather-hourly-normals'] as const
 
@@ -25,6 +26,9 @@ export interface SimulatorConfig {
   /** the start script may replace the count */
   startDevices: boolean
   idPrefix: string
+  dialect: (typeof dialectChoices)[number]
+  /** of the dialect `aws`; empty: the classic shadow */
+  shadow: string
   model: string
   intervalMs: number
   speed: number
@@ -50,6 +54,8 @@ export const between =
   }
 
 export const validCount = (value: unknown): boolean => /^\s*\$\{.+\}\s*$/.test(String(value)) || between(1, 10_000, true)(value)
+
+export const validShadow = (name: string): boolean => /^\s*([$A-Za-z0-9:_-]{1,64})?\s*$/.test(name)
 
 const optional = (value: number | string | undefined, low: number, high: number): boolean =>
   value === '' || value === undefined || between(low, high)(value)

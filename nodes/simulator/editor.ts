@@ -1,6 +1,7 @@
 import type { EditorNodeInstance, EditorRED } from 'node-red'
 import {
   between,
+  dialectChoices,
   type FaultField,
   faultChoices,
   modelChoices,
@@ -8,6 +9,7 @@ import {
   type SimulatorConfig,
   validCount,
   validFaults,
+  validShadow,
 } from './config.ts'
 
 declare const RED: EditorRED
@@ -43,6 +45,11 @@ function faultRow(dialog: Dialog, row: JQuery, data: Partial<FaultField>): void 
       .val(data[name] ?? '')
       .appendTo(line)
   }
+}
+
+function choicesIn<T extends string>(select: JQuery, choices: readonly T[], textOf: (choice: T) => string, chosen: string): void {
+  for (const choice of choices) select.append($('<option>').val(choice).text(textOf(choice)))
+  select.val(chosen)
 }
 
 function faultsOf(list: JQuery): FaultField[] {
@@ -89,6 +96,13 @@ RED.nodes.registerType<SimulatorConfig>('loom-simulator', {
     count: { value: 50, required: true, validate: v => validCount(v) },
     startDevices: { value: false },
     idPrefix: { value: 'sim-', required: true, validate: v => /^[A-Za-z0-9][A-Za-z0-9:._-]{0,50}$/.test(v) },
+    dialect: { value: 'plain' },
+    shadow: {
+      value: '',
+      validate(value) {
+        return this.dialect !== 'aws' || validShadow(value ?? '')
+      },
+    },
     model: { value: 'mixed' },
     intervalMs: { value: 1000, required: true, validate: v => between(10, 86_400_000, true)(v) },
     speed: { value: 1, required: true, validate: v => between(0.001, 100_000)(v) },
@@ -119,14 +133,10 @@ RED.nodes.registerType<SimulatorConfig>('loom-simulator', {
     return this._(index === 0 ? 'simulator.output.state' : 'simulator.output.faults')
   },
   oneditprepare() {
-    const model = $('#node-input-model')
-    for (const choice of modelChoices)
-      model.append(
-        $('<option>')
-          .val(choice)
-          .text(this._(`simulator.models.${choice}`)),
-      )
-    model.val(this.model)
+    choicesIn($('#node-input-model'), modelChoices, choice => this._(`simulator.models.${choice}`), this.model)
+    const dialect = $('#node-input-dialect')
+    choicesIn(dialect, dialectChoices, choice => this._(`simulator.dialects.${choice}`), this.dialect ?? 'plain')
+    dialect.on('change', () => void $('.loom-shadow').toggle(dialect.val() === 'aws')).trigger('change')
     // Only flows that the start script makes have it.
     $('.loom-start-devices').toggle(this.startDevices)
     recordingInput(this)

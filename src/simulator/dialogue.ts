@@ -2,13 +2,14 @@ import type { Link } from './link.ts'
 import type { Machine } from './machine.ts'
 import { callMethod } from './methods.ts'
 import type { Clock } from './pacer.ts'
-import type { Heard, WireForm } from './wire-form.ts'
+import type { Desired, Heard, WireForm } from './wire-form.ts'
 
 type Json = Record<string, unknown>
 
 /** What a flow is told of a device that was spoken to. */
 export type Told =
   | { what: 'applied'; device: string; payload: Json; refused: string[]; version: number }
+  | { what: 'shadow'; device: string; topic: string; payload: Json }
   | { what: 'called'; device: string; payload: unknown; name: string; status: number }
   | { what: 'message'; device: string; payload: unknown; id: string; contentType?: string; properties: Record<string, string> }
 
@@ -35,6 +36,7 @@ export class Dialogue {
   /** of desired, as heard on this connection */
   #version = -1
   #heardAll = false
+  #subscribed = false
   /** desired and not taken over yet */
   #wanted: Json = {}
   #wantedVersion = 0
@@ -42,6 +44,8 @@ export class Dialogue {
   /** what the hub has of it; undefined: not known, an earlier life may have left something */
   #reported: Json | undefined
   #reporting = false
+  /** methods it hears before are not answered */
+  #muteUntil = 0
   readonly #pending = new Set<() => void>()
 
   constructor(o: { id: string; machine: Machine; ports: DialoguePorts }) {
@@ -58,12 +62,15 @@ export class Dialogue {
     this.#heardAll = false
     this.#reporting = false
     link.listen(form.filters, {
+      again: this.#subscribed,
       take: (topic, body) => {
         const heard = this.#link === link ? form.read(topic, body) : undefined
         if (heard) this.#hear(heard)
       },
       ready: () => {
-        const letter = this.#link === link ? form.ask() : undefined
+        if (this.#link !== link) return
+        this.#subscribed = true
+        const letter = form.ask()
         if (letter) link.publish(letter.topic, letter.body, () => undefined)
       },
     })
@@ -100,14 +107,18 @@ export class Dialogue {
 
   #hear(heard: Heard): void {
     if (heard.kind === 'desired') this.#desire(heard)
-    else if (heard.kind === 'method') this.#call(heard)
+    else if (heard.kind === 'shadow') {
+      const { topic, payload, desired } = heard
+      this.#ports.told({ what: 'shadow', device: this.#id, topic, payload })
+      if (desired) this.#desire(desired)
+    } else if (heard.kind === 'method') this.#call(heard)
     else {
       const { kind: _, ...message } = heard
       this.#ports.told({ what: 'message', device: this.#id, ...message })
     }
   }
 
-  #desire({ version, full, desired }: Extract<Heard, { kind: 'desired' }>): void {
+  #desire({ version, full, desired }: Desired): void {
     // All of it may overtake, or be overtaken by, a change that is newer.
     if (full ? version < this.#version : version <= this.#version) return
     this.#version = version
@@ -130,9 +141,12 @@ export class Dialogue {
   }
 
   #call({ name, rid, payload }: Extract<Heard, { kind: 'method' }>): void {
+    const { clock } = this.#ports
+    if (clock.now() < this.#muteUntil) return
     const link = this.#link!
     const form = this.#form!
-    const { afterMs = 0, awayMs, ...answer } = callMethod(name, payload, this.#machine)
+    const { afterMs = 0, awayMs, muteMs = 0, ...answer } = callMethod(name, payload, this.#machine)
+    this.#muteUntil = clock.now() + muteMs
     this.#later(afterMs, () => {
       this.#ports.told({ what: 'called', device: this.#id, payload, name, status: answer.status })
       this.changed()

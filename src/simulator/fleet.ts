@@ -12,7 +12,8 @@ import { type Clock, Pacer, sideBySide } from './pacer.ts'
 import type { Recording } from './recording.ts'
 import { Schedule } from './schedule.ts'
 import type { Wallet } from './wallet.ts'
-import { azureForm, plainForm } from './wire-form.ts'
+import { shadowForm } from './shadow-form.ts'
+import { azureForm, plainForm, type WireForm } from './wire-form.ts'
 import { type SimulatorLog, WireLog } from './wire-log.ts'
 
 export interface FleetPorts extends Pick<Wallet, 'outcome' | 'renew' | 'adopt'> {
@@ -143,10 +144,11 @@ export class Fleet {
   #connect(index: number): void {
     const id = deviceIdOf(this.#options.idPrefix, index)
     const { clock, random, open } = this.#ports
+    const speaksAws = this.#options.dialect === 'aws'
     const ports: ConnectionPorts = {
       clock,
       random,
-      open,
+      open: (o, events) => open({ ...o, keepSession: speaksAws && !isAzure(o.credential) }, events),
       pacer: this.#pacer,
       slot: this.#slot,
       endpoint: () => this.#endpoint,
@@ -156,13 +158,19 @@ export class Fleet {
       counters: this.#counters,
       sent: (emission, resent) => this.#log.sent(emission, resent, clock.now()),
       firstUp: () => this.#begin(id, index),
-      linked: (link, credential) => this.#dialogues.get(id)?.attach(link, isAzure(credential) ? azureForm(id) : plainForm(id)),
+      linked: (link, credential) => this.#dialogues.get(id)?.attach(link, this.#formOf(id, credential)),
       unlinked: () => this.#dialogues.get(id)?.detach(),
     }
     const { inFlight, backlog } = this.#options
     const connection = new DeviceConnection({ id, inFlight, backlog, ports })
     this.#connections.set(id, connection)
     connection.start()
+  }
+
+  #formOf(id: string, credential: DeviceCredential): WireForm {
+    const { dialect, shadow } = this.#options
+    if (isAzure(credential)) return azureForm(id)
+    return dialect === 'aws' ? shadowForm(id, shadow) : plainForm(id)
   }
 
   /** A device measures from its first connection on, so that a slow ramp-up piles nothing up. */

@@ -23,15 +23,28 @@ export interface LinkEvents {
 export interface Link {
   /** QoS 1; `acknowledged` when the PUBACK came, never after the end of the link. */
   publish(topic: string, body: string, acknowledged: () => void): void
-  /** Subscribes at QoS 1; `ready` when the hub has answered, whatever it grants. None of both after the end of the link. */
-  listen(filters: readonly string[], on: { take: (topic: string, body: Uint8Array) => void; ready: () => void }): void
+  /**
+   * Subscribes at QoS 1; `ready` when the hub has answered, whatever it grants. `again`: the link before did so too, and where the session was kept nothing is
+   * left to do. None of both after the end of the link.
+   */
+  listen(
+    filters: readonly string[],
+    on: { take: (topic: string, body: Uint8Array) => void; ready: () => void; again: boolean },
+  ): void
   /** PROV_DENIED, PROV_PENDING, HUB_DOWN, HUB_TIMEOUT. */
   ask: Ask
   /** `politely`: with DISCONNECT; else the socket just breaks. No `down` follows. */
   close(politely: boolean): Promise<void>
 }
 
-export type OpenLink = (o: { id: string; endpoint: Endpoint; credential: DeviceCredential }, events: LinkEvents) => Link
+export interface OpenOptions {
+  id: string
+  endpoint: Endpoint
+  credential: DeviceCredential
+  /** The hub keeps the subscriptions, and sends what belongs to them as soon as the device is back. */
+  keepSession?: boolean
+}
+export type OpenLink = (o: OpenOptions, events: LinkEvents) => Link
 
 /** CONNACK codes that say "not you" [MQTT-3.2.2-6]: bad user name or password, not authorized. */
 const refusals = new Set([4, 5])
@@ -49,7 +62,7 @@ export const topicOf = (id: string, credential: DeviceCredential): string =>
   isAzure(credential) ? eventsTopic(id) : telemetryTopic(id)
 
 /** MQTT 3.1.1 over TLS, with the device's own certificate or a token signed with its key; the client id is the device's id. */
-export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
+export const mqttLink: OpenLink = ({ id, endpoint, credential, keepSession = false }, events) => {
   const options: IClientOptions = {
     protocol: 'mqtts',
     host: endpoint.host,
@@ -58,7 +71,7 @@ export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
     ...loginOf(id, credential),
     clientId: id,
     protocolVersion: 4,
-    clean: true,
+    clean: !keepSession,
     keepalive: 60,
     connectTimeout: 20_000,
     reconnectPeriod: 0,
@@ -67,6 +80,8 @@ export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
   }
   const client = connect(options)
   let ended = false
+  let take: ((topic: string, body: Uint8Array) => void) | undefined
+  const early: Parameters<NonNullable<typeof take>>[] = []
   let why = { refused: false, message: 'connection lost' }
   const down = (): void => {
     if (ended) return
@@ -74,21 +89,33 @@ export const mqttLink: OpenLink = ({ id, endpoint, credential }, events) => {
     client.end(true)
     events.down(why)
   }
-  client.on('connect', () => ended || events.up())
+  let resumed = false
+  client.on('connect', ({ sessionPresent }) => {
+    resumed = sessionPresent
+    if (!ended) events.up()
+  })
   client.on('error', error => {
     why = { refused: isRefusal(error), message: error.message }
     down()
   })
   client.on('close', down)
+  // In a kept session messages may come before anybody listens.
+  client.on('message', (topic, body) => {
+    if (ended) return
+    if (take) take(topic, body)
+    else early.push([topic, body])
+  })
   return {
     publish(topic, body, acknowledged) {
       client.publish(topic, body, { qos: 1 }, error => {
         if (!error && !ended) acknowledged()
       })
     },
-    listen(filters, { take, ready }) {
-      client.on('message', (topic, body) => ended || take(topic, body))
-      client.subscribe([...filters], { qos: 1 }, () => ended || ready())
+    listen(filters, { take: hear, ready, again }) {
+      take = hear
+      for (const message of early.splice(0)) hear(...message)
+      if (again && resumed) ready()
+      else client.subscribe([...filters], { qos: 1 }, () => ended || ready())
     },
     ask: (topic, request) => ask(client, topic, request),
     async close(politely) {

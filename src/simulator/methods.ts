@@ -8,6 +8,8 @@ export interface Call {
   afterMs?: number
   /** then it is away for so long */
   awayMs?: number
+  /** it answers nothing else for so long */
+  muteMs?: number
 }
 
 type Method = (argument: Record<string, unknown>, machine: Machine) => Call
@@ -25,6 +27,10 @@ const methods: Readonly<Record<string, Method>> = {
   reboot({ awayMs = 5000 }) {
     if (!between(awayMs, 0, 300_000)) return refused('awayMs is a number from 0 to 300000')
     return { status: 202, payload: { awayMs }, afterMs: 200, awayMs }
+  },
+  mute({ forMs = 5000 }) {
+    if (!between(forMs, 0, 300_000)) return refused('forMs is a number from 0 to 300000')
+    return { status: 200, payload: { forMs }, muteMs: forMs }
   },
   setSetpoint({ setpoint }, machine) {
     if (typeof setpoint !== 'number') return refused('setpoint is a number')

@@ -1,4 +1,5 @@
 import { LoomError } from '../errors.ts'
+import { shadowOfName } from '../twin/names.ts'
 import { checkedFaults, type FaultSpec } from './fault-spec.ts'
 import { type ModelName, modelNameOf, modelNames, models } from './models/catalogue.ts'
 
@@ -14,12 +15,19 @@ export interface RecordingOptions {
   keepTimes: boolean
 }
 
+export const dialects = ['plain', 'aws'] as const
+export type Dialect = (typeof dialects)[number]
+
 /** One simulated fleet; structured-clonable. */
 export interface SimulatorOptions {
   /** 1..10,000 */
   count: number
   /** A device is `{idPrefix}{number, at least four digits}`. */
   idPrefix: string
+  /** of its twin; who came by DPS speaks that of Azure */
+  dialect: Dialect
+  /** which shadow is the twin, for `aws`; empty: the classic one */
+  shadow: string
   model: ModelName | 'mixed'
   /** Overrides of model parameters, by name; models without one of that name ignore it. */
   parameters: Record<string, number>
@@ -47,6 +55,8 @@ export interface SimulatorOptions {
 export const simulatorDefaults: SimulatorOptions = {
   count: 50,
   idPrefix: 'sim-',
+  dialect: 'plain',
+  shadow: '',
   model: 'mixed',
   parameters: {},
   intervalMs: 1000,
@@ -142,10 +152,14 @@ export function checkedOptions(raw: Record<string, unknown>): SimulatorOptions {
   if (model !== 'mixed' && !modelNames.includes(model)) {
     refuse('model', `${shown(model)} is none of mixed, ${modelNames.join(', ')}`)
   }
+  const dialect = (raw.dialect || d.dialect) as Dialect
+  if (!dialects.includes(dialect)) refuse('dialect', `${shown(dialect)} is none of ${dialects.join(', ')}`)
   const recording = raw.recording ? checkedRecording(raw.recording as Record<string, unknown>) : undefined
   return {
     count,
     idPrefix,
+    dialect,
+    shadow: checkedShadow(raw.shadow ?? d.shadow),
     model,
     parameters: checkedParameters(raw.parameters),
     intervalMs: wholeFrom('intervalMs', raw.intervalMs, ...limits.intervalMs, d.intervalMs),
@@ -160,6 +174,12 @@ export function checkedOptions(raw: Record<string, unknown>): SimulatorOptions {
     backlog: wholeFrom('backlog', raw.backlog, 1, 100_000, d.backlog),
     logLimit: wholeFrom('logLimit', raw.logLimit, 0, 1_000_000, d.logLimit),
   }
+}
+
+function checkedShadow(value: unknown): string {
+  const shadow = typeof value === 'string' ? value.trim() : undefined
+  if (shadow === '' || (shadow !== undefined && shadowOfName(shadow) === shadow)) return shadow
+  return refuse('shadow', `${shown(value)} names no shadow (1 to 64 of A-Z a-z 0-9 : _ $ -)`)
 }
 
 function checkedRecording(raw: Record<string, unknown>): RecordingOptions {

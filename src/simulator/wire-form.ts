@@ -8,15 +8,25 @@ import {
 import { commandAnswerTopic, plainFilters, readPlainTopic, reportTopic } from '../dialects/plain/topics.ts'
 import type { Call } from './methods.ts'
 
-type Json = Record<string, unknown>
+export type Json = Record<string, unknown>
 export interface Letter {
   topic: string
   body: string
 }
 
-/** What the hub told a device. `full`: all that is desired, not a change. */
+/** `full`: all that is desired, not a change. */
+export interface Desired {
+  kind: 'desired'
+  version: number
+  full: boolean
+  desired: Json
+}
+
+/** What the hub told a device. */
 export type Heard =
-  | { kind: 'desired'; version: number; full: boolean; desired: Json }
+  | Desired
+  /** word for word; `topic`: its end, as in `update/delta` */
+  | { kind: 'shadow'; topic: string; payload: Json; desired?: Desired }
   | { kind: 'method'; name: string; rid: string; payload: unknown }
   | { kind: 'message'; id: string; contentType?: string; properties: Record<string, string>; payload: unknown }
 
@@ -77,10 +87,11 @@ export function azureForm(id: string): WireForm {
   }
 }
 
-const desiredOf = (version: unknown, full: boolean, desired: unknown): Heard | undefined =>
+/** Undefined if the version is none. */
+export const desiredOf = (version: unknown, full: boolean, desired: unknown): Desired | undefined =>
   Number.isSafeInteger(version) ? { kind: 'desired', version: version as number, full, desired: objectOf(desired) } : undefined
 
-function jsonOf(body: Uint8Array): unknown {
+export function jsonOf(body: Uint8Array): unknown {
   try {
     return JSON.parse(utf8.decode(body))
   } catch {
@@ -88,7 +99,7 @@ function jsonOf(body: Uint8Array): unknown {
   }
 }
 
-const objectOf = (value: unknown): Json =>
+export const objectOf = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {}
 
 /** JSON if it is some, else text. */

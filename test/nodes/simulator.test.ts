@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { faultChoices, modelChoices, recordingChoices, validCount, validFaults } from '../../nodes/simulator/config.ts'
+import {
+  dialectChoices,
+  faultChoices,
+  modelChoices,
+  recordingChoices,
+  validCount,
+  validFaults,
+  validShadow,
+} from '../../nodes/simulator/config.ts'
 import { endpointOf, enrolAt } from '../../nodes/simulator/enrol.ts'
 import { optionsOf } from '../../nodes/simulator/options.ts'
 import simulator from '../../nodes/simulator/simulator.ts'
@@ -12,6 +20,7 @@ import { copyRecordings } from '../../scripts/copy-recordings.ts'
 import { LoomError } from '../../src/errors.ts'
 import type { CredentialRequest, DeviceSecrets, HubHealth } from '../../src/hub/hub.ts'
 import { faultKinds } from '../../src/simulator/fault-spec.ts'
+import { dialects } from '../../src/simulator/options.ts'
 import { modelNames } from '../../src/simulator/models/catalogue.ts'
 import { type FakeHub, fakeHub } from '../fake-hub.ts'
 import { flow, unload } from '../flow.ts'
@@ -319,6 +328,16 @@ describe('loom-simulator', function () {
   it('offers in its dialog what the simulator knows, and judges alike', () => {
     assert.deepEqual(modelChoices, ['mixed', ...modelNames])
     assert.deepEqual(faultChoices, Object.keys(faultKinds))
+    assert.deepEqual(dialectChoices, dialects)
+    for (const shadow of ['', ' climate ', 'a:b_$-', 'x'.repeat(64)]) {
+      assert.ok(validShadow(shadow))
+      assert.equal(optionsOf({ dialect: 'aws', shadow }, '/').shadow, shadow.trim())
+    }
+    for (const shadow of ['two words', 'a.b', 'a/b', '~classic', 'x'.repeat(65)]) {
+      assert.ok(!validShadow(shadow))
+      assert.throws(() => optionsOf({ dialect: 'aws', shadow }, '/'), { code: 'SIMULATOR_CONFIG_INVALID', position: 'shadow' })
+    }
+    assert.throws(() => optionsOf({ dialect: 'azure' as 'aws' }, '/'), { position: 'dialect' })
     const variable = `\${THINGLOOM_DEVICES}`
     for (const count of [1, '50', variable]) assert.ok(validCount(count))
     for (const count of [0, '', 'many', 1.5, 10_001]) assert.ok(!validCount(count))

@@ -4,6 +4,7 @@ import { Dialogue, type Told } from '../../src/simulator/dialogue.ts'
 import type { Link } from '../../src/simulator/link.ts'
 import { machineOf } from '../../src/simulator/machine.ts'
 import { checkedOptions } from '../../src/simulator/options.ts'
+import { shadowForm } from '../../src/simulator/shadow-form.ts'
 import { azureForm, plainForm, type WireForm } from '../../src/simulator/wire-form.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -189,6 +190,79 @@ describe('a simulated device that the hub speaks to', () => {
       contentType: 'text/plain',
       properties: { a: 'b' },
     })
+  })
+
+  for (const [shadow, tree] of [
+    ['climate', `$aws/things/${id}/shadow/name/climate`],
+    ['', `$aws/things/${id}/shadow`],
+  ] as const)
+    it(`speaks the dialect of AWS: ${shadow ? 'a named shadow' : 'the classic shadow'}`, async () => {
+      const form = shadowForm(id, shadow)
+      assert.deepEqual(form.filters, [
+        ...['get/accepted', 'get/rejected', 'update/accepted', 'update/rejected', 'update/delta', 'update/documents'].map(
+          end => `${tree}/${end}`,
+        ),
+        `devices/${id}/commands/+/+`,
+        `devices/${id}/inbox/#`,
+      ])
+      const { clock, sent, say, told, attach, device } = setUp('hvac-room', form)
+      assert.deepEqual([sent[0]!.topic, sent[0]!.body], [`${tree}/get`, { clientToken: 'r1' }])
+      say(`${tree}/get/rejected`, { code: 404, clientToken: 'another' })
+      say(`${tree}/get/rejected`, { code: 429, clientToken: 'r1' })
+      await clock.advance(1000)
+      assert.equal(sent.length, 1)
+      say(`${tree}/get/rejected`, { code: 404, clientToken: 'r1' })
+      await clock.advance(1000)
+      assert.equal(sent[1]!.topic, `${tree}/update`)
+      assert.deepEqual([sent[1]!.body.state.reported.setpoint, sent[1]!.body.clientToken], [21, 'r2'])
+      say(`${tree}/update/accepted`, { state: sent[1]!.body.state, version: 1, clientToken: 'r2' })
+      sent[1]!.acknowledged()
+
+      attach()
+      assert.deepEqual(sent[2]!.body, { clientToken: 'r3' })
+      say(`${tree}/update/delta`, { version: 3, state: { setpoint: 24 } })
+      const state = { desired: { setpoint: 24 }, reported: { setpoint: 21 }, delta: { setpoint: 24 } }
+      say(`${tree}/get/accepted`, { version: 2, state: { desired: { setpoint: 5 } }, clientToken: 'r3' })
+      say(`${tree}/get/accepted`, { version: 3, state, clientToken: 'r3' })
+      await clock.advance(1000)
+      assert.equal(device.parameters.setpointC, 24)
+      assert.deepEqual(sent[3]!.body, { state: { reported: { setpoint: 24 } }, clientToken: 'r4' })
+      assert.deepEqual(told.at(-1), { what: 'applied', device: id, payload: { setpoint: 24 }, refused: [], version: 3 })
+      assert.deepEqual(told.at(-2), {
+        what: 'shadow',
+        device: id,
+        topic: 'get/accepted',
+        payload: { version: 3, state, clientToken: 'r3' },
+      })
+      say(`devices/${id}/twin/desired`, desired(9, { setpoint: 7 }, true))
+      say(`${tree}/update/delta`, '{')
+      say(`devices/${id}/commands/blink/r1`, { times: 1 })
+      await clock.advance(1000)
+      assert.equal(sent.at(-1)!.topic, `devices/${id}/commands/blink/r1/answer`)
+    })
+
+  it('answers nothing while it is mute', async () => {
+    const { clock, sent, say, told } = setUp()
+    const call = (name: string, argument: unknown) => say(`devices/${id}/commands/${name}/r1`, argument)
+    call('mute', { forMs: 300_001 })
+    call('mute', { forMs: 3000 })
+    call('blink', { times: 1 })
+    await clock.advance(2000)
+    call('setSetpoint', { setpoint: 25 })
+    await clock.advance(1000)
+    assert.deepEqual(
+      sent.map(({ body }) => [body.status, body.payload.forMs]),
+      [
+        [400, undefined],
+        [200, 3000],
+      ],
+    )
+    call('blink', { times: 1 })
+    await clock.advance(1000)
+    assert.deepEqual(
+      [sent[2]!.body.status, told.map(entry => entry.what === 'called' && entry.name)],
+      [200, ['mute', 'mute', 'blink']],
+    )
   })
 
   it('is not impressed by nonsense', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import simulator from '../../nodes/simulator/simulator.ts'
+import type { LoomError } from '../../src/errors.ts'
 import type { Hub } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
 import type { FakeHub } from '../fake-hub.ts'
@@ -8,6 +9,12 @@ import { tempFolder } from '../processes.ts'
 import { until } from '../until.ts'
 
 const limitMs = 60_000
+const deltas = (told: any[]) => told.filter(msg => msg.topic === 'update/delta').map(msg => msg.payload)
+/** A named one is made by its first report. */
+const noTwin = (thrown: unknown) => {
+  assert.equal((thrown as LoomError).code, 'TWIN_NOT_FOUND')
+  return { reported: {} }
+}
 
 describe('simulated devices of a hub', function () {
   this.timeout(180_000)
@@ -27,7 +34,7 @@ describe('simulated devices of a hub', function () {
     await hub.close()
   })
 
-  for (const dialect of ['plain', 'Azure'] as const)
+  for (const dialect of ['plain', 'Azure', 'AWS'] as const)
     it(`do what is desired, answer methods, take messages and come back as it is then: ${dialect}`, async () => {
       const { send, seen } = await flow(
         simulator,
@@ -37,7 +44,8 @@ describe('simulated devices of a hub', function () {
           model: 'hvac-room',
           intervalMs: 1000,
           rampPerSecond: 100,
-          autostart: dialect === 'plain',
+          autostart: dialect !== 'Azure',
+          ...(dialect === 'AWS' && { dialect: 'aws', shadow: 'climate' }),
         },
         { hub: hub as FakeHub, settings: { userDir: tempFolder('sim-user') } },
       )
@@ -47,20 +55,23 @@ describe('simulated devices of a hub', function () {
         send({ action: 'start', enrolment: { primaryKey } })
       }
       const id = 'sim-0001'
-      const reported = async (): Promise<Record<string, unknown>> => (await hub.twins.get({ id })).reported
+      const at = { id, ...(dialect === 'AWS' && { name: 'climate' }) }
+      const reported = async (): Promise<Record<string, unknown>> => (await hub.twins.get(at).catch(noTwin)).reported
       const told = (notice: string) => seen().filter(msg => msg.notice === notice && msg.device === id)
       await until(async () => (await reported()).setpoint === 21, limitMs)
 
-      await hub.twins.patch({ id, desired: { setpoint: 23, unknown: true } })
+      await hub.twins.patch({ ...at, desired: { setpoint: 23, unknown: true } })
       await until(async () => (await reported()).setpoint === 23, limitMs)
-      assert.deepEqual((await hub.twins.get({ id })).delta, { unknown: true })
+      assert.deepEqual((await hub.twins.get(at)).delta, { unknown: true })
       await until(() => told('applied').length, limitMs)
       const { payload, refused } = told('applied')[0]!
       assert.deepEqual([payload, refused], [{ setpoint: 23 }, ['unknown']])
 
-      const set = await hub.commands.call({ id, method: 'setSetpoint', payload: { setpoint: 19 } })
-      assert.deepEqual(set, { status: 200, payload: { setpoint: 19 } })
-      await until(async () => (await reported()).setpoint === 19, limitMs)
+      // what a shadow desires otherwise comes as a delta again
+      const setpoint = dialect === 'AWS' ? 23 : 19
+      const set = await hub.commands.call({ id, method: 'setSetpoint', payload: { setpoint } })
+      assert.deepEqual(set, { status: 200, payload: { setpoint } })
+      await until(async () => (await reported()).setpoint === setpoint, limitMs)
       assert.equal((await hub.commands.call({ id, method: 'fly' })).status, 404)
 
       await hub.commands.send({
@@ -73,7 +84,7 @@ describe('simulated devices of a hub', function () {
 
       send({ action: 'disconnect', device: [id] })
       await until(async () => !(await hub.devices.get({ id })).connection.connected, limitMs)
-      for (const setpoint of [15, 25, 17]) await hub.twins.patch({ id, desired: { setpoint } })
+      for (const setpoint of [15, 25, 17]) await hub.twins.patch({ ...at, desired: { setpoint } })
       await hub.commands.send({ id, message: { body: Buffer.from('later') } })
       await assert.rejects(hub.commands.call({ id, method: 'blink' }), { code: 'COMMAND_DEVICE_OFFLINE' })
       send({ action: 'connect', device: id })
@@ -83,6 +94,14 @@ describe('simulated devices of a hub', function () {
         told('applied').map(msg => msg.payload.setpoint),
         [23, 17],
       )
+
+      const heard = told('shadow').map(msg => msg.topic)
+      if (dialect === 'AWS') {
+        assert.deepEqual(heard.slice(0, 3), ['get/rejected', 'update/accepted', 'update/documents'])
+        const back = await until(() => deltas(told('shadow')).find(({ version }) => version === 6), limitMs)
+        assert.deepEqual(back.state, { setpoint: 17, unknown: true })
+        assert.deepEqual([heard.includes('get/accepted'), heard.includes('update/rejected')], [true, false])
+      } else assert.deepEqual(heard, [])
 
       const reboot = await hub.commands.call({ id, method: 'reboot', payload: { awayMs: 3000 } })
       assert.equal(reboot.status, 202)
