@@ -1,0 +1,100 @@
+import type { Expression } from './ast.ts'
+import type { Token } from './lexer.ts'
+import { parseCall, parseLiteral, parseNumber, takeName } from './parse-operands.ts'
+import { parseOperators } from './parse-operators.ts'
+import { ruleFault } from './rule-fault.ts'
+import { type ParseOptions, placeOf, TokenReader } from './token-reader.ts'
+import { refuseTail } from './unsupported.ts'
+
+/**
+ * A routing condition of Azure IoT Hub. Names keep their case, though the language ignores it; `-` belongs to the names of properties, not to members of paths.
+ * RULE_SYNTAX, RULE_FUNCTION, RULE_UNSUPPORTED, RULE_LIMIT, each with its position.
+ */
+export function parseCondition(text: string, options?: ParseOptions): Expression {
+  const reader = new TokenReader(text, 'condition', parsePostfix, options)
+  if (sqlStarts.has(reader.token.word) && reader.peek(1).kind !== 'sign' && reader.peek(1).kind !== 'end') refuseTail(reader)
+  const condition = parseOperators(reader)
+  if (reader.token.kind !== 'end') throw reader.unexpected('an operator or the end', doubledQuote(reader, text))
+  return condition
+}
+
+/** A property may have such a name; a sign or the end follows it then. */
+const sqlStarts = new Set(['case', 'select', 'where'])
+
+const doubledQuote = (reader: TokenReader, text: string): string | undefined =>
+  reader.token.kind === 'string' && text[reader.end - 1] === text[reader.token.offset] ? "write \\' for a quote" : undefined
+
+function parsePostfix(reader: TokenReader): Expression {
+  const start = reader.token
+  let object = parseOperand(reader)
+  for (;;) {
+    const sign = reader.token
+    if (sign.word === '.') {
+      reader.take()
+      const name = takeName(reader, 'the name of a member')
+      reader.raise(reader.height, sign)
+      object = { kind: 'member', object, name, position: reader.since(start) }
+    } else if (sign.word === '[') {
+      const { height } = reader
+      reader.take()
+      const at = reader.token
+      if (at.kind !== 'number' || !Number.isInteger(at.value))
+        throw reader.unexpected('a whole number', 'a condition indexes arrays')
+      const index = parseNumber(reader)
+      reader.expect(']')
+      reader.raise(height, sign)
+      object = { kind: 'index', object, index, position: reader.since(start) }
+    } else return object
+  }
+}
+
+function parseOperand(reader: TokenReader): Expression {
+  const { kind, word, value } = reader.token
+  if (kind === 'word') return parseWord(reader)
+  if (kind === 'number' || word === '-') return parseNumber(reader)
+  if (kind === 'string') return parseLiteral(reader, value)
+  if (word === '(') {
+    reader.enter()
+    reader.take()
+    const inner = parseOperators(reader)
+    reader.expect(')')
+    reader.leave()
+    return inner
+  }
+  if (word === '[' || word === '{')
+    throw ruleFault('RULE_UNSUPPORTED', 'a condition has no arrays or objects', placeOf(reader.token), 'compare single values')
+  throw reader.unexpected('an expression')
+}
+
+function parseWord(reader: TokenReader): Expression {
+  const { word } = reader.token
+  switch (word) {
+    case 'true':
+      return parseLiteral(reader, true)
+    case 'false':
+      return parseLiteral(reader, false)
+    case 'null':
+      return parseLiteral(reader, null)
+    case 'undefined':
+      return parseLiteral(reader, undefined)
+    case 'and':
+    case 'or':
+      throw reader.unexpected('an expression')
+    default:
+      return parseName(reader.take(), reader)
+  }
+}
+
+function parseName(named: Token, reader: TokenReader): Expression {
+  if (reader.is('(')) return parseCall(reader, named)
+  reader.height = 1
+  const { word } = named
+  const name = named.value as string
+  const position = placeOf(named)
+  if (word === '$body' || word === '$twin') return { kind: 'source', source: word === '$body' ? 'body' : 'twin', position }
+  if (!name.startsWith('$')) return { kind: 'name', name, position }
+  const property = word.startsWith('$sys.') ? name.slice(5) : name.slice(1)
+  if (!property || word === '$sys')
+    throw ruleFault('RULE_SYNTAX', 'the name of a system property is missing', position, '$name or $sys.name')
+  return { kind: 'source', source: 'system', name: property, position }
+}
