@@ -12,6 +12,10 @@ export interface RulePorts {
   hash(algorithm: HashName, bytes: Uint8Array): string
   /** Runs patterns outside the safe subset with a limit of time; `undefined` when the limit was hit or the pattern is none. */
   guardedRegex: GuardedRegex
+  /** Of the schema registry; may throw, which is Undefined. */
+  protobuf?: { decode(bytes: Uint8Array, subject: string, type: string): unknown }
+  /** Evaluates an expression of JSONata, as an external function. */
+  jsonata?: (expression: string, input: unknown) => Promise<unknown>
 }
 
 export type HashName = 'md2' | 'md5' | 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512'

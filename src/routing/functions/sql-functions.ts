@@ -1,7 +1,21 @@
 import type { RuleFunction } from '../rule-function.ts'
+import { collectionFunctions } from './collection-functions.ts'
+import { encodingFunctions } from './encoding-functions.ts'
+import { hashFunctions } from './hash-functions.ts'
 import { mathFunctions } from './math-functions.ts'
+import { messageFunctions } from './message-functions.ts'
+import { regexFunctions } from './regex-functions.ts'
+import { textFunctions } from './text-functions.ts'
 
-const all: readonly RuleFunction[] = [...mathFunctions]
+const all: readonly RuleFunction[] = [
+  ...mathFunctions,
+  ...textFunctions,
+  ...regexFunctions,
+  ...collectionFunctions,
+  ...encodingFunctions,
+  ...hashFunctions,
+  ...messageFunctions,
+]
 
 const byName = new Map(all.map(each => [each.name, each]))
 
