@@ -146,8 +146,8 @@ export interface BrokerGate {
   publish(connection: Connection, packet: InboundPublish, acknowledge: (error?: LoomError) => void): PublishOutcome
   /** Granted QoS (at most 1), or 128 to refuse. Also asked for every stored filter when a session is restored, and by `recheck` for those that are there. */
   subscribe(connection: Connection, filter: string, qos: 0 | 1 | 2, recheck?: true): 0 | 1 | 128
-  /** How many filters it may have beyond the limit of all connections. */
-  moreSubscriptions?(connection: Connection): number
+  /** So many more filters, and messages of the hub that wait, than another connection: it speaks for other devices too. */
+  extraRoom?(connection: Connection): number
   unsubscribed?(connection: Connection, filter: string): void
   /** May this connection receive this routed message? `filters` not known to the library: decide by topic. */
   forward(connection: Connection, topic: string): boolean

@@ -156,6 +156,7 @@ function openOutbound({ gate, now, counts }: Core, link: Link): void {
   link.openOutbound({
     now,
     forward: topic => gate.forward(connection, topic),
+    extraRoom: () => gate.extraRoom?.(connection) ?? 0,
     waitForDrain: done => client.waitForDrain(done),
     tooSlow: () => link.abort('THROTTLED'),
     delivered: () => void counts.delivered++,

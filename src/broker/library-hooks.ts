@@ -145,7 +145,7 @@ function rule({ gate, limits }: Core, link: Link, filter: string, qos: number): 
   // The library takes `$share` literally, and `$SYS` is its own.
   if (filter.startsWith('$SYS') || filter.startsWith('$share/')) return 128
   const connection = link.connection!
-  const most = limits.subscriptions + (gate.moreSubscriptions?.(connection) ?? 0)
+  const most = limits.subscriptions + (gate.extraRoom?.(connection) ?? 0)
   if (!link.filters.has(filter) && link.filters.size >= most) return 128
   return gate.subscribe(connection, filter, qos as 0 | 1 | 2)
 }

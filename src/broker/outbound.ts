@@ -24,6 +24,8 @@ export interface OutboundParts {
   now: () => number
   /** May this message go to this connection? */
   forward(topic: string): boolean
+  /** so many more messages of the hub may wait */
+  extraRoom?(): number
   /** The library's timer for a peer that does not take what is written. */
   waitForDrain(done: () => void): void
   /** More than 1 MiB lies unsent before a QoS 1 message. */
@@ -90,8 +92,9 @@ export class Outbound {
         this.#write(head, payload, error => (error ? reject(gone(topic)) : resolve()))
         return this.#parts.delivered()
       }
-      if (this.#hubWaiting.length >= waitingOfHub)
-        return reject(new LoomError('BROKER_THROTTLED', `${topic}: ${waitingOfHub} messages wait for this connection`))
+      const waiting = this.#hubWaiting.length
+      if (waiting >= waitingOfHub + (this.#parts.extraRoom?.() ?? 0))
+        return reject(new LoomError('BROKER_THROTTLED', `${topic}: ${waiting} messages wait for this connection`))
       this.#hubWaiting.push({ topic, payload, resolve, reject })
       this.pump()
     })

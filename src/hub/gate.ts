@@ -308,7 +308,7 @@ export function createGate(parts: GateParts): BrokerGate {
     connect,
     publish,
     subscribe,
-    moreSubscriptions: ({ principal }) => rights.leafFilters(principal),
+    extraRoom: ({ principal }) => rights.extraRoom(principal),
     unsubscribed(connection, filter) {
       parts.listensNoMore(connection, filter)
       parts.unsubscribed(connection, filter)

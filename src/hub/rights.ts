@@ -52,9 +52,9 @@ interface Held extends Rights {
   ended: boolean
 }
 
-/** Filters for each device that a connection may act for, and for all of them. */
-const filtersPerLeaf = 4
-const filtersOfLeaves = 1000
+/** Of a gateway's connection, for each device behind it and for all of them. */
+const roomPerLeaf = 4
+const roomOfLeaves = 1000
 
 /** An admitted CONNECT that never went live (taken over, over a limit) is forgotten after so long. */
 const admittedMs = 60_000
@@ -136,9 +136,9 @@ export function createRights(parts: RightsParts) {
       if (!held || held.quarantined || principal.family !== 'thing' || principal.module !== undefined) return false
       return parts.leaves.faultOf(principal.deviceId, leaf) === undefined && held.decide('ActFor', leaf) === 'allow'
     },
-    /** How many filters a connection may have beyond those of its own. */
-    leafFilters: ({ deviceId, family }: Principal): number =>
-      family === 'thing' ? Math.min(filtersOfLeaves, filtersPerLeaf * parts.leaves.countOf(deviceId)) : 0,
+    /** How many filters and waiting messages a connection may have beyond those of its own. */
+    extraRoom: ({ deviceId, family }: Principal): number =>
+      family === 'thing' ? Math.min(roomOfLeaves, roomPerLeaf * parts.leaves.countOf(deviceId)) : 0,
     isQuarantined: (leaf: string): boolean => parts.leaves.isQuarantined(leaf),
     of: (principal: Principal): Rights | undefined => byPrincipal.get(principal),
     get strict(): boolean {

@@ -94,7 +94,8 @@ export function createTwinWire({ twins, listening, now, failed }: TwinWireParts)
     /** Undefined: no request of a twin. */
     request(connection: Connection, request: DeviceRequest, payload: Uint8Array): Promise<RequestAnswer | undefined> | undefined {
       if (!request.operation.startsWith('twin.')) return undefined
-      return limited(connection.id, () => ask(connection, request, payload))
+      const asker = request.leaf === undefined ? connection.id : `${connection.id}|${request.leaf}`
+      return limited(asker, () => ask(connection, request, payload))
     },
 
     /** The same over HTTPS, where a device is one asker. */
