@@ -56,7 +56,9 @@ export function createModelsApi({ store, bindings }: { store: ModelStore; bindin
       }
       if (command) {
         const { name, payload } = command
-        faults.push(...checked.command(String(name), 'request', payload, { closed }))
+        // An answer may come alone, and so may a request without payload.
+        if ('payload' in command || !('answer' in command))
+          faults.push(...checked.command(String(name), 'request', payload, { closed }))
         if ('answer' in command) faults.push(...checked.command(String(name), 'response', command.answer, { closed }))
       }
       return { valid: !faults.length, faults, ...(values && { values }) }
