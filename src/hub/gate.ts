@@ -3,6 +3,7 @@ import type {
   BrokerGate,
   ConnectHello,
   Connection,
+  DisconnectReason,
   InboundPublish,
   Principal,
   PublishOutcome,
@@ -59,7 +60,7 @@ export interface GateParts {
   /** From now on it can be sent something. */
   open(connection: Connection): void
   /** It has ended: nobody waits for its answers. */
-  gone(connection: Connection): void
+  gone(connection: Connection, reason: DisconnectReason): void
   http: BrokerGate['request'] & object
   allowAnonymous: boolean
   now: () => number
@@ -326,7 +327,7 @@ export function createGate(parts: GateParts): BrokerGate {
       )
     },
     disconnected: (connection, reason) => {
-      parts.gone(connection)
+      parts.gone(connection, reason)
       rights.end(connection.principal)
       if (connection.principal.deviceId) presence.disconnected(connection, reason)
     },

@@ -1,4 +1,4 @@
-import type { Connection } from '../broker/broker-port.ts'
+import type { Connection, DisconnectReason } from '../broker/broker-port.ts'
 import { matches } from '../broker/topic-match.ts'
 import type { DeviceNews } from '../dialects/twin-port.ts'
 
@@ -20,7 +20,7 @@ export interface Listening {
   listensNoMore(connection: Connection, filter: string): void
   /** It can be sent something from now on. */
   open(connection: Connection): void
-  gone(connection: Connection): void
+  gone(connection: Connection, reason: DisconnectReason): void
   /** Those of other devices that listen for this one. */
   gatewaysOf(deviceId: string): Connection[]
   /** Who hears of a feature, among the connections of a device that are open. */
@@ -32,8 +32,11 @@ export interface Listening {
   tell(deviceId: string, news: DeviceNews): void
   /** To one of them alone, if it may hear it. */
   tellOne(listener: Listener, news: DeviceNews): void
-  /** `began` is called in a turn of its own once a connection can be told: after the SUBACK, or after its CONNACK for filters that were kept. */
-  on(feature: string, began: (listener: Listener) => void): void
+  /**
+   * `began` is called in a turn of its own once a connection can be told: after the SUBACK, or after its CONNACK for filters that were kept. `ended`: with the
+   * connection, which is no longer among those that listen.
+   */
+  on(feature: string, began: (listener: Listener) => void, ended?: (listener: Listener, reason: DisconnectReason) => void): void
 }
 
 /** Who among the live connections hears what the hub tells its devices. Nothing here is kept for devices that are away. */
@@ -46,7 +49,7 @@ export function createListening(o: {
   const opened = new WeakSet<Connection>()
   /** the devices that a connection listens for, by its id */
   const devicesOf = new Map<string, Set<string>>()
-  const handlers: { feature: string; began: (listener: Listener) => void }[] = []
+  const handlers: { feature: string; began: Parameters<Listening['on']>[1]; ended: Parameters<Listening['on']>[2] }[] = []
 
   const begin = (listener: Listener): void => {
     setImmediate(() => {
@@ -80,12 +83,16 @@ export function createListening(o: {
       for (const deviceId of devicesOf.get(connection.id) ?? [])
         for (const listener of byDevice.get(deviceId)?.get(connection.id)?.values() ?? []) begin(listener)
     },
-    gone({ id }) {
+    gone({ id }, reason) {
+      const ended: Listener[] = []
       for (const deviceId of devicesOf.get(id) ?? []) {
         const connections = byDevice.get(deviceId)
+        ended.push(...(connections?.get(id)?.values() ?? []))
         if (connections?.delete(id) && connections.size === 0) byDevice.delete(deviceId)
       }
       devicesOf.delete(id)
+      for (const listener of ended)
+        for (const { feature, ended: tell } of handlers) if (listener.features.includes(feature)) tell?.(listener, reason)
     },
     gatewaysOf: deviceId => [
       ...new Set(
@@ -111,6 +118,6 @@ export function createListening(o: {
     tellOne({ connection, features, qos }, { topic, payload }) {
       if (o.mayHear(connection, topic, features)) o.send(connection.id, { topic, payload, qos })
     },
-    on: (feature, began) => void handlers.push({ feature, began }),
+    on: (feature, began, ended) => void handlers.push({ feature, began, ended }),
   }
 }

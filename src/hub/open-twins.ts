@@ -60,6 +60,7 @@ export async function openTwins(house: TwinsHouse) {
   const wire = createTwinWire({
     twins,
     listening,
+    inTurn: house.inTurn,
     now,
     failed: error => problems.watch('twins', Promise.reject(error)),
   })

@@ -2,7 +2,7 @@ import type { Connection } from '../broker/broker-port.ts'
 import { matches } from '../broker/topic-match.ts'
 import { askShadow, deleteNews, deltaNews, updateNews } from '../dialects/aws/shadow.ts'
 import { askShadowOverHttp } from '../dialects/aws/shadow-http.ts'
-import { askAzureTwin, azureTwinName, desiredPush } from '../dialects/azure/twin.ts'
+import { askAzureTwin } from '../dialects/azure/twin.ts'
 import type { HttpAnswer, HttpAsk } from '../dialects/http.ts'
 import { askPlainTwin, desiredNews, wholeDesired } from '../dialects/plain/twin.ts'
 import { askPlainTwinOverHttp } from '../dialects/plain/twin-http.ts'
@@ -12,7 +12,9 @@ import { patchBetween } from '../twin/merge.ts'
 import type { Twin } from '../twin/document.ts'
 import type { TwinSection } from '../twin/json.ts'
 import type { DeviceRequest, RequestAnswer } from './gate.ts'
+import { createGapRepair } from './gap-repair.ts'
 import type { Listener, Listening } from './listening.ts'
+import type { InTurn } from './turns.ts'
 import type { TwinChange } from './twins.ts'
 
 /** As AWS has it; the next ones are refused and may come again. */
@@ -21,12 +23,15 @@ const inFlightPerConnection = 10
 export interface TwinWireParts {
   twins: TwinPort & { all(deviceId: string): Promise<Twin[]> }
   listening: Listening
+  /** Shared with what changes twins. */
+  inTurn: InTurn
   now: () => number
   failed(error: unknown): void
 }
 
 /** Twins as devices see them: their requests, and what they are told of changes, each in its dialect. */
-export function createTwinWire({ twins, listening, now, failed }: TwinWireParts) {
+export function createTwinWire({ twins, listening, inTurn, now, failed }: TwinWireParts) {
+  const azure = createGapRepair({ twins, listening, inTurn, now, failed })
   const inFlight = new Map<string, number>()
   const limited = async <T>(asker: string, work: () => Promise<T>): Promise<T> => {
     const open = inFlight.get(asker) ?? 0
@@ -59,12 +64,9 @@ export function createTwinWire({ twins, listening, now, failed }: TwinWireParts)
   }
 
   /** The patch that devices get, in their own dialects' forms. */
-  const tellDesired = (twin: Twin, patch: TwinSection): void => {
+  const tellDesired = (twin: Twin, patch: TwinSection, before: TwinSection): void => {
     listening.tell(twin.deviceId, desiredNews(twin, patch))
-    for (const listener of listening.of(twin.deviceId, 'twin.desired')) {
-      const { family, module } = listener.connection.principal
-      if (family === 'iothub' && azureTwinName(module) === twin.name) listening.tellOne(listener, desiredPush(twin, patch))
-    }
+    azure.tell(twin, patch, before)
   }
 
   /** What those hear who begin to listen, of each twin that their filter is about. */
@@ -114,7 +116,7 @@ export function createTwinWire({ twins, listening, now, failed }: TwinWireParts)
         const news = deleteNews(change.before, context)
         if (news) listening.tell(deviceId, news)
         const gone = patchBetween(change.before.desired, {})
-        if (Object.keys(gone).length) tellDesired(change.after, gone)
+        if (Object.keys(gone).length) tellDesired(change.after, gone, change.before.desired)
         return
       }
       const { update } = change
@@ -122,8 +124,8 @@ export function createTwinWire({ twins, listening, now, failed }: TwinWireParts)
         listening.tell(deviceId, news)
       const { desired } = update.accepted.state
       if (desired === undefined) return
-      const patch = desired ?? patchBetween(update.documents.previous?.desired ?? {}, {})
-      tellDesired(update.doc, patch)
+      const before = update.documents.previous?.desired ?? {}
+      tellDesired(update.doc, desired ?? patchBetween(before, {}), before)
     },
   }
 }

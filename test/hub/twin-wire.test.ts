@@ -138,6 +138,90 @@ describe('twins on the wire', function () {
     assert.deepEqual(of(clean, 'properties/desired'), [], 'a clean session forgets it')
   })
 
+  const pushes = (peer: Peer) => of(peer, 'properties/desired')
+  /** Its answer comes after all that was sent before. */
+  const settled = async (peer: Peer, rid: string): Promise<void> => {
+    await peer.client.publishAsync(`$iothub/twin/GET/?$rid=${rid}`, '')
+    await has(peer, `res/200/?$rid=${rid}`)
+  }
+  const goodbye = async (id: string, peer: Peer): Promise<void> => {
+    await peer.client.endAsync()
+    await until(async () => !(await hub.devices.get({ id })).connection.connected)
+  }
+
+  it('of Azure: what changed while it renewed its token is told once, as one patch, and nothing if nothing did', async () => {
+    const first = await azure('meter')
+    await first.client.subscribeAsync('$iothub/twin/PATCH/properties/desired/#')
+    await settled(first, 'a')
+    await goodbye('meter', first)
+    await hub.twins.patch({ id: 'meter', desired: { a: 1, b: { c: 1 } } })
+    await hub.twins.patch({ id: 'meter', desired: { a: 2, b: { d: 1 } } })
+    const second = await azure('meter')
+    await has(second, 'properties/desired')
+    await goodbye('meter', second)
+    // It may have left before that arrived.
+    await hub.twins.replace({ id: 'meter', desired: { b: { d: 1 } } })
+    const third = await azure('meter')
+    await has(third, 'properties/desired')
+    await settled(third, 'c')
+    assert.deepEqual(
+      [...pushes(second), ...pushes(third)],
+      [
+        { a: 2, b: { c: 1, d: 1 }, $version: 3 },
+        { a: null, b: { c: null, d: 1 }, $version: 4 },
+      ],
+    )
+    const other = await azure('other')
+    await other.client.subscribeAsync('$iothub/twin/PATCH/properties/desired/#')
+    await goodbye('other', other)
+    const again = await azure('other')
+    await settled(again, 'd')
+    assert.deepEqual(pushes(again), [])
+    await hub.twins.patch({ id: 'other', desired: { z: 1 } })
+    await has(again, 'properties/desired')
+    assert.deepEqual(pushes(again), [{ z: 1, $version: 2 }])
+  })
+
+  it('of Azure: who lost its connection is told all that is desired, as the hub does not know what arrived', async () => {
+    const first = await azure('meter')
+    await first.client.subscribeAsync('$iothub/twin/PATCH/properties/desired/#')
+    await hub.twins.patch({ id: 'meter', desired: { a: 1 } })
+    await has(first, 'properties/desired')
+    first.client.stream.destroy()
+    await until(async () => !(await hub.devices.get({ id: 'meter' })).connection.connected)
+    await hub.twins.patch({ id: 'meter', desired: { b: 1 } })
+    const second = await azure('meter')
+    await has(second, 'properties/desired')
+    const third = await azure('meter')
+    await has(third, 'properties/desired')
+    assert.deepEqual(
+      [pushes(second), pushes(third)],
+      [[{ a: 1, b: 1, $version: 3 }], [{ a: 1, b: 1, $version: 3 }]],
+      'also where the next connection takes the place of one that is still there',
+    )
+  })
+
+  it('of Azure: a session that is clean is told what it missed of late when it subscribes again', async () => {
+    const first = await azure('meter', { clean: true })
+    await first.client.subscribeAsync('$iothub/twin/PATCH/properties/desired/#')
+    await goodbye('meter', first)
+    await hub.twins.patch({ id: 'meter', desired: { a: 1 } })
+    const second = await azure('meter', { clean: true })
+    await settled(second, 'a')
+    assert.deepEqual(pushes(second), [])
+    await second.client.subscribeAsync('$iothub/twin/PATCH/properties/desired/#')
+    await has(second, 'properties/desired')
+    await settled(second, 'b')
+    assert.deepEqual(pushes(second), [{ a: 1, $version: 2 }])
+    await second.client.unsubscribeAsync('$iothub/twin/PATCH/properties/desired/#')
+    await goodbye('meter', second)
+    await hub.twins.patch({ id: 'meter', desired: { a: 2 } })
+    const third = await azure('meter')
+    await third.client.subscribeAsync('$iothub/twin/PATCH/properties/desired/#')
+    await settled(third, 'c')
+    assert.deepEqual(pushes(third), [], 'who ended its subscription reads its twin')
+  })
+
   it('of plain devices: all of it when they subscribe, then patches', async () => {
     await thing('fan')
     await hub.twins.patch({ id: 'fan', desired: { speed: 1 } })
