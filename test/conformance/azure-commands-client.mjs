@@ -4,7 +4,9 @@ import { Mqtt } from 'azure-iot-device-mqtt'
 import { obey } from './commands.mjs'
 
 const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'))
-const client = device.Client.fromConnectionString(settings.connectionString, Mqtt)
+const client = settings.token
+  ? device.Client.fromSharedAccessSignature(settings.token, Mqtt)
+  : device.Client.fromConnectionString(settings.connectionString, Mqtt)
 await client.setOptions({
   ca: readFileSync(settings.caFile, 'utf8'),
   ...(settings.tokenRenewal && { tokenRenewal: settings.tokenRenewal }),
@@ -23,6 +25,8 @@ const promised = start => new Promise((resolve, reject) => start((error, result)
 await obey({
   open: () => client.open().then(() => null),
   close: () => client.close().then(() => null),
+  /** Answers before the SDK is back. */
+  renew: token => void client.updateSharedAccessSignature(token, error => events.push(`renewed ${error?.name ?? ''}`)),
   /** Answers every call of the name the same way. */
   handle(name, status, payload) {
     client.onDeviceMethod(name, (request, response) => {
@@ -57,6 +61,8 @@ await obey({
     const { desired, reported } = await promised(done => client.getTwin(done)).then(({ properties }) => properties)
     return { desired, reported: { ...reported, update: undefined } }
   },
+  /** As the SDK holds it, without asking. */
+  held: () => twin.properties.desired,
   report: patch => promised(done => twin.properties.reported.update(patch, done)),
   /** At once; what became of each. */
   reportMany: count =>
