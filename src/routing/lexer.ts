@@ -220,7 +220,7 @@ export class Lexer {
     const [hint, length = 1] = instead[pair] ??
       instead[text[at]!] ?? [c > 127 && this.#language === 'sql' ? foreignName : undefined]
     const found = length > 1 ? pair : String.fromCodePoint(text.codePointAt(at)!)
-    throw this.#fault(at, at + found.length, `unexpected ${/[\0-\x1f\x7f]/.test(found) ? 'control character' : found}`, hint)
+    throw this.#fault(at, at + found.length, `unexpected ${c < 32 || c === 127 ? 'control character' : found}`, hint)
   }
 
   #countLines(from: number, to: number): void {

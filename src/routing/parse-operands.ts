@@ -116,6 +116,7 @@ export function parseCase(reader: TokenReader): CaseExpression {
   while (reader.takes('when')) {
     const when = part()
     reader.expect('then')
+    // biome-ignore lint/suspicious/noThenProperty: the word of the language; nothing awaits a branch
     branches.push({ when, then: part() })
   }
   const otherwise = reader.takes('else') ? part() : undefined

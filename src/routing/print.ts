@@ -1,0 +1,152 @@
+import type { BinaryOperator, Expression, SelectItem, Statement } from './ast.ts'
+import type { RuleLanguage } from './lexer.ts'
+import { reserved } from './parse-expression.ts'
+
+/** Canonical texts: equal trees print equally, and what is printed parses to an equal tree, whatever the first text looked like. */
+export function printExpression(expression: Expression, language: RuleLanguage = 'sql'): string {
+  return language === 'sql' ? sqlPrinter(expression, 0) : conditionPrinter(expression, 0)
+}
+
+/** What stands behind SELECT. */
+export function printSelection({ value, items }: { value: boolean; items: readonly SelectItem[] }): string {
+  const text = printItems(items)
+  // What could be read as the keywords VALUE or DISTINCT is a key.
+  const key = /^(?:value|distinct)(?![\w$(])/i.exec(text)?.[0] ?? ''
+  return `${value ? 'VALUE ' : ''}${key && `\`${key}\``}${text.slice(key.length)}`
+}
+
+export function printStatement({ set, output, from, where }: Statement): string {
+  const parts: string[] = []
+  if (set.length > 0) parts.push(`SET ${set.map(({ name, value }) => `@${name} = ${printExpression(value)}`).join(', ')}`)
+  if (output.kind === 'select') parts.push(`SELECT ${printSelection(output)}`)
+  else {
+    parts.push(`FOREACH ${printExpression(output.source)} AS ${anyName(output.name)}`)
+    if (output.items) parts.push(`DO ${printItems(output.items)}`)
+    if (output.condition) parts.push(`INCASE ${printExpression(output.condition)}`)
+  }
+  if (from.length > 0) parts.push(`FROM ${from.map(({ filter }) => sqlText(filter)).join(', ')}`)
+  if (where) parts.push(`WHERE ${printExpression(where)}`)
+  return parts.join(' ')
+}
+
+const printItems = (items: readonly SelectItem[]): string =>
+  items
+    .map(({ expression, path }) => {
+      const text = expression ? printExpression(expression) : '*'
+      return path ? `${text} AS ${path.map(anyName).join('.')}` : text
+    })
+    .join(', ')
+
+/** Prints with brackets if the expression binds no more strongly than `weakest`. */
+type Printer = (expression: Expression, weakest: number) => string
+
+const binding: Readonly<Record<BinaryOperator, number>> = {
+  or: 1,
+  and: 2,
+  '=': 4,
+  '<>': 4,
+  '<': 4,
+  '<=': 4,
+  '>': 4,
+  '>=': 4,
+  in: 4,
+  '+': 5,
+  '-': 5,
+  '*': 6,
+  '/': 6,
+  '%': 6,
+}
+const notBinding = 3
+const minusBinding = 7
+/** Of an operand that a dot or bracket follows. */
+const tight = 8
+
+function printer(leaf: (expression: Expression) => string, memberName: (name: string) => string): Printer {
+  const print: Printer = (expression, weakest) => {
+    switch (expression.kind) {
+      case 'binary': {
+        const power = binding[expression.operator]
+        const left = print(expression.left, power - 1)
+        return bracketed(`${left} ${expression.operator.toUpperCase()} ${print(expression.right, power)}`, power <= weakest)
+      }
+      case 'unary': {
+        const { operator, operand } = expression
+        if (operator === 'not') return bracketed(`NOT ${print(operand, notBinding - 1)}`, weakest >= notBinding)
+        return bracketed(`-${print(operand, tight)}`, weakest >= minusBinding)
+      }
+      case 'member':
+        return `${print(expression.object, tight)}.${memberName(expression.name)}`
+      case 'index':
+        return `${print(expression.object, tight)}[${print(expression.index, 0)}]`
+      case 'call':
+        return `${expression.name}(${expression.args.map(one => print(one, 0)).join(', ')})`
+      case 'literal':
+        return bracketed(leaf(expression), weakest >= tight && typeof expression.value === 'number')
+      default:
+        return leaf(expression)
+    }
+  }
+  return print
+}
+
+const bracketed = (text: string, needed: boolean): string => (needed ? `(${text})` : text)
+
+const sqlPrinter = printer(sqlLeaf, anyName)
+const conditionPrinter = printer(conditionLeaf, name => name)
+
+function sqlLeaf(expression: Expression): string {
+  switch (expression.kind) {
+    case 'literal':
+      return typeof expression.value === 'string' ? sqlText(expression.value) : plainLiteral(expression.value)
+    case 'name':
+      return reserved.has(expression.name.toLowerCase()) ? quotedName(expression.name) : anyName(expression.name)
+    case 'variable':
+      return `@${expression.name}`
+    case 'star':
+      return '*'
+    case 'cast':
+      return `CAST(${sqlPrinter(expression.operand, 0)} AS ${expression.type.toUpperCase()})`
+    case 'case': {
+      const { subject, branches, otherwise } = expression
+      const whens = branches.map(({ when, then }) => ` WHEN ${sqlPrinter(when, 0)} THEN ${sqlPrinter(then, 0)}`).join('')
+      return `CASE${subject ? ` ${sqlPrinter(subject, 0)}` : ''}${whens}${otherwise ? ` ELSE ${sqlPrinter(otherwise, 0)}` : ''} END`
+    }
+    case 'array':
+      return `[${expression.elements.map(one => sqlPrinter(one, 0)).join(', ')}]`
+    case 'object':
+      return `{${expression.members.map(({ key, value }) => `${sqlText(key)}: ${sqlPrinter(value, 0)}`).join(', ')}}`
+    case 'select': {
+      const where = expression.where ? ` WHERE ${sqlPrinter(expression.where, 0)}` : ''
+      return `(SELECT ${printSelection(expression)} FROM ${sqlPrinter(expression.from, 0)}${where})`
+    }
+    default:
+      throw new TypeError(`${expression.kind} is no leaf of SQL`)
+  }
+}
+
+function conditionLeaf(expression: Expression): string {
+  switch (expression.kind) {
+    case 'literal':
+      return typeof expression.value === 'string' ? conditionText(expression.value) : plainLiteral(expression.value)
+    case 'name':
+      return expression.name
+    case 'source': {
+      const { source, name = '' } = expression
+      if (source !== 'system') return `$${source}`
+      return /^(?:body|twin|sys)(?!\w)|^\W|^\d/i.test(name) ? `$sys.${name}` : `$${name}`
+    }
+    default:
+      throw new TypeError(`${expression.kind} is no leaf of a condition`)
+  }
+}
+
+const plainLiteral = (value: unknown): string => String(value).toUpperCase().replace('E+', 'E')
+const sqlText = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+const conditionText = (text: string): string =>
+  `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`
+const quotedName = (name: string): string => `\`${name.replaceAll('`', '``')}\``
+
+/** Where any word is a name. */
+function anyName(name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : quotedName(name)
+}
