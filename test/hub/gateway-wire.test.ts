@@ -115,7 +115,7 @@ describe('a gateway that connects by MQTT', function () {
     assert.deepEqual([...gw.heard, ...gw2.heard], [])
   })
 
-  it('hears and says nothing over several devices at once, and of its devices no methods, messages and other trees', async () => {
+  it('hears and says nothing over several devices at once, and of its devices nothing else', async () => {
     await permit('gw')
     await permit('gw', '*', 'Allow', 'iot:*')
     const { client } = await dial('gw')
@@ -123,9 +123,13 @@ describe('a gateway that connects by MQTT', function () {
       'devices/+/twin/desired',
       'devices/+/#',
       'devices/#',
-      'devices/a/commands/+/+',
-      'devices/a/inbox/#',
+      'devices/+/commands/+/+',
+      'devices/+/inbox/#',
       'devices/a/bootstrap',
+      'devices/a/retire',
+      'devices/a/presence/#',
+      'devices/alone/commands/+/+',
+      'devices/alone/inbox/#',
       'devices/alone/twin/desired',
       'devices//twin/desired',
       '$aws/things/a/shadow/update/delta',
@@ -133,8 +137,14 @@ describe('a gateway that connects by MQTT', function () {
     ])
       assert.equal(await grants(client, filter), false, filter)
     for (const topic of [
-      'devices/a/commands/x/1/answer',
+      'devices/a/commands/x/1',
+      'devices/a/inbox/1',
       'devices/a/bootstrap/get',
+      'devices/a/presence/away',
+      'devices/a/presence/online/now',
+      'devices/gw/presence/online',
+      'devices/alone/presence/online',
+      'devices/alone/commands/x/1/answer',
       'devices/a/twin/desired',
       'devices/alone/telemetry',
       '$aws/things/a/shadow/update',
