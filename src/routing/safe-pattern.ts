@@ -62,14 +62,16 @@ export function expressionOf({ source, flags }: PatternSource): RegExp | undefin
  */
 export function readPattern(pattern: string): PatternSource {
   const [prefix = '', flags = ''] = /^\(\?([ims]+)\)/.exec(pattern) ?? []
-  let [source, inClass] = ['', false]
-  for (let at = prefix.length; at < pattern.length; ) {
+  let [source, inClass, before] = ['', false, '']
+  for (let at = prefix.length; at < pattern.length; at += before.length) {
     const part = nextPart(pattern, at)
-    at += part.length
+    const ofClass = /^\\[dDsSwW]$/.test(before)
+    before = part
     if (part[0] === '\\') source += inClass ? escapedInClass(part) : escaped(part, flags)
     else if (inClass) {
       inClass = part !== ']'
-      source += part
+      // `[\w-.]` is no range.
+      source += part === '-' && ofClass ? '\\-' : part
     } else {
       inClass = part === '['
       source += part === ']' || part === '}' ? `\\${part}` : part

@@ -6,6 +6,7 @@ import { mathFunctions } from './math-functions.ts'
 import { messageFunctions } from './message-functions.ts'
 import { regexFunctions } from './regex-functions.ts'
 import { textFunctions } from './text-functions.ts'
+import { timeFunctions } from './time-functions.ts'
 
 const all: readonly RuleFunction[] = [
   ...mathFunctions,
@@ -14,6 +15,7 @@ const all: readonly RuleFunction[] = [
   ...collectionFunctions,
   ...encodingFunctions,
   ...hashFunctions,
+  ...timeFunctions,
   ...messageFunctions,
 ]
 
