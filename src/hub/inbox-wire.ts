@@ -59,6 +59,7 @@ interface Load {
 interface Taker {
   connection: Connection
   qos: 0 | 1
+  hears(topic: string): boolean
 }
 
 /** The inboxes of devices on the wire: one connection of a device at a time is given its messages, in order. */
@@ -88,22 +89,22 @@ export function createInboxWire(parts: InboxWireParts) {
     drains.set(deviceId, drain)
     return drain
   }
-  /** The QoS of its messages; undefined: it may not have them, or has not subscribed all their topics. */
-  const qosFor = (deviceId: string, connection: Connection): 0 | 1 | undefined => {
-    const { family } = connection.principal
+  /** Undefined: it may not have messages, or did not subscribe them. */
+  const takes = (deviceId: string, connection: Connection): Taker | undefined => {
+    const base = connection.principal.family === 'iothub' ? deviceboundTopic(deviceId) : inboxTopic(deviceId, '0')
     const own = listening.of(deviceId, feature).filter(listener => listener.connection.id === connection.id)
-    const [base, ...topics] = family === 'iothub' ? [deviceboundTopic(deviceId)] : plainForms(deviceId)
     const heard = own.filter(({ features }) => parts.mayHear(connection, base, features))
-    const all = topics.every(topic => heard.some(({ filter }) => matches(filter, topic)))
-    return heard.length && all ? (heard.some(({ qos }) => qos === 1) ? 1 : 0) : undefined
+    if (!heard.length) return undefined
+    const hears = (topic: string): boolean => heard.some(({ filter }) => matches(filter, topic))
+    return { connection, hears, qos: heard.some(({ qos }) => qos === 1) ? 1 : 0 }
   }
   const takerOf = (deviceId: string, drain: Drain): Taker | undefined => {
     const current = drain.current === undefined ? undefined : drain.ready.get(drain.current)
     // A message on its way to one connection must not be overtaken on another.
     const candidates = current && drain.unacknowledged.size > 0 ? [current] : ownFirst(deviceId, [...drain.ready.values()])
     for (const connection of candidates) {
-      const qos = qosFor(deviceId, connection)
-      if (qos !== undefined) return { connection, qos }
+      const taker = takes(deviceId, connection)
+      if (taker) return taker
     }
     return undefined
   }
@@ -111,11 +112,11 @@ export function createInboxWire(parts: InboxWireParts) {
   const given = async (
     deviceId: string,
     drain: Drain,
-    { connection, qos }: Taker,
+    { connection, qos, hears }: Taker,
     { lock, ...message }: Taken,
   ): Promise<void> => {
     const form = connection.principal.family === 'iothub' ? deviceboundMessage : inboxMessage
-    const { topic, payload } = form(deviceId, message)
+    const { topic, payload } = form(deviceId, message, hears)
     try {
       await parts.broker().send(connection.id, { topic, payload, qos })
     } catch {
@@ -261,12 +262,6 @@ export function createInboxWire(parts: InboxWireParts) {
         else if (stalled) wake(deviceId)
     },
   }
-}
-
-/** The topic without what stands for a message, then both forms of it. */
-const plainForms = (deviceId: string): [string, string, string] => {
-  const topic = inboxTopic(deviceId, '0')
-  return [topic, topic, `${topic}/?`]
 }
 
 const isGateway = (deviceId: string, { principal }: Connection): boolean => principal.deviceId !== deviceId

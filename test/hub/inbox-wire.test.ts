@@ -21,7 +21,7 @@ async function house({ family = 'iothub' as Connection['principal']['family'] } 
   const store = await openMemoryStateStore({ now })
   const inbox = await openInbox({ store, settled: () => [], inTurn: createTurns(), now, random: randomBytes })
   const listening = createListening({ send: () => {}, mayHear: () => true })
-  const sent: { connection: string; text: string; qos: number; end(error?: Error): void }[] = []
+  const sent: { connection: string; topic: string; text: string; qos: number; end(error?: Error): void }[] = []
   const facts = { hears: true, generation: 'g' as string | undefined, acknowledges: true, failures: [] as unknown[] }
   const wire = createInboxWire({
     inbox,
@@ -29,10 +29,10 @@ async function house({ family = 'iothub' as Connection['principal']['family'] } 
     mayHear: () => facts.hears,
     generationOf: async () => facts.generation,
     broker: () => ({
-      send: (connection, { payload, qos }) =>
+      send: (connection, { topic, payload, qos }) =>
         new Promise((resolve, reject) => {
           const end = (error?: Error) => (error ? reject(error) : resolve())
-          sent.push({ connection, text: Buffer.from(payload).toString(), qos, end })
+          sent.push({ connection, topic, text: Buffer.from(payload).toString(), qos, end })
           if (facts.acknowledges) end()
         }),
     }),
@@ -58,8 +58,14 @@ async function house({ family = 'iothub' as Connection['principal']['family'] } 
     wire.gone(connection)
     await turns()
   }
-  const put = async (text: string) => {
-    await inbox.enqueue({ deviceId: 'd1', generation: 'g', message: { body: Buffer.from(text) }, record: 'r', by: 'test' })
+  const put = async (text: string, more: object = {}) => {
+    await inbox.enqueue({
+      deviceId: 'd1',
+      generation: 'g',
+      message: { body: Buffer.from(text), ...more },
+      record: 'r',
+      by: 'test',
+    })
     wire.wake('d1')
     await turns()
   }
@@ -110,17 +116,24 @@ describe('the inbox of a device on the wire', () => {
     assert.deepEqual(texts(), ['a'])
   })
 
-  it('of a plain device begins at once, where both forms of its topics are subscribed', async () => {
-    const { put, texts, connect, listening, subscribe } = await house({ family: 'thing' })
-    await put('a')
-    const connection = connect('c1')
-    listening.open(connection)
-    subscribe(connection, { filter: 'devices/d1/inbox/+' })
-    await turns()
-    assert.deepEqual(texts(), [])
-    subscribe(connection, { filter: 'devices/d1/inbox/+/+' })
-    await turns()
-    assert.deepEqual(texts(), ['a'])
+  it('of a plain device begins at once, in the form of the topic that it subscribed', async () => {
+    const forms = async (...filters: string[]) => {
+      const { put, sent, connect, listening, subscribe } = await house({ family: 'thing' })
+      const connection = connect('c1')
+      listening.open(connection)
+      for (const end of filters) subscribe(connection, { filter: `devices/d1/inbox/${end}` })
+      await turns()
+      await put('a')
+      await put('b', { id: 'b', properties: { p: '1' }, contentType: 'text/plain' })
+      return sent.map(
+        ({ topic, text }) => `${topic.replace(/^devices.d1.inbox.(?!b\b)[^/]+/, 'id').replace('devices/d1/inbox/', '')} ${text}`,
+      )
+    }
+    const all = ['id a', 'b/?p=1&ct=text%2Fplain b']
+    assert.deepEqual(await forms('#'), all)
+    assert.deepEqual(await forms('+', '+/+'), all)
+    assert.deepEqual(await forms('+'), ['id a', 'b b'])
+    assert.deepEqual(await forms('+/+'), ['id/? a', 'b/?p=1&ct=text%2Fplain b'])
   })
 
   it('has 16 on their way, and goes on as they are acknowledged', async () => {

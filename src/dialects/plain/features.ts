@@ -19,4 +19,8 @@ const forms = [
 ] as const
 
 /** What a filter below the device hears; `levels` are those of the filter. */
-export const plainFeatures = (levels: readonly string[]): string[] => featuresHeard(levels, forms)
+export function plainFeatures(levels: readonly string[]): string[] {
+  // Messages have ids of their own: a filter for one of them would wait for ever.
+  const ofMessages = levels.slice(1).every(level => level === '+' || level === '#')
+  return featuresHeard(levels, forms).filter(feature => feature !== 'inbox' || ofMessages)
+}
