@@ -104,8 +104,8 @@ export async function openGatewayHouse(o: Partial<HubOptions> = {}) {
     },
     /** With another process's eyes: the same data, nothing remembered. */
     async restart() {
-      await Promise.all(clients.splice(0).map(client => client.endAsync(true)))
       await hub.close()
+      await Promise.all(clients.splice(0).map(client => client.endAsync(true)))
       hub = await startHub(options)
     },
     async close() {
