@@ -7,6 +7,11 @@ export interface PatternMatch {
   readonly named?: Readonly<Record<string, string | undefined>> | undefined
 }
 
+/** All matches of a global expression from its `lastIndex` on. */
+export function* matchesOf(text: string, expression: RegExp): Generator<PatternMatch> {
+  for (const match of text.matchAll(expression)) yield { index: match.index, groups: match, named: match.groups }
+}
+
 type Piece = string | { group: number } | { name: string }
 
 /**

@@ -1,4 +1,4 @@
-import { type PatternMatch, replaceMatches } from '../replacement.ts'
+import { matchesOf, type PatternMatch, replaceMatches } from '../replacement.ts'
 import type { RuleFunction } from '../rule-function.ts'
 import { safePattern } from '../safe-pattern.ts'
 import { ruleFunction } from './define.ts'
@@ -23,17 +23,13 @@ export const regexFunctions: readonly RuleFunction[] = [
     if (found.kind === 'invalid') return undefined
     if (found.kind === 'plain') return replaceMatches(text, occurrences(text, found.text), replacement)
     if (found.kind === 'guarded' || text.length > found.mostChars) return ports.guardedRegex.replace(pattern, text, replacement)
-    return replaceMatches(text, matchesOf(text, found.expression), replacement)
+    return replaceMatches(text, matchesOf(text, fromStart(found.expression)), replacement)
   }),
 ]
 
 function fromStart(expression: RegExp): RegExp {
   expression.lastIndex = 0
   return expression
-}
-
-function* matchesOf(text: string, expression: RegExp): Generator<PatternMatch> {
-  for (const match of text.matchAll(fromStart(expression))) yield { index: match.index, groups: match, named: match.groups }
 }
 
 function* occurrences(text: string, part: string): Generator<PatternMatch> {

@@ -1,0 +1,57 @@
+import type { RE2JS } from 're2js'
+import { type PatternMatch, replaceMatches } from '../routing/replacement.ts'
+import { type PatternMaker, RegexTimeout, regexLimits } from './guarded-regex.ts'
+
+type Library = Pick<typeof import('re2js'), 'RE2JS'>
+
+/** Instructions of the compiled pattern times characters: what one search costs at worst. */
+const mostSteps = 16_777_216
+
+/** Patterns by the library `re2js`, an optional package, whose searches take linear time; `undefined` where it is not installed. */
+export async function loadLinearRegex(load: () => Promise<Library> = () => import('re2js')): Promise<PatternMaker | undefined> {
+  const library = await load().catch(() => undefined)
+  return library && (source => runnable(library.RE2JS, source))
+}
+
+function runnable(library: Library['RE2JS'], { source, flags }: Parameters<PatternMaker>[0]): ReturnType<PatternMaker> {
+  let pattern: RE2JS
+  try {
+    pattern = library.compile(library.translateRegExp(flags === '' ? source : `(?${flags})${source}`))
+  } catch {
+    return undefined
+  }
+  const size = pattern.programSize()
+  const assertShort = (text: string): void => {
+    if (size * text.length > mostSteps) throw new RegexTimeout()
+  }
+  const named = Object.keys(pattern.namedGroups()).length > 0
+  function* matchesOf(text: string): Generator<PatternMatch> {
+    const matcher = pattern.matcher(text)
+    const end = performance.now() + regexLimits.timeMs
+    for (let at = 0; at <= text.length && matcher.find(at); ) {
+      const groups = Array.from({ length: matcher.groupCount() + 1 }, (_, i) => matcher.group(i) ?? undefined)
+      yield { index: matcher.start(), groups, named: named ? namedGroups(matcher) : undefined }
+      const [from, to] = [matcher.start(), matcher.end()]
+      at = to > from ? to : to + ((text.codePointAt(to) ?? 0) > 0xffff ? 2 : 1)
+      if (performance.now() > end) throw new RegexTimeout()
+    }
+  }
+  return {
+    test(text) {
+      assertShort(text)
+      return pattern.test(text)
+    },
+    first(text) {
+      assertShort(text)
+      const matcher = pattern.matcher(text)
+      return matcher.find() ? matcher.group() : null
+    },
+    replace(text, replacement) {
+      assertShort(text)
+      return replaceMatches(text, matchesOf(text), replacement)
+    },
+  }
+}
+
+const namedGroups = (matcher: ReturnType<RE2JS['matcher']>): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(matcher.getNamedGroups()).map(([name, text]) => [name, text ?? undefined]))
