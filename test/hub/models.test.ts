@@ -7,7 +7,7 @@ import { type Delivered, flags } from '../../src/journal/journal-port.ts'
 import { messagesOf } from '../../src/nodered/record-messages.ts'
 import { tempFolder } from '../processes.ts'
 import { inHours, sasLogin, sasToken } from '../sas-token.ts'
-import { controller, base, lamp, thermostat } from '../twin/model/samples.ts'
+import { base, controller, lamp, station, thermostat, wrongTelemetry } from '../twin/model/samples.ts'
 import { until } from '../until.ts'
 
 const room = {
@@ -241,6 +241,24 @@ describe('device models in a hub', function () {
     assert.deepEqual(await hub.models.modelOf({ device: 'a1' }), { by: 'registry', name: 'dtmi:example:Thermo;9', known: false })
     await send('upper', { temperature: 'x' })
     assert.equal((await letters()).length, 1)
+  })
+
+  it('each kind of fault that a connected device sends reaches the dead letters with its path', async () => {
+    const short = { t: 'temperature' }
+    await hub.models.put({ source: 'dtdl', document: [station, thermostat], mode: 'strict', closed: true, short })
+    const { secrets } = await hub.devices.register({ id: 's1', credentials: { kind: 'sas' } })
+    const login = sasLogin('s1', secrets!.primaryKey!)
+    const { client } = await dial({ ...login, username: `${login.username}&model-id=dtmi%3Aexample%3AStation%3B3` })
+    for (const { values, component } of wrongTelemetry)
+      await client.publishAsync(
+        `devices/s1/messages/events/${component ? `%24.sub=${component}` : ''}`,
+        JSON.stringify(component ? values : [{ state: 'open' }, values]),
+        { qos: 1 },
+      )
+    await until(async () => (await letters()).length === wrongTelemetry.length)
+    const told = (await letters()).map(({ reason, errors }) => `${reason} ${errors![0]!.path} ${errors![0]!.rule}`)
+    const expected = wrongTelemetry.map(({ component, said }) => `model ${component ? '' : '[1].'}${said}`)
+    assert.deepEqual(told.toSorted(), expected.toSorted())
   })
 
   it('the default of the hub counts for who has none; a connected device follows each change at once', async () => {

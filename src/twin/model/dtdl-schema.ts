@@ -31,8 +31,15 @@ const primitives: Readonly<Record<string, JsonSchema>> = {
   polygon: geo('Polygon', rings),
   multiPolygon: geo('MultiPolygon', { type: 'array', items: rings }),
 }
+const number: JsonSchema = { type: 'number' }
+/** Of Azure IoT Central. */
+const central: Readonly<Record<string, JsonSchema>> = {
+  geopoint: { type: 'object', properties: { lat: number, lon: number, alt: number }, required: ['lat', 'lon'] },
+  vector: { type: 'object', properties: { x: number, y: number, z: number }, required: ['x', 'y', 'z'] },
+}
+const centralContext = 'dtmi:iotcentral:context;2'
 /** Both versions have standard schemas under ids as well, e.g. `dtmi:standard:schema:geospatial:point;2`. */
-const standard = /^dtmi:(?:dtdl:instance:Schema|standard:schema:geospatial):([A-Za-z]+);[234]$/
+const standard = /^dtmi:(?:dtdl:instance:Schema|standard:schema:geospatial|iotcentral:schema):([A-Za-z]+);[234]$/
 
 export const schemaKinds = ['Array', 'Enum', 'Map', 'Object'] as const
 
@@ -43,19 +50,29 @@ export interface DtdlSchemas {
   of(schema: unknown, path: string): JsonSchema
 }
 
-/** Schemas of DTDL v2 and v3 as JSON Schemas. What has an id becomes a definition, made once however often it is named. */
-export function dtdlSchemas(
-  named: ReadonlyMap<string, { schema: Json; path: string }>,
-  warn: (warning: ModelWarning) => void,
-): DtdlSchemas {
+/**
+ * Schemas of DTDL v2 and v3 as JSON Schemas. What has an id becomes a definition, made once however often it is named. `extensions`: contexts besides DTDL's own, which
+ * may bring words for schemas.
+ */
+export function dtdlSchemas(o: {
+  named: ReadonlyMap<string, { schema: Json; path: string }>
+  extensions: ReadonlySet<unknown>
+  warn: (warning: ModelWarning) => void
+}): DtdlSchemas {
+  const { named, extensions, warn } = o
+  const words = extensions.has(centralContext) ? { ...primitives, ...central } : primitives
   const defs: Record<string, JsonSchema> = {}
   const names = new Map<string, string>()
 
   const reference = (id: string, path: string): JsonSchema => {
     const word = standard.exec(id)?.[1]
-    const primitive = own(primitives, word ?? id)
+    const primitive = own(words, word ?? id)
     if (primitive !== undefined) return primitive
     const found = named.get(id)
+    if (!found && extensions.size && /^[A-Za-z]\w*$/.test(id)) {
+      warn({ path, message: `schema ${JSON.stringify(id.slice(0, 60))} of an extension is not checked` })
+      return true
+    }
     if (!found)
       throw modelInvalid(path, `there is no schema ${JSON.stringify(id.slice(0, 100))}`, 'name one of the document or of DTDL')
     let name = names.get(id)

@@ -49,12 +49,13 @@ export function importDtdl(documents: readonly unknown[]): Imported {
   if (!found.some(context => contexts.has(context as string)))
     throw modelInvalid(at(main.path, '@context'), 'neither dtmi:dtdl:context;2 nor ;3', 'DTDL v2 and v3 are read')
   for (const context of found)
-    if (!contexts.has(context as string))
+    if (isExtension(context))
       warnings.push({ path: at(main.path, '@context'), message: `${JSON.stringify(context)?.slice(0, 60)} has no meaning here` })
   const [, id, version] = idForm.exec(String(main.element['@id'])) ?? []
   if (id === undefined || version === undefined)
     throw modelInvalid(at(main.path, '@id'), 'a DTMI with a version, as in dtmi:com:example:Thermostat;1')
-  const schemas = dtdlSchemas(named, warning => warnings.push(warning))
+  const extensions = new Set(documents.flatMap(document => listOf((document as Json)['@context'])).filter(isExtension))
+  const schemas = dtdlSchemas({ named, extensions, warn: warning => warnings.push(warning) })
   const reader: Reader = { interfaces, schemas, warnings }
   const components: Record<string, ModelPart> = {}
   const extended: string[] = []
@@ -62,6 +63,8 @@ export function importDtdl(documents: readonly unknown[]): Imported {
   const model: Model = { source: 'dtdl', ...titleOf(main.element), ...part, components, defs: schemas.defs, extends: extended }
   return { id, version, model, warnings }
 }
+
+const isExtension = (context: unknown): boolean => !contexts.has(context as string)
 
 /** Interfaces and schemas by id, wherever they are written. */
 function collect(

@@ -7,11 +7,12 @@ const words = new Set(['title', 'titles', 'description', 'descriptions', 'suppor
 
 /**
  * A Thing Model with everything in place: placeholders filled in, `tm:ref` replaced by what it names with the members beside it on top, models it extends below it
- * (WoT Thing Description 1.1, 10.3). What is named must be in one of `documents`, by its `id`; the first is the model itself. MODEL_INVALID with the place.
+ * (WoT Thing Description 1.1, 10.3). What is named must be in one of `documents`, by its `id`; `main` is the index of the model itself. MODEL_INVALID with the place.
  */
 export function assembled(
   documents: readonly Json[],
   placeholders: Readonly<Record<string, unknown>>,
+  main = 0,
 ): { whole: Json; bases: string[] } {
   const byId = new Map(documents.flatMap(document => (typeof document.id === 'string' ? [[document.id, document] as const] : [])))
   const bases: string[] = []
@@ -63,7 +64,7 @@ export function assembled(
     })
     return whole
   }
-  return { whole: extended(documents[0]!, documents.length > 1 ? '[0]' : '', []), bases }
+  return { whole: extended(documents[main]!, documents.length > 1 ? `[${main}]` : '', []), bases }
 }
 
 /** RFC 7396 without the removal of nulls at places where there is nothing to remove. */

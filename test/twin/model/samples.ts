@@ -95,3 +95,73 @@ export const manySchemas = {
     { '@type': 'Telemetry', name: 'odd', schema: { '@type': 'Exotic' } },
   ],
 }
+
+/** Every kind of schema of DTDL v3 that can hold others, in telemetry, properties and commands, and the words of IoT Central. */
+export const station = {
+  '@context': ['dtmi:dtdl:context;3', 'dtmi:iotcentral:context;2', 'dtmi:dtdl:extension:quantitativeTypes;1'],
+  '@id': 'dtmi:example:Station;3',
+  '@type': 'Interface',
+  schemas: [
+    {
+      '@id': 'dtmi:example:Station:span;1',
+      '@type': 'Object',
+      fields: [
+        { name: 'from', schema: 'time' },
+        { name: 'to', schema: 'time' },
+      ],
+    },
+  ],
+  contents: [
+    { '@type': 'Telemetry', name: 'temperature', schema: 'double', unit: 'degreeCelsius' },
+    {
+      '@type': 'Telemetry',
+      name: 'state',
+      schema: { '@type': 'Enum', valueSchema: 'string', enumValues: [{ name: 'open', enumValue: 'open' }] },
+    },
+    {
+      '@type': 'Telemetry',
+      name: 'matrix',
+      schema: { '@type': 'Array', elementSchema: { '@type': 'Array', elementSchema: 'float' } },
+    },
+    { '@type': ['Telemetry', 'AccelerationVector'], name: 'shock', schema: 'vector' },
+    { '@type': ['Telemetry', 'Location'], name: 'where', schema: 'geopoint' },
+    { '@type': 'Telemetry', name: 'unitOfIt', schema: 'TemperatureUnit' },
+    { '@type': 'Property', name: 'serial', schema: 'string' },
+    {
+      '@type': 'Property',
+      name: 'hours',
+      writable: true,
+      schema: { '@type': 'Array', elementSchema: 'dtmi:example:Station:span;1' },
+    },
+    {
+      '@type': 'Property',
+      name: 'limits',
+      writable: true,
+      schema: {
+        '@type': 'Map',
+        mapKey: { name: 'point', schema: 'string' },
+        mapValue: { name: 'limit', schema: { '@type': 'Object', fields: [{ name: 'high', schema: 'double' }] } },
+      },
+    },
+    {
+      '@type': 'Command',
+      name: 'calibrate',
+      request: { name: 'points', schema: { '@type': 'Array', elementSchema: 'double' } },
+      response: { name: 'done', nullable: true, schema: 'dtmi:example:Station:span;1' },
+    },
+    { '@type': 'Component', name: 'inlet', schema: 'dtmi:example:Thermo;1' },
+  ],
+}
+
+/** Values that a `station` with closed names cannot send, and what is said of them; `component`: of that one. */
+export const wrongTelemetry: readonly { values: object; component?: string; said: string }[] = [
+  { values: { temperature: '21' }, said: 'temperature type' },
+  { values: { state: 'ajar' }, said: 'state enum' },
+  { values: { matrix: [[1], [1, 2, 'x']] }, said: 'matrix[1][2] type' },
+  { values: { shock: { x: 1, y: 2 } }, said: 'shock.z required' },
+  { values: { where: { lat: 47.4, lon: 'east' } }, said: 'where.lon type' },
+  { values: { battery: 3 }, said: 'battery unknown' },
+  { values: { t: 1, temperature: 1 }, said: 't short' },
+  { values: { temperature: null }, component: 'inlet', said: 'temperature type' },
+  { values: { temperature: 1 }, component: 'outlet', said: 'outlet unknown' },
+]
