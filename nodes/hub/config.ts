@@ -25,6 +25,10 @@ export interface HubConfig {
   hubNames: string
   publicHost: string
   allowAnonymous: boolean
+  /** empty: the classic shadow is the main twin */
+  mainShadow: string
+  /** empty: no further topic of methods */
+  commandTopic: string
   limits: Record<string, number | string | boolean>
 }
 

@@ -158,6 +158,8 @@ RED.nodes.registerType<HubConfig, HubCredentials>('loom-hub', {
     hubNames: { value: '' },
     publicHost: { value: '' },
     allowAnonymous: { value: false },
+    mainShadow: { value: '' },
+    commandTopic: { value: '' },
     limits: { value: {} },
   },
   credentials: {

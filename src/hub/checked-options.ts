@@ -1,7 +1,9 @@
 import { isAbsolute } from 'node:path'
+import { commandTopicFault } from '../dialects/aws/command-topics.ts'
 import { LoomError } from '../errors.ts'
 import { checkNodeVersion } from '../storage/least-node.ts'
 import { readPaths } from '../topology/fleet-query/json.ts'
+import { nameOfShadow } from '../twin/names.ts'
 import { defaultLimits, type HubLimits, type HubOptions } from './options.ts'
 
 const listenerKinds = [
@@ -51,6 +53,13 @@ export function checkedOptions(options: HubOptions, nodeVersion: string = proces
   if ((limits.sasClockSkewS ?? 0) > 300) faults.push('limit sasClockSkewS is above 300')
   if (limits.journalFull !== undefined && limits.journalFull !== 'block' && limits.journalFull !== 'drop')
     faults.push('limit journalFull is neither block nor drop')
+  const topicFault = options.commandTopic === undefined ? undefined : commandTopicFault(options.commandTopic)
+  if (topicFault) faults.push(`commandTopic: ${topicFault}`)
+  try {
+    nameOfShadow(options.mainShadow)
+  } catch (error) {
+    faults.push(`mainShadow: ${(error as Error).message}`)
+  }
   try {
     readPaths(String(limits.fleetPaths ?? ''))
   } catch (error) {

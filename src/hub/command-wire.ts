@@ -1,8 +1,9 @@
 import type { BrokerPort, Connection } from '../broker/broker-port.ts'
 import { matches } from '../broker/topic-match.ts'
 import { type MethodCalls, type MethodDelivery, methodLimits } from '../commands/method-calls.ts'
+import type { CommandTopics } from '../dialects/aws/command-topics.ts'
 import { azureMethod, azureMethodAnswer, azureMethodTopic } from '../dialects/azure/method.ts'
-import { commandTopic, plainCommand, plainCommandAnswer } from '../dialects/plain/command.ts'
+import { commandTopic, plainCommandAnswer } from '../dialects/plain/command.ts'
 import type { WireAnswer } from '../dialects/dialect.ts'
 import { LoomError } from '../errors.ts'
 import type { DeviceRequest } from './gate.ts'
@@ -13,22 +14,30 @@ export interface CommandWireParts {
   listening: Pick<Listening, 'of' | 'on' | 'gatewaysOf'>
   mayHear(connection: Connection, topic: string, features: readonly string[]): boolean
   broker(): Pick<BrokerPort, 'connectionsOf' | 'send'>
+  /** further ones, for things */
+  topics?: CommandTopics | undefined
 }
 
 const feature = 'methods'
 
 /** Direct methods as devices see them: the call to one connection of the device, its answer back. */
-export function createCommandWire({ calls, listening, mayHear, broker }: CommandWireParts) {
+export function createCommandWire({ calls, listening, mayHear, broker, topics }: CommandWireParts) {
   let late = 0
 
+  /** Where a listener hears of a call; undefined: nowhere. */
+  const topicFor = ({ filter }: Listener, call: MethodDelivery): string | undefined =>
+    [commandTopic(call.deviceId, call), ...(topics ? [topics.topic(call.deviceId, call)] : [])].find(topic =>
+      matches(filter, topic),
+    )
   /** The newest connection of the device that subscribed it, else of its gateway. Modules have methods of their own, which are not offered. */
   const takerOf = (call: MethodDelivery): Listener | undefined => {
-    const takers = listening.of(call.deviceId, feature).filter(({ connection, filter, features }) => {
+    const takers = listening.of(call.deviceId, feature).filter(listener => {
+      const { connection, features } = listener
       const { family, module } = connection.principal
       if (module !== undefined) return false
       if (family === 'iothub') return mayHear(connection, azureMethodTopic(call.name), features)
-      const topic = commandTopic(call.deviceId, call)
-      return matches(filter, topic) && mayHear(connection, topic, features)
+      const topic = topicFor(listener, call)
+      return topic !== undefined && mayHear(connection, topic, features)
     })
     return takers.findLast(({ connection }) => connection.principal.deviceId === call.deviceId) ?? takers.at(-1)
   }
@@ -46,7 +55,9 @@ export function createCommandWire({ calls, listening, mayHear, broker }: Command
       if (!taker) return isThere(call) ? 'untaken' : 'away'
       const { connection, qos } = taker
       const message: WireAnswer =
-        connection.principal.family === 'iothub' ? azureMethod(call) : { ...plainCommand(call.deviceId, call), qos }
+        connection.principal.family === 'iothub'
+          ? azureMethod(call)
+          : { topic: topicFor(taker, call)!, payload: call.payload, qos }
       let refused: unknown
       broker()
         .send(connection.id, message)

@@ -8,6 +8,7 @@ import type {
   Principal,
   PublishOutcome,
 } from '../broker/broker-port.ts'
+import type { CommandTopics } from '../dialects/aws/command-topics.ts'
 import type { Classified, Family, FilterRuling, WireAnswer } from '../dialects/dialect.ts'
 import { classifyTopic, refuseRequest, ruleFilter } from '../dialects/topic-table.ts'
 import { deviceIn, leafFilter, leafPublish } from '../dialects/plain/leaf.ts'
@@ -63,6 +64,8 @@ export interface GateParts {
   gone(connection: Connection, reason: DisconnectReason): void
   http: BrokerGate['request'] & object
   allowAnonymous: boolean
+  /** further topics of methods */
+  commandTopics?: CommandTopics | undefined
   now: () => number
   emit(event: HubEvent): void
   /** Writes an answer to a connection; failures are the broker's to count. */
@@ -147,7 +150,7 @@ export function createGate(parts: GateParts): BrokerGate {
   ): AccessRuling & { found: Classified; envelope?: Envelope; leaf?: string } => {
     const me = meOf(principal)
     const family = principal.family as Family
-    const own = classifyTopic(family, packet.topic, me)
+    const own = methodAnswer(principal, packet.topic) ?? classifyTopic(family, packet.topic, me)
     const leaf = own.kind === 'denied' ? leafOf(principal, packet.topic) : undefined
     const found = leaf === undefined ? own : leafPublish(packet.topic, classifyTopic(family, packet.topic, { deviceId: leaf }))
     // Policies speak of topics: a bag of properties at the end must not make another one of it.
@@ -161,6 +164,11 @@ export function createGate(parts: GateParts): BrokerGate {
       ...(leaf !== undefined && { leaf }),
       ...ruled(principal, found, 'Publish', name, { sent: envelope && packet.topic, leaf }),
     }
+  }
+  /** The answer to a call that came over one of the topics that were set. */
+  const methodAnswer = ({ family, deviceId }: Principal, topic: string): Classified | undefined => {
+    const answered = family === 'thing' ? parts.commandTopics?.answered(topic, deviceId) : undefined
+    return answered && { kind: 'request', dialect: 'plain', operation: 'method.answer', ...answered, topic }
   }
   /** The device of another tree, if the connection may act for it. */
   const leafOf = (principal: Principal, topic: string): string | undefined => {
@@ -302,6 +310,9 @@ export function createGate(parts: GateParts): BrokerGate {
         qos: granted,
         ...(leaf && { deviceId: leaf }),
       })
+    const hearsCalls =
+      family === 'thing' && ruling.kind === 'ordinary' && parts.commandTopics?.hearsOf(filter, principal.deviceId)
+    if (hearsCalls && !recheck) parts.listens(connection, { filter, features: ['methods'], qos: granted })
     return granted
   }
 

@@ -3,6 +3,7 @@ import { openCommandHistory } from '../commands/history.ts'
 import { openInbox } from '../commands/inbox.ts'
 import { createMethodCalls } from '../commands/method-calls.ts'
 import { createWakeKey } from '../commands/wake-token.ts'
+import type { CommandTopics } from '../dialects/aws/command-topics.ts'
 import type { HttpAnswer, HttpAsk } from '../dialects/http.ts'
 import type { Registry } from '../identity/registry.ts'
 import type { Sealer } from '../identity/seal.ts'
@@ -32,6 +33,7 @@ export interface CommandsHouse {
   trail: Pick<AuditTrail, 'note'>
   outbox: JournalOutbox
   listening: Listening
+  commandTopics?: CommandTopics | undefined
   leaves: Leaves
   /** The flow of a gateway has ended. */
   gatewayLeft(gateway: string): void
@@ -85,7 +87,7 @@ export async function openCommands(house: CommandsHouse) {
     return device?.enabled && device.state === 'active' ? device.generation : undefined
   }
   const failed = (error: unknown): void => problems.watch('messages to devices', Promise.reject(error))
-  const wire = createCommandWire({ calls, listening, mayHear: hears, broker })
+  const wire = createCommandWire({ calls, listening, mayHear: hears, broker, topics: house.commandTopics })
   const onWire = createInboxWire({ inbox, listening, mayHear: hears, generationOf, broker, schedule, now, failed })
   const carried = createLeafCommands({
     ...{ calls, inbox, listening, generationOf, now, failed },

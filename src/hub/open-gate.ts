@@ -12,7 +12,10 @@ import type { OpenTwins } from './open-twins.ts'
 import type { PresenceTopics } from './presence-topics.ts'
 
 interface GateHouse
-  extends Pick<GateParts, 'authenticator' | 'ingest' | 'presence' | 'rights' | 'allowAnonymous' | 'now' | 'emit' | 'delay'> {
+  extends Pick<
+    GateParts,
+    'authenticator' | 'ingest' | 'presence' | 'rights' | 'allowAnonymous' | 'commandTopics' | 'now' | 'emit' | 'delay'
+  > {
   registry: Pick<Registry, 'find' | 'accepts'>
   models: Models
   wire: OpenTwins['wire']

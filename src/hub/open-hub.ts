@@ -4,6 +4,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createEmbeddedBroker } from '../broker/embedded.ts'
 import type { BrokerPort, Connection, Principal } from '../broker/broker-port.ts'
 import { createNoBroker } from '../broker/none.ts'
+import { commandTopics } from '../dialects/aws/command-topics.ts'
 import { LoomError } from '../errors.ts'
 import { identitiesColl } from '../identity/registry.ts'
 import { publishFile } from '../stores/publish-file.ts'
@@ -159,6 +160,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       outbox: events,
       news,
     } = await openTwins({
+      mainShadow: options.mainShadow,
       state,
       journal,
       registry,
@@ -190,7 +192,9 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       fleet.feed.told(event)
       configurations.told(event)
     }
+    const ownCommandTopics = options.commandTopic === undefined ? undefined : commandTopics(options.commandTopic)
     const commands = await openCommands({
+      commandTopics: ownCommandTopics,
       ...{ state, registry, rights, sealer, trail, outbox: events, listening, problems, models, emit, now, random: randomBytes },
       broker: () => broker,
       leaves,
@@ -271,6 +275,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         deviceHttp,
       },
       allowAnonymous: options.allowAnonymous ?? false,
+      commandTopics: ownCommandTopics,
       broker: () => broker,
       ...{ now, emit, send, delay },
     })

@@ -20,6 +20,8 @@ export interface TwinsHouse {
   registry: Pick<Registry, 'find'>
   trail: AuditTrail
   listening: Listening
+  /** as of the options of a hub */
+  mainShadow?: string | undefined
   inTurn: InTurn
   problems: Problems
   models: Pick<Models, 'checks'>
@@ -61,6 +63,7 @@ export async function openTwins(house: TwinsHouse) {
     twins,
     listening,
     inTurn: house.inTurn,
+    mainShadow: house.mainShadow,
     now,
     failed: error => problems.watch('twins', Promise.reject(error)),
   })

@@ -89,6 +89,10 @@ export interface HubOptions {
   publicHost?: string
   /** Devices without credential, on loopback plaintext listeners only. */
   allowAnonymous?: boolean
+  /** Name of the named shadow that is the main twin for AWS things; default: their classic shadow is. */
+  mainShadow?: string
+  /** Where AWS things may take methods beside `devices/{id}/commands/{name}/{rid}`: `cmd/{id}/{name}/{rid}`, answered one level below. */
+  commandTopic?: string
   limits?: Partial<HubLimits>
   /** Base64 of 32 bytes; else THINGLOOM_KEY, else a 0600 key file in the data folder, made on first start. */
   key?: string

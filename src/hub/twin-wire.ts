@@ -25,12 +25,13 @@ export interface TwinWireParts {
   listening: Listening
   /** Shared with what changes twins. */
   inTurn: InTurn
+  mainShadow?: string | undefined
   now: () => number
   failed(error: unknown): void
 }
 
 /** Twins as devices see them: their requests, and what they are told of changes, each in its dialect. */
-export function createTwinWire({ twins, listening, inTurn, now, failed }: TwinWireParts) {
+export function createTwinWire({ twins, listening, inTurn, mainShadow, now, failed }: TwinWireParts) {
   const azure = createGapRepair({ twins, listening, inTurn, now, failed })
   const inFlight = new Map<string, number>()
   const limited = async <T>(asker: string, work: () => Promise<T>): Promise<T> => {
@@ -57,7 +58,7 @@ export function createTwinWire({ twins, listening, inTurn, now, failed }: TwinWi
     if (request.dialect === 'azure')
       return askAzureTwin(twins, request, payload, { ...asker, ...(module !== undefined && { module }) })
     if (request.dialect === 'plain') return askPlainTwin(twins, request, payload, asker)
-    return askShadow(twins, request, payload, asker).then(news => {
+    return askShadow(twins, request, payload, { ...asker, mainShadow }).then(news => {
       if (news) listening.tell(deviceId, news)
       return undefined
     })
@@ -88,7 +89,7 @@ export function createTwinWire({ twins, listening, inTurn, now, failed }: TwinWi
   onBegin('twin.desired', wholeDesired, ({ connection }) => connection.principal.family === 'thing')
   onBegin(
     'twin.delta',
-    twin => (twin.exists ? deltaNews(twin, now()) : undefined),
+    twin => (twin.exists ? deltaNews(twin, { now: now(), mainShadow }) : undefined),
     ({ restored }) => restored,
   )
 
@@ -104,14 +105,17 @@ export function createTwinWire({ twins, listening, inTurn, now, failed }: TwinWi
     http(request: HttpAsk): Promise<HttpAnswer> | undefined {
       const { dialect, operation, deviceId } = request
       if (!operation.startsWith('twin.') || dialect === 'azure') return undefined
-      const answered = dialect === 'aws' ? askShadowOverHttp : askPlainTwinOverHttp
-      return limited(`https ${deviceId}`, () => answered({ ...twins, namesOf }, request, now()))
+      return limited(`https ${deviceId}`, () =>
+        dialect === 'aws'
+          ? askShadowOverHttp({ ...twins, namesOf }, request, { now: now(), mainShadow })
+          : askPlainTwinOverHttp(twins, request),
+      )
     },
 
     /** A change that is on disk, in the order of the device's changes. */
     changed(change: TwinChange): void {
       const { deviceId, at, clientToken } = change
-      const context = { now: at, ...(clientToken !== undefined && { clientToken }) }
+      const context = { now: at, mainShadow, ...(clientToken !== undefined && { clientToken }) }
       if (change.kind === 'delete') {
         const news = deleteNews(change.before, context)
         if (news) listening.tell(deviceId, news)

@@ -14,6 +14,8 @@ export interface HubFields {
   hubNames?: string
   publicHost?: string
   allowAnonymous?: boolean
+  mainShadow?: string
+  commandTopic?: string
   limits?: Record<string, unknown>
 }
 
@@ -28,7 +30,7 @@ const limitsOf = (limits: Record<string, unknown>): object =>
 
 /** What a hub starts with; the hub itself judges it. */
 export function hubOptionsOf(fields: HubFields, o: { key?: string | undefined; userDir?: string | undefined }): HubOptions {
-  const { hubId = '', store = 'sqlite', broker = 'embedded', publicHost } = fields
+  const { hubId = '', store = 'sqlite', broker = 'embedded', publicHost, mainShadow, commandTopic } = fields
   const home = o.userDir ?? join(homedir(), '.node-red')
   const hubNames = wordsOf(fields.hubNames)
   const listeners = (fields.listeners ?? []).map(({ kind, host, port, allowPlaintext }) => ({
@@ -46,6 +48,8 @@ export function hubOptionsOf(fields: HubFields, o: { key?: string | undefined; u
     listeners: broker === 'none' ? [] : (listeners as HubOptions['listeners']),
     ...(hubNames.length > 0 && { hubNames }),
     ...(publicHost && { publicHost }),
+    ...(mainShadow && { mainShadow }),
+    ...(commandTopic && { commandTopic }),
     ...(fields.allowAnonymous && { allowAnonymous: true }),
     ...(fields.limits && { limits: limitsOf(fields.limits) as NonNullable<HubOptions['limits']> }),
     ...(o.key && { key: o.key }),

@@ -15,12 +15,24 @@ describe('hub options', () => {
       store: 'oracle',
       listeners: [{ kind: 'mqtt', host: '127.0.0.1', port: 70_000 }],
       limits: { payloadBytes: -1, nonsense: 1, sasClockSkewS: 301 },
+      commandTopic: 'cmd/{id}',
+      mainShadow: 'module:a',
     } as unknown as HubOptions
     assert.throws(
       () => checkedOptions(bad),
       (error: Error & { code: string }) => {
         assert.equal(error.code, 'HUB_CONFIG_INVALID')
-        for (const part of ["'De mo'", "'data'", 'oracle', '70000', 'payloadBytes is -1', "'nonsense'", 'sasClockSkewS']) {
+        for (const part of [
+          "'De mo'",
+          "'data'",
+          'oracle',
+          '70000',
+          'payloadBytes is -1',
+          "'nonsense'",
+          'sasClockSkewS',
+          'commandTopic: {name}',
+          'mainShadow: ',
+        ]) {
           assert.ok(error.message.includes(part), `${part} in ${error.message}`)
         }
         return true

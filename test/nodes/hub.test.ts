@@ -104,6 +104,14 @@ describe('loom-hub', () => {
     assert.ok(Number.isNaN(listeners[0]!.port))
   })
 
+  it('passes on what is set for things of AWS, and nothing that is empty', () => {
+    const set = { mainShadow: 'state', commandTopic: 'cmd/{id}/{name}/{rid}' }
+    const { mainShadow, commandTopic } = checkedOptions(hubOptionsOf({ hubId: 'a', ...set }, {}))
+    assert.deepEqual({ mainShadow, commandTopic }, set)
+    const empty = hubOptionsOf({ hubId: 'a', mainShadow: '', commandTopic: '' }, {})
+    assert.ok(!('mainShadow' in empty || 'commandTopic' in empty))
+  })
+
   it('takes every kind of listener, at one place each', () => {
     const all = Object.entries(listenerPorts).map(([kind, port], i) => ({ kind: kind as 'https', port: port + i }))
     assert.ok(validListeners(all))

@@ -5,7 +5,7 @@ import { readPatch } from '../../twin/read-patch.ts'
 import { toAwsDeleteAccepted, toAwsGetAccepted, toAwsUpdateAccepted } from '../../twin/shadow-documents.ts'
 import { type HttpAnswer, type HttpAsk, json } from '../http.ts'
 import type { TwinPort } from '../twin-port.ts'
-import { shadowTwin } from './shadow.ts'
+import { type ShadowContext, shadowTwin } from './shadow.ts'
 
 const profile = twinProfiles.aws
 const pageSizes = { least: 1, usual: 25, most: 100 } as const
@@ -14,10 +14,10 @@ const pageSizes = { least: 1, usual: 25, most: 100 } as const
 export async function askShadowOverHttp(
   twins: TwinPort & { namesOf(deviceId: string): Promise<string[]> },
   { operation, name: shadow, deviceId, request }: HttpAsk,
-  now: number,
+  { now, mainShadow }: ShadowContext,
 ): Promise<HttpAnswer> {
-  if (operation === 'twin.names') return listed(await twins.namesOf(deviceId), request.query, now)
-  const name = nameOfShadow(shadow)
+  if (operation === 'twin.names') return listed(await twins.namesOf(deviceId), request.query, { now, mainShadow })
+  const name = nameOfShadow(shadow, mainShadow)
   if (operation === 'twin.get') return json(200, toAwsGetAccepted(await shadowTwin(twins, deviceId, name), { now }))
   if (operation === 'twin.delete') return json(200, toAwsDeleteAccepted(await twins.remove({ deviceId, name }), { now }))
   const { patch, version, clientToken } = readPatch(request.body, profile)
@@ -27,13 +27,13 @@ export async function askShadowOverHttp(
 }
 
 /** A page goes on behind the last name of the one before, which its token is. */
-function listed(names: readonly string[], query: string, now: number): HttpAnswer {
+function listed(names: readonly string[], query: string, { now, mainShadow }: ShadowContext): HttpAnswer {
   const asked = new URLSearchParams(query)
   const size = pageSizeOf(asked.get('pageSize'))
   const token = asked.get('nextToken')
   const after = token === null ? '' : nameIn(token)
   const shadows = names
-    .map(name => shadowOfName(name))
+    .map(name => shadowOfName(name, mainShadow))
     .filter(shadow => typeof shadow === 'string')
     .sort()
     .filter(shadow => shadow > after)

@@ -17,14 +17,20 @@ import type { DeviceNews, TwinAsker, TwinPort } from '../twin-port.ts'
 
 const profile = twinProfiles.aws
 
+/** When it is told, and the named shadow that is the main twin, if the classic one is not. */
+export interface ShadowContext {
+  now: number
+  mainShadow?: string | undefined
+}
+
 /** A shadow request of a device over MQTT. What is accepted is told to all who subscribed it: of an update or a deletion by the news of the change. */
 export async function askShadow(
   twins: TwinPort,
   { operation, name: shadow, topic }: { operation: string; name?: string; topic: string },
   payload: Uint8Array,
-  { deviceId, origin, now }: TwinAsker,
+  { deviceId, origin, now, mainShadow }: TwinAsker & ShadowContext,
 ): Promise<DeviceNews | undefined> {
-  const name = nameOfShadow(shadow)
+  const name = nameOfShadow(shadow, mainShadow)
   const who = { deviceId, name, ...(origin !== undefined && { origin }) }
   if (operation === 'twin.update') {
     const { patch, version, clientToken } = readPatch(payload, profile)
@@ -55,8 +61,8 @@ export async function shadowTwin(twins: TwinPort, deviceId: string, name: string
 }
 
 /** `$aws/things/{id}/shadow..` of a twin; undefined for one that has no such name. */
-export function shadowTopic(deviceId: string, name: string): string | undefined {
-  const shadow = shadowOfName(name)
+export function shadowTopic(deviceId: string, name: string, mainShadow?: string): string | undefined {
+  const shadow = shadowOfName(name, mainShadow)
   if (shadow === null) return undefined
   return `$aws/things/${deviceId}/shadow${shadow === undefined ? '' : `/name/${shadow}`}`
 }
@@ -67,10 +73,10 @@ export function shadowTopic(deviceId: string, name: string): string | undefined 
  */
 export function* updateNews(
   update: TwinUpdate<Twin>,
-  { now, clientToken, heard }: { now: number; clientToken?: string; heard(topic: string): boolean },
+  { now, mainShadow, clientToken, heard }: ShadowContext & { clientToken?: string; heard(topic: string): boolean },
 ): Generator<DeviceNews> {
   const { deviceId, name } = update.doc
-  const topic = shadowTopic(deviceId, name)
+  const topic = shadowTopic(deviceId, name, mainShadow)
   if (topic === undefined) return
   const context = { now, ...(clientToken !== undefined && { clientToken }) }
   const say = (end: string, make: () => object | undefined): DeviceNews | undefined => {
@@ -86,16 +92,19 @@ export function* updateNews(
   for (const news of all) if (news) yield news
 }
 
-export function deleteNews(before: Twin, { now, clientToken }: { now: number; clientToken?: string }): DeviceNews | undefined {
-  const topic = shadowTopic(before.deviceId, before.name)
+export function deleteNews(
+  before: Twin,
+  { now, mainShadow, clientToken }: ShadowContext & { clientToken?: string },
+): DeviceNews | undefined {
+  const topic = shadowTopic(before.deviceId, before.name, mainShadow)
   if (topic === undefined) return undefined
   const context = { now, ...(clientToken !== undefined && { clientToken }) }
   return { topic: `${topic}/delete/accepted`, payload: JSON.stringify(toAwsDeleteAccepted(before, context)) }
 }
 
 /** For a session that comes back: the difference as it is now, once. */
-export function deltaNews(twin: Twin, now: number): DeviceNews | undefined {
-  const topic = shadowTopic(twin.deviceId, twin.name)
+export function deltaNews(twin: Twin, { now, mainShadow }: ShadowContext): DeviceNews | undefined {
+  const topic = shadowTopic(twin.deviceId, twin.name, mainShadow)
   const delta = topic === undefined ? undefined : deltaOf(twin)
   return delta && { topic: `${topic}/update/delta`, payload: JSON.stringify(toAwsDelta(twin, { now }, delta)) }
 }

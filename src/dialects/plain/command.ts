@@ -1,16 +1,9 @@
 import { isSection } from '../../twin/json.ts'
-import type { DeviceNews } from '../twin-port.ts'
 import { type MethodAnswer, readAnswer } from '../method-answer.ts'
 
 /** Where a plain device hears of one call. */
 export const commandTopic = (deviceId: string, { name, rid }: { name: string; rid: string }): string =>
   `devices/${deviceId}/commands/${name}/${rid}`
-
-/** A call on its way to a plain device. */
-export const plainCommand = (deviceId: string, call: { name: string; rid: string; payload: string }): DeviceNews => ({
-  topic: commandTopic(deviceId, call),
-  payload: call.payload,
-})
 
 /** `{"status", "payload"}`; another shape means status 200 with that payload. */
 export function plainCommandAnswer(payload: Uint8Array): MethodAnswer {
