@@ -21,9 +21,11 @@ export function indexOf(text: string, part: string): number {
   return at > 0 && hasSurrogates(text) ? lengthOf(text.slice(0, at)) : at
 }
 
-/** Every occurrence of `part`, without overlap; an empty part occurs around every character. `undefined` if the result is too long. */
+/** Every occurrence of `part`, without overlap; an empty part occurs around every character. `undefined` if the result had more characters than `most`. */
 export function replaceEvery(text: string, part: string, by: string, most: number): string | undefined {
-  const pieces = part === '' ? ['', ...text, ''] : text.split(part)
-  const length = text.length + (pieces.length - 1) * (by.length - part.length)
-  return length > most ? undefined : pieces.join(by)
+  if (part === '') return lengthOf(text) * by.length > most ? undefined : ['', ...text, ''].join(by)
+  let count = 0
+  for (let at = text.indexOf(part); at !== -1; at = text.indexOf(part, at + part.length)) count++
+  if (text.length + count * (by.length - part.length) > most) return undefined
+  return count === 0 ? text : text.replaceAll(part, () => by)
 }

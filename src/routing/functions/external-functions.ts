@@ -1,3 +1,4 @@
+import { base64Of } from '../base64.ts'
 import { compactJson, isBytes } from '../values.ts'
 
 /** A function that somebody outside answers. The engine asks, keeps the answer per message under `callKey`, and evaluates again. */
@@ -28,4 +29,4 @@ export const externalFunction = (name: string): ExternalFunction | undefined => 
 
 /** Equal calls have equal keys. `undefined` for arguments that no JSON can hold: such a call is Undefined and asks nobody. */
 export const callKey = (name: string, args: readonly unknown[]): string | undefined =>
-  compactJson([name, ...args.map(arg => (arg === undefined ? [] : [isBytes(arg) ? { bytes: Array.from(arg) } : arg, 0]))])
+  compactJson([name, ...args.map(arg => (arg === undefined ? [] : isBytes(arg) ? [base64Of(arg), 'bytes'] : [arg]))])
