@@ -14,8 +14,7 @@ export function withCaret({ message, position }: { message: string; position?: u
   if (!isTextPosition(position) || position.offset > text.length) return message
   const { offset, length } = position
   const start = text.lastIndexOf('\n', offset - 1) + 1
-  const lineEnd = text.indexOf('\n', offset)
-  const end = lineEnd < 0 ? text.length : lineEnd
+  const end = offset + text.slice(offset).search(/\r?\n|$/)
   const from = offset - start > width - 20 ? offset - width / 2 : start
   const to = Math.min(end, from + width)
   const before = `${from > start ? '..' : ''}${text.slice(from, offset)}`

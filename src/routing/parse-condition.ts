@@ -12,14 +12,18 @@ import { refuseTail } from './unsupported.ts'
  */
 export function parseCondition(text: string, options?: ParseOptions): Expression {
   const reader = new TokenReader(text, 'condition', parsePostfix, options)
-  if (sqlStarts.has(reader.token.word) && reader.peek(1).kind !== 'sign' && reader.peek(1).kind !== 'end') refuseTail(reader)
+  refuseStatement(reader)
   const condition = parseOperators(reader)
   if (reader.token.kind !== 'end') throw reader.unexpected('an operator or the end', doubledQuote(reader, text))
   return condition
 }
 
-/** A property may have such a name; a sign or the end follows it then. */
-const sqlStarts = new Set(['case', 'select', 'where'])
+/** A property may have the name of a keyword; a sign or the end follows it then. */
+function refuseStatement(reader: TokenReader): void {
+  if (!reader.is('case') && !reader.is('select') && !reader.is('where')) return
+  const { kind, word } = reader.peek(1)
+  if ((kind !== 'sign' && kind !== 'end') || word === '*') refuseTail(reader)
+}
 
 const doubledQuote = (reader: TokenReader, text: string): string | undefined =>
   reader.token.kind === 'string' && text[reader.end - 1] === text[reader.token.offset] ? "write \\' for a quote" : undefined

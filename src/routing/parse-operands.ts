@@ -84,8 +84,8 @@ function checkDecode(reader: TokenReader, named: Token, args: readonly Expressio
 }
 
 export function parseCast(reader: TokenReader): CastExpression {
-  const start = reader.take()
   reader.enter()
+  const start = reader.take()
   reader.expect('(')
   const operand = parseOperators(reader)
   reader.expect('as')
@@ -100,8 +100,8 @@ export function parseCast(reader: TokenReader): CastExpression {
 
 /** With a value after CASE or, which AWS does not know, without. */
 export function parseCase(reader: TokenReader): CaseExpression {
-  const start = reader.take()
   reader.enter()
+  const start = reader.take()
   let height = 0
   const part = (): Expression => {
     const expression = parseOperators(reader)
@@ -134,8 +134,8 @@ export function parseCase(reader: TokenReader): CaseExpression {
 
 /** A bracketed list; `close` ends it. */
 export function parseList(reader: TokenReader, close: string, one: () => void): void {
-  const start = reader.take()
   reader.enter()
+  const start = reader.take()
   let height = 0
   if (!reader.is(close))
     do {

@@ -10,8 +10,9 @@ export function printExpression(expression: Expression, language: RuleLanguage =
 /** What stands behind SELECT. */
 export function printSelection({ value, items }: { value: boolean; items: readonly SelectItem[] }): string {
   const text = printItems(items)
-  // What could be read as the keywords VALUE or DISTINCT is a key.
-  const key = /^(?:value|distinct)(?![\w$(])/i.exec(text)?.[0] ?? ''
+  // Keys that could be taken for the keywords VALUE or DISTINCT, or for an operator behind the key `value`.
+  const risky = value ? /^(?:in|is|like|between)(?![\w$(])/i : /^(?:value|distinct)(?![\w$(])/i
+  const key = risky.exec(text)?.[0] ?? ''
   return `${value ? 'VALUE ' : ''}${key && `\`${key}\``}${text.slice(key.length)}`
 }
 

@@ -136,7 +136,11 @@ export class TokenReader {
   }
 
   unexpected(expected: string, hint?: string): Error {
-    return ruleFault('RULE_SYNTAX', `expected ${expected}, found ${foundText(this.token)}`, placeOf(this.token), hint)
+    const { kind, offset, end } = this.token
+    const text = this.lexer.text.slice(offset, end)
+    const found = kind === 'end' ? 'the end' : kind === 'string' ? `the text ${shown(text)}` : shown(text)
+    const advice = kind === 'number' && text.startsWith('.') ? 'an element of an array is a[0]' : hint
+    return ruleFault('RULE_SYNTAX', `expected ${expected}, found ${found}`, placeOf(this.token), advice)
   }
 
   unknownVariable(token: Token): Error {
@@ -146,9 +150,3 @@ export class TokenReader {
 }
 
 export const placeOf = ({ offset, end, line, column }: Token): TextPosition => ({ offset, line, column, length: end - offset })
-
-export function foundText({ kind, value }: Token): string {
-  if (kind === 'end') return 'the end'
-  const text = shown(String(value))
-  return kind === 'string' ? `the text '${text}'` : kind === 'variable' ? `@${text}` : text
-}
