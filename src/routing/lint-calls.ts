@@ -1,0 +1,34 @@
+import type { CallExpression } from './ast.ts'
+import { finding, type LintFinding } from './lint-finding.ts'
+import { expressionOf, readPattern } from './safe-pattern.ts'
+import type { FunctionShape } from './token-reader.ts'
+
+interface CallInfo {
+  functions?: ReadonlyMap<string, FunctionShape>
+  isSafePattern?: (pattern: string) => boolean
+}
+
+export function lintCall(call: CallExpression, { functions, isSafePattern }: CallInfo): LintFinding[] {
+  const { name, args, position } = call
+  const found: LintFinding[] = []
+  const arity = functions?.get(name)?.arity
+  if (arity && (args.length < arity[0] || args.length > arity[1]))
+    found.push(finding('arity', `${name}() takes ${counted(arity)}, not ${args.length}; it is always Undefined`, position))
+  const pattern = name.startsWith('regexp_') ? args[1] : undefined
+  if (pattern?.kind === 'literal' && typeof pattern.value === 'string') {
+    if (!expressionOf(readPattern(pattern.value)))
+      found.push(finding('regex-invalid', 'this is no regular expression; the result is always Undefined', pattern.position))
+    else if (isSafePattern && !isSafePattern(pattern.value))
+      found.push(
+        finding('regex-guarded', 'this pattern can be slow, so it runs under guard at some 40 times the cost', pattern.position),
+      )
+  }
+  return found
+}
+
+function counted([fewest, most]: readonly [number, number]): string {
+  if (!Number.isFinite(most)) return `at least ${arguments_(fewest)}`
+  return fewest === most ? arguments_(most) : `${fewest} to ${arguments_(most)}`
+}
+
+const arguments_ = (count: number): string => (count === 0 ? 'no arguments' : `${count} argument${count === 1 ? '' : 's'}`)
