@@ -18,7 +18,6 @@ export function createLeafPresence({ presence, book, actsFor }: Parts) {
   /** the connection that said last of a device that it is there; none: a flow did */
   const sayers = new Map<string, string>()
   const saidBy = new Map<string, Set<string>>()
-  const ended = new WeakSet<Connection>()
 
   const saidAnew = (device: string, connectionId: string | undefined): void => {
     const before = sayers.get(device)
@@ -54,11 +53,10 @@ export function createLeafPresence({ presence, book, actsFor }: Parts) {
     said,
 
     /** Undefined: nothing about presence. It has no answer. */
-    request(connection: Connection, request: DeviceRequest): Promise<undefined> | undefined {
+    request({ id, principal }: Connection, request: DeviceRequest): Promise<undefined> | undefined {
       const news = request.leaf === undefined ? undefined : readPresence(request)
       if (!news) return undefined
-      // A will comes after the end.
-      if (!ended.has(connection)) said(connection.principal.deviceId, request.leaf!, news, connection.id)
+      said(principal.deviceId, request.leaf!, news, id)
       return Promise.resolve(undefined)
     },
 
@@ -81,10 +79,9 @@ export function createLeafPresence({ presence, book, actsFor }: Parts) {
         if (presence.gatewayOf(leaf) === gateway && !sayers.has(leaf)) left(leaf, 'GATEWAY_GONE')
     },
 
-    /** The connection has ended, and with it all that it said. */
-    gone(connection: Connection, reason: DisconnectReason): void {
-      ended.add(connection)
-      for (const leaf of [...(saidBy.get(connection.id) ?? [])]) left(leaf, ownReasons.has(reason) ? reason : 'GATEWAY_GONE')
+    /** The connection has ended, and with it all that it said, its will included. */
+    gone({ id }: Connection, reason: DisconnectReason): void {
+      for (const leaf of [...(saidBy.get(id) ?? [])]) left(leaf, ownReasons.has(reason) ? reason : 'GATEWAY_GONE')
     },
   }
 }
