@@ -1,6 +1,7 @@
 import type { RE2JS } from 're2js'
 import { type PatternMatch, replaceMatches } from '../routing/replacement.ts'
-import { type PatternMaker, RegexTimeout, regexLimits } from './guarded-regex.ts'
+import type { PatternSource } from '../routing/safe-pattern.ts'
+import { type PatternMaker, RegexTimeout, type RunnablePattern } from './guarded-regex.ts'
 
 type Library = Pick<typeof import('re2js'), 'RE2JS'>
 
@@ -10,10 +11,10 @@ const mostSteps = 16_777_216
 /** Patterns by the library `re2js`, an optional package, whose searches take linear time; `undefined` where it is not installed. */
 export async function loadLinearRegex(load: () => Promise<Library> = () => import('re2js')): Promise<PatternMaker | undefined> {
   const library = await load().catch(() => undefined)
-  return library && (source => runnable(library.RE2JS, source))
+  return library && ((source, limitMs) => runnable(library.RE2JS, source, limitMs))
 }
 
-function runnable(library: Library['RE2JS'], { source, flags }: Parameters<PatternMaker>[0]): ReturnType<PatternMaker> {
+function runnable(library: Library['RE2JS'], { source, flags }: PatternSource, limitMs: number): RunnablePattern | undefined {
   let pattern: RE2JS
   try {
     pattern = library.compile(library.translateRegExp(flags === '' ? source : `(?${flags})${source}`))
@@ -27,7 +28,7 @@ function runnable(library: Library['RE2JS'], { source, flags }: Parameters<Patte
   const named = Object.keys(pattern.namedGroups()).length > 0
   function* matchesOf(text: string): Generator<PatternMatch> {
     const matcher = pattern.matcher(text)
-    const end = performance.now() + regexLimits.timeMs
+    const end = performance.now() + limitMs
     for (let at = 0; at <= text.length && matcher.find(at); ) {
       const groups = Array.from({ length: matcher.groupCount() + 1 }, (_, i) => matcher.group(i) ?? undefined)
       yield { index: matcher.start(), groups, named: named ? namedGroups(matcher) : undefined }
