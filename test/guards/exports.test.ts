@@ -16,6 +16,16 @@ const faces: Record<string, string[]> = {
     'readCertificate',
     'readCsr',
   ],
+  './routing': [
+    'compileCondition',
+    'compileRule',
+    'compileTemplate',
+    'createRoutes',
+    'createRuleSet',
+    'enrich',
+    'explain',
+    'importTopicRule',
+  ],
   './twin': ['applyUpdate', 'checkLimits', 'deleteDocument', 'desiredPatchBetween', 'diff', 'newTwin', 'readPatch'],
   './hub': ['startHub'],
 }

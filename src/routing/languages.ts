@@ -1,0 +1,45 @@
+import type { Language } from './compile-context.ts'
+import { readPayload, readSource } from './compile-path.ts'
+import { conditionOperators } from './condition-operators.ts'
+import { conditionFunction, conditionFunctionNames } from './functions/condition-functions.ts'
+import { externalFunctions } from './functions/external-functions.ts'
+import { sqlFunction, sqlFunctionNames } from './functions/sql-functions.ts'
+import { type OperatorOptions, sqlOperators } from './operators.ts'
+import type { FunctionShape } from './token-reader.ts'
+
+/** The functions of SQL as its parser sees them. */
+export const sqlShapes: ReadonlyMap<string, FunctionShape> = new Map<string, FunctionShape>([
+  ...sqlFunctionNames.map(name => [name, sqlFunction(name)!] as const),
+  ...externalFunctions.map(shape => [shape.name, { ...shape, external: true }] as const),
+])
+
+/** Those of action templates, which may also read the secrets of the host: `get_secret(id[, type][, key][, role])`. */
+export const templateShapes: ReadonlyMap<string, FunctionShape> = new Map([
+  ...sqlShapes,
+  ['get_secret', { arity: [1, 4], external: true }],
+])
+
+export const conditionShapes: ReadonlyMap<string, FunctionShape> = new Map(
+  conditionFunctionNames.map(name => [name, conditionFunction(name)!]),
+)
+
+/** AWS IoT SQL with the given settings. */
+export function sqlLanguage(options: OperatorOptions): Language {
+  const { logic = 'three-valued', integerDivision = 'decimal' } = options
+  return {
+    name: 'sql',
+    prefix: `sql ${logic} ${integerDivision} `,
+    operators: sqlOperators(options),
+    functionOf: sqlFunction,
+    readPath: readPayload,
+  }
+}
+
+/** The routing conditions of Azure IoT Hub. */
+export const conditionLanguage: Language = {
+  name: 'condition',
+  prefix: 'condition ',
+  operators: conditionOperators,
+  functionOf: conditionFunction,
+  readPath: readSource,
+}

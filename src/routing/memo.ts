@@ -1,0 +1,50 @@
+import type { Closure, Scope } from './scope.ts'
+
+/** A value that is worked out once per message, however many rules ask for it. */
+export class Memo {
+  readonly key: string
+  /** The message that `value` belongs to. */
+  at: Scope | undefined = undefined
+  value: unknown = undefined
+  readonly #make: Closure
+
+  constructor(key: string, make: Closure) {
+    this.key = key
+    this.#make = make
+  }
+
+  read(scope: Scope): unknown {
+    return this.at === scope ? this.value : this.fill(scope)
+  }
+
+  fill(scope: Scope): unknown {
+    const value = this.#make(scope)
+    this.value = value
+    this.at = scope
+    scope.touched.push(this)
+    return value
+  }
+
+  /** So that no message is kept alive by the rules that read it. */
+  clear(scope: Scope): void {
+    if (this.at !== scope) return
+    this.at = undefined
+    this.value = undefined
+  }
+}
+
+/** The memos of rules that run together, one per key. */
+export class Memos {
+  readonly #known = new Map<string, Memo>()
+
+  of(key: string, make: () => Closure): Memo {
+    let memo = this.#known.get(key)
+    if (!memo) this.#known.set(key, (memo = new Memo(key, make())))
+    return memo
+  }
+
+  /** Takes over a memo of rules that stay. */
+  keep(memo: Memo): void {
+    this.#known.set(memo.key, memo)
+  }
+}

@@ -1,0 +1,105 @@
+import type { CompiledRule } from './compile-rule.ts'
+import type { PredicateIndex } from './predicate-index.ts'
+import type { RulePlan } from './rule-plan.ts'
+import type { Closure } from './scope.ts'
+
+/** How often a rule did what. `undefined`: a condition without a value held it back, the number to look at when a rule does not fire. */
+export interface RuleStats<R> {
+  rule: R
+  name: string | undefined
+  matched: number
+  notMatched: number
+  undefined: number
+  errors: number
+  outputs: number
+  /** Estimated from every 64th message; 0 without a clock. */
+  timeMs: number
+}
+
+/** The rules of a set with the same filters, or with none. */
+export interface RuleGroup<R> {
+  readonly entries: RuleEntry<R>[]
+  /** Made when the first message comes. */
+  index?: PredicateIndex<RuleEntry<R>>
+  messages: number
+}
+
+/** A rule as it runs in a set. */
+export class RuleEntry<R> {
+  given: R
+  order: number
+  readonly plan: RulePlan
+  readonly compiled: CompiledRule
+  readonly tests: readonly Closure[]
+  /** What is left to test behind the index; also its first one apart. */
+  rest: readonly Closure[] = []
+  first: Closure | undefined
+  others: readonly Closure[] = []
+  matched = 0
+  undefineds = 0
+  errors = 0
+  outputs = 0
+  timeMs = 0
+  #group: RuleGroup<R> | undefined
+  /** From groups that it stood in before, and messages that came by its name. */
+  #seenElsewhere = 0
+
+  constructor(given: R, order: number, plan: RulePlan, compiled: CompiledRule) {
+    this.given = given
+    this.order = order
+    this.plan = plan
+    this.compiled = compiled
+    this.tests = compiled.conjuncts.map(({ test }) => test)
+    this.#leave(this.tests)
+  }
+
+  join(group: RuleGroup<R>): void {
+    this.#settle()
+    this.#group = group
+    group.entries.push(this)
+    this.#leave(this.tests)
+  }
+
+  /** The index has found its place, so that its access condition is not tested again. */
+  placed(index: PredicateIndex<RuleEntry<R>>): void {
+    const access = index.placementOf(this)?.access
+    if (access) this.#leave(this.compiled.conjuncts.filter(conjunct => conjunct.access !== access).map(({ test }) => test))
+  }
+
+  #leave(tests: readonly Closure[]): void {
+    this.rest = tests
+    this.first = tests[0]
+    this.others = tests.slice(1)
+  }
+
+  seenAlone(): void {
+    this.#seenElsewhere++
+  }
+
+  stats(): RuleStats<R> {
+    const { given, plan, matched, errors, outputs, timeMs } = this
+    const undefineds = this.undefineds + this.#undefinedInIndex()
+    const seen = this.#seenElsewhere + (this.#group?.messages ?? 0)
+    return {
+      rule: given,
+      name: plan.name,
+      matched,
+      notMatched: seen - matched - errors - undefineds,
+      undefined: undefineds,
+      errors,
+      outputs,
+      timeMs,
+    }
+  }
+
+  #undefinedInIndex(): number {
+    return this.#group?.index?.placementOf(this)?.place.undefineds ?? 0
+  }
+
+  /** Takes over what the group counted, before another one begins at zero. */
+  #settle(): void {
+    this.undefineds += this.#undefinedInIndex()
+    this.#seenElsewhere += this.#group?.messages ?? 0
+    this.#group = undefined
+  }
+}

@@ -1,0 +1,73 @@
+import type { RuleMessage } from './message.ts'
+import { PredicateIndex } from './predicate-index.ts'
+import type { RuleEntry, RuleGroup } from './rule-entry.ts'
+import { sourceOf } from './rule-plan.ts'
+import type { ConditionSource } from './rule-text.ts'
+import { TopicTrie } from './topic-trie.ts'
+
+/** The rules of a set by what must be known of a message before its payload: topic and source. Each rule stands in one group. */
+export class RuleGroups<R> {
+  readonly #topics = new TopicTrie<RuleGroup<R>[], readonly RuleGroup<R>[]>(found => [...new Set(found.flat())])
+  readonly #byFilters = new Map<string, RuleGroup<R>>()
+  readonly #bySource = new Map<ConditionSource, RuleGroup<R>>()
+  #open: RuleGroup<R> | undefined
+  readonly #byName = new Map<string, RuleEntry<R>[]>()
+
+  constructor(entries: readonly RuleEntry<R>[]) {
+    for (const entry of entries) {
+      entry.join(this.#groupOf(entry))
+      const { name } = entry.plan
+      if (name === undefined) continue
+      const named = this.#byName.get(name)
+      if (named) named.push(entry)
+      else this.#byName.set(name, [entry])
+    }
+  }
+
+  #groupOf({ plan }: RuleEntry<R>): RuleGroup<R> {
+    const { source, topics } = plan
+    if (source !== undefined) return made(this.#bySource, source, newGroup<R>)
+    if (topics.length === 0) return (this.#open ??= newGroup<R>())
+    const [only] = topics
+    const key = topics.length === 1 ? only! : topics.toSorted().join('\0')
+    return made(this.#byFilters, key, () => {
+      const group = newGroup<R>()
+      for (const filter of topics) this.#topics.at(filter, () => []).push(group)
+      return group
+    })
+  }
+
+  /** Those for a rule of that name; Basic Ingest. */
+  named(name: string): readonly RuleEntry<R>[] {
+    return this.#byName.get(name) ?? []
+  }
+
+  /** The groups that the message concerns; no more of it is read than topic and source. */
+  for({ topic, source }: RuleMessage): readonly RuleGroup<R>[] {
+    const byTopic = topic === undefined ? none : this.#topics.match(topic)
+    const ofSource = this.#bySource.size ? this.#bySource.get(sourceOf(source)) : undefined
+    if (!this.#open && !ofSource) return byTopic
+    return [...byTopic, ...(this.#open ? [this.#open] : []), ...(ofSource ? [ofSource] : [])]
+  }
+}
+
+const none: readonly never[] = []
+const newGroup = <R>(): RuleGroup<R> => ({ entries: [], messages: 0 })
+
+function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) map.set(key, (value = make()))
+  return value
+}
+
+/** The index of a group, made when it is first asked for. */
+export function indexOf<R>(group: RuleGroup<R>): PredicateIndex<RuleEntry<R>> {
+  if (group.index) return group.index
+  const rows = group.entries.map(entry => ({
+    entry,
+    accesses: entry.compiled.conjuncts.flatMap(({ access }) => access ?? []),
+  }))
+  const index = new PredicateIndex(rows)
+  for (const entry of group.entries) entry.placed(index)
+  return (group.index = index)
+}

@@ -1,0 +1,237 @@
+import { type BasicIngest, basicIngestOf } from './basic-ingest.ts'
+import { evaluationError, takesSource, takesTopic } from './evaluation.ts'
+import { evaluateInRounds } from './external-rounds.ts'
+import type { RuleMessage } from './message.ts'
+import type { RuleEntry, RuleStats } from './rule-entry.ts'
+import { indexOf, RuleGroups } from './rule-groups.ts'
+import type { EvaluationOptions, RuleOptions } from './rule-options.ts'
+import { surroundingsOf } from './rule-options.ts'
+import { type GivenRule, type Replaced, renewed } from './rule-renewal.ts'
+import { Scope, type Surroundings } from './scope.ts'
+import { testAll } from './where.ts'
+
+/** One output of one rule, or why there is none. `rule` is the object that was given. */
+export interface RuleMatch<R> {
+  rule: R
+  output: unknown
+  error?: Error
+}
+
+export interface RuleSetOptions extends EvaluationOptions, Pick<RuleOptions, 'logic' | 'integerDivision' | 'limits'> {
+  /** Milliseconds with fractions, for the time per rule. */
+  clock?: () => number
+}
+
+export interface RuleSet<R> {
+  /** Matches in the order of the rules; FOREACH gives one each. A rule that fails (ROUTE_LIMIT, ROUTE_EXTERNAL) has an `error` and keeps no other one back. */
+  match(message: RuleMessage): RuleMatch<R>[]
+  /** As `match`, with external functions asked for their answers. */
+  matchAsync(message: RuleMessage): Promise<RuleMatch<R>[]>
+  /** Between two messages. Rules are known by name, else by text: unchanged ones keep their counters, of those that cannot be read the version before runs on. */
+  replace(rules: readonly R[]): Replaced<R>
+  readonly size: number
+  stats(): RuleStats<R>[]
+}
+
+/** Many rules as one. Throws what the first rule that cannot be read throws. Settings of the set count for rules given as texts; ports and host for all. */
+export function createRuleSet<R extends GivenRule>(rules: readonly R[], options: RuleSetOptions = {}): RuleSet<R> {
+  const set = new Engine<R>(options)
+  const [failure] = set.replace(rules).failed
+  if (failure) throw failure.error
+  return set
+}
+
+/** One message of so many is timed. */
+const timedShare = 64
+
+/** A message on its way through the rules. */
+interface Run<R> {
+  readonly scope: Scope
+  /** Whether rules are tested by all of their conditions, as no index was asked. */
+  readonly whole: boolean
+  readonly passed: RuleEntry<R>[]
+  /** Rules that have to ask somebody. */
+  readonly waiting: RuleEntry<R>[] | undefined
+  /** Of rules that failed in their tests; these count as passed until outputs are made. */
+  errors: Map<RuleEntry<R>, Error> | undefined
+}
+
+type Outcome<R> = [entry: RuleEntry<R>, matches: RuleMatch<R>[]]
+
+class Engine<R extends GivenRule> implements RuleSet<R> {
+  readonly #options: RuleSetOptions
+  #around: Surroundings
+  #entries: readonly RuleEntry<R>[] = []
+  #groups = new RuleGroups<R>([])
+  #messages = 0
+  /** While a message is timed. */
+  #clock: (() => number) | undefined
+
+  constructor(options: RuleSetOptions) {
+    this.#options = options
+    this.#around = surroundingsOf(options)
+  }
+
+  get size(): number {
+    return this.#entries.length
+  }
+
+  stats(): RuleStats<R>[] {
+    return this.#entries.map(entry => entry.stats())
+  }
+
+  replace(rules: readonly R[]): Replaced<R> {
+    const { entries, around, replaced } = renewed(this.#entries, rules, this.#options)
+    this.#groups = new RuleGroups(entries)
+    this.#entries = entries
+    this.#around = around
+    return replaced
+  }
+
+  match(message: RuleMessage): RuleMatch<R>[] {
+    const run = this.#test(message, undefined)
+    if (!run) return []
+    try {
+      return this.#outputs(run)
+    } finally {
+      run.scope.release()
+    }
+  }
+
+  async matchAsync(message: RuleMessage): Promise<RuleMatch<R>[]> {
+    const waiting: RuleEntry<R>[] = []
+    const run = this.#test(message, waiting)
+    if (!run) return []
+    try {
+      const { host } = this.#around
+      if (waiting.length === 0) return this.#outputs(run)
+      const outcomes = run.passed.map((entry): Outcome<R> => [entry, this.#output(entry, run)])
+      const asked = await Promise.all(waiting.map(entry => this.#ask(entry, run, host)))
+      return [...outcomes, ...asked].sort(([a], [b]) => a.order - b.order).flatMap(([, matches]) => matches)
+    } finally {
+      run.scope.release()
+    }
+  }
+
+  /** Finds the rules whose conditions are true; `undefined` if the message is for none, its payload untouched. */
+  #test(message: RuleMessage, waiting: RuleEntry<R>[] | undefined): Run<R> | undefined {
+    const ingest = basicIngestOf(message.topic)
+    if (ingest) return this.#testNamed(message, ingest, waiting)
+    const groups = this.#groups.for(message)
+    if (groups.length === 0) return undefined
+    const { clock } = this.#options
+    this.#clock = clock && this.#messages++ % timedShare === 0 ? clock : undefined
+    const scope = new Scope(message, this.#around, message.topic)
+    const run: Run<R> = { scope, whole: false, passed: [], waiting, errors: undefined }
+    for (const group of groups) {
+      const index = indexOf(group)
+      group.messages++
+      const found: RuleEntry<R>[] = []
+      index.collect(scope, found)
+      for (const entry of found) this.#testEntry(entry, run)
+      for (const entry of index.residual) this.#testEntry(entry, run)
+    }
+    return run
+  }
+
+  #testNamed(message: RuleMessage, { rule, rest }: BasicIngest, waiting: RuleEntry<R>[] | undefined): Run<R> | undefined {
+    const entries = this.#groups.named(rule).filter(({ plan }) => takesTopic(plan, rest) && takesSource(plan, message))
+    if (entries.length === 0) return undefined
+    this.#clock = undefined
+    const run: Run<R> = {
+      scope: new Scope(message, this.#around, rest),
+      whole: true,
+      passed: [],
+      waiting,
+      errors: undefined,
+    }
+    for (const entry of entries) {
+      entry.seenAlone()
+      this.#testEntry(entry, run)
+    }
+    return run
+  }
+
+  #testEntry(entry: RuleEntry<R>, run: Run<R>): void {
+    if (run.waiting && entry.compiled.external) {
+      run.waiting.push(entry)
+      return
+    }
+    const start = this.#clock?.()
+    try {
+      const { scope, whole } = run
+      const { first } = entry
+      let value: unknown = true
+      if (whole) value = testAll(entry.tests, scope)
+      else if (first) {
+        value = first(scope)
+        if (value === true && entry.others.length > 0) value = testAll(entry.others, scope)
+      }
+      if (value === true) run.passed.push(entry)
+      else if (value === undefined) entry.undefineds++
+    } catch (thrown) {
+      this.#fail(entry, run, thrown)
+    }
+    if (start !== undefined) this.#addTime(entry, start)
+  }
+
+  #fail(entry: RuleEntry<R>, run: Run<R>, thrown: unknown): void {
+    const error = evaluationError(thrown)
+    run.errors ??= new Map()
+    run.errors.set(entry, error)
+    run.passed.push(entry)
+  }
+
+  #addTime(entry: RuleEntry<R>, start: number): void {
+    entry.timeMs += (this.#clock!() - start) * timedShare
+  }
+
+  #outputs(run: Run<R>): RuleMatch<R>[] {
+    const { passed } = run
+    if (passed.length > 1) passed.sort((a, b) => a.order - b.order)
+    if (passed.length === 1) return this.#output(passed[0]!, run)
+    return passed.flatMap(entry => this.#output(entry, run))
+  }
+
+  #output(entry: RuleEntry<R>, run: Run<R>): RuleMatch<R>[] {
+    const failed = run.errors?.get(entry)
+    if (failed) return failure(entry, failed)
+    const start = this.#clock?.()
+    try {
+      return delivered(entry, entry.compiled.project(run.scope))
+    } catch (thrown) {
+      return failure(entry, evaluationError(thrown))
+    } finally {
+      if (start !== undefined) this.#addTime(entry, start)
+    }
+  }
+
+  async #ask(entry: RuleEntry<R>, run: Run<R>, host: Surroundings['host']): Promise<Outcome<R>> {
+    const tests = run.whole ? entry.tests : entry.rest
+    const { scope } = run
+    try {
+      const result = await evaluateInRounds(scope, host, () => {
+        const value = testAll(tests, scope)
+        return value === true ? { output: entry.compiled.project(scope) } : { value }
+      })
+      if ('output' in result) return [entry, delivered(entry, result.output)]
+      if (result.value === undefined) entry.undefineds++
+      return [entry, []]
+    } catch (thrown) {
+      return [entry, failure(entry, evaluationError(thrown))]
+    }
+  }
+}
+
+function delivered<R>(entry: RuleEntry<R>, output: unknown): RuleMatch<R>[] {
+  const rule = entry.given
+  const matches = entry.compiled.fanOut ? (output as unknown[]).map(each => ({ rule, output: each })) : [{ rule, output }]
+  if (matches.length > 0) entry.matched++
+  entry.outputs += matches.length
+  return matches
+}
+
+function failure<R>(entry: RuleEntry<R>, error: Error): RuleMatch<R>[] {
+  entry.errors++
+  return [{ rule: entry.given, output: undefined, error }]
+}
