@@ -15,7 +15,7 @@ interface Told {
   reason?: string
 }
 
-describe('the examples of provisioning, to their ends', function () {
+describe('examples, to their ends', function () {
   this.timeout(600_000)
   let nodeRed: NodeRedProcess
   let folder: string
@@ -33,7 +33,7 @@ describe('the examples of provisioning, to their ends', function () {
   afterEach(() => debug.close())
 
   const deploy = async (name: string): Promise<void> => {
-    const flow = readJson<FlowNode[]>(installedPackage(folder), 'examples', '01-things', `${name}.json`)
+    const flow = readJson<FlowNode[]>(installedPackage(folder), 'examples', `${name}.json`)
     await nodeRed.deploy(await apart(flow))
   }
   const shown = (id: string): string[] => debug.messages.filter(message => message.id === id).map(({ msg }) => msg)
@@ -61,7 +61,7 @@ describe('the examples of provisioning, to their ends', function () {
     { name: 'dps-enrolment', ids: 'dp', waits: 'meter-0005', stolen: 'meter-0004', because: 'stolen', unlisted: 'meter-0006' },
   ])
     it(`${name}: three come, one is denied by the flow, one by the list, and one comes when it is let in`, async () => {
-      await deploy(name)
+      await deploy(`01-things/${name}`)
       const prefix = waits.slice(0, -1)
       const [came, no, data] = [`${ids}-came`, `${ids}-no`, `${ids}-data`]
       for (const n of [1, 2, 3]) await until(`${prefix}${n}`, () => has(came, `${prefix}${n}`, 'ACTIVE'), limitMs)
@@ -80,7 +80,7 @@ describe('the examples of provisioning, to their ends', function () {
     })
 
   it('certificate-rotation: each of eight units has its next certificate, nobody was refused', async () => {
-    await deploy('certificate-rotation')
+    await deploy('01-things/certificate-rotation')
     await until('the end of the campaign', () => shown('cr-prog').includes('all: 8 of 8 renewed, 0 failed'), limitMs)
     const units = [...new Set(shown('cr-prog').flatMap(text => /^(unit-\d+): /.exec(text)?.[1] ?? []))].toSorted()
     assert.deepEqual(
@@ -88,5 +88,52 @@ describe('the examples of provisioning, to their ends', function () {
       Array.from({ length: 8 }, (_, i) => `unit-000${i + 1}`),
     )
     assert.deepEqual([shown('cr-no'), shown('cr-err')], [[], []])
+  })
+
+  it('shadow: asked for, reported, desired while the room is away, heard, done, reported; what is stale is refused', async () => {
+    await deploy('03-actions/shadow')
+    await until('the refusal', () => shown('sh-no').length > 0, limitMs)
+    const [asked, made, documents, ...more] = shown('sh-d1').slice(0, 7)
+    assert.match(asked!, /^get\/rejected: 404 /)
+    assert.deepEqual(
+      [made, documents],
+      ['update/accepted: version 1, {"reported":21}', 'update/documents: version none -> 1, {} -> {"reported":21}'],
+    )
+    // both say it, in either order
+    assert.deepEqual(more.slice(0, 2).toSorted(), [
+      'get/accepted: version 2, {"desired":24,"reported":21,"delta":24}',
+      'update/delta: version 2, {"delta":24}',
+    ])
+    assert.deepEqual(more.slice(2), [
+      'update/accepted: version 3, {"reported":24}',
+      'update/documents: version 2 -> 3, {"desired":24,"reported":21} -> {"desired":24,"reported":24}',
+    ])
+    assert.deepEqual(shown('sh-d3').slice(0, 2), ['room-0001 disconnected', 'room-0001 connected'])
+    const { payload: acted, version } = JSON.parse(shown('sh-d7')[0]!) as { payload: object; version: number }
+    assert.deepEqual([acted, version], [{ setpoint: 24 }, 2])
+    assert.deepEqual(shown('sh-d8').slice(0, 3), [
+      'version 1, reported: nothing -> 21 °C',
+      'version 2, desired: nothing -> 24 °C',
+      'version 3, reported: 21 -> 24 °C',
+    ])
+    assert.match(shown('sh-no')[0]!, /TWIN_VERSION_CONFLICT/)
+    assert.deepEqual([shown('sh-d9'), shown('sh-err')], [[], []])
+  })
+
+  it('methods: a group is called three at a time; the one that is silent fails, and progress is told', async () => {
+    await deploy('03-actions/methods')
+    await until('the group', () => shown('me-d1').length > 0, limitMs)
+    const { answered, failed, rows } = JSON.parse(shown('me-d1')[0]!) as { answered: number; failed: number; rows: string[] }
+    assert.deepEqual([answered, failed], [7, 1])
+    assert.deepEqual(
+      rows,
+      Array.from({ length: 8 }, (_, i) => `room-000${i + 1} ${i === 4 ? 'COMMAND_TIMEOUT' : 200}`),
+    )
+    await until('the end of the progress', () => shown('me-d7').includes('7 / 8'), limitMs)
+    const open = shown('me-d7').flatMap(text => /^(\d+) open · (\d+) \/ 8$/.exec(text)?.[1] ?? [])
+    assert.ok(open.length > 0 && open.every(count => Number(count) <= 3), shown('me-d7').join())
+    await until('each of the group', () => shown('me-d2').some(text => text.endsWith('(8 of 8, 0 failed)')), limitMs)
+    await until('the one that was woken', () => shown('me-d3').length > 0, limitMs)
+    assert.deepEqual(shown('me-err'), [])
   })
 })
