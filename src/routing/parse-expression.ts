@@ -52,7 +52,7 @@ function parseOperand(reader: TokenReader): Expression {
       reader.extend('backticks', placeOf(token))
       return parseName(reader)
     case 'variable':
-      if (!reader.variables.has(token.value as string)) throw reader.unknownVariable(token)
+      if (!reader.knows(token.value as string)) throw reader.unknownVariable(token)
       reader.take()
       reader.height = 1
       return { kind: 'variable', name: token.value as string, position: placeOf(token) }

@@ -37,7 +37,7 @@ function parseSet(reader: TokenReader): Statement['set'] {
     const variable = reader.token
     if (variable.kind !== 'variable') throw reader.unexpected('@name of a variable')
     const name = variable.value as string
-    if (reader.variables.has(name))
+    if (reader.knows(name))
       throw ruleFault('RULE_VARIABLE', `@${shown(name)} is defined twice`, placeOf(variable), 'variables do not change')
     if (set.length === reader.limits.variables)
       throw ruleFault('RULE_LIMIT', `more than ${reader.limits.variables} variables`, placeOf(variable))
@@ -45,7 +45,7 @@ function parseSet(reader: TokenReader): Statement['set'] {
     reader.expect('=')
     const value = parseTest(reader)
     set.push({ name, value, position: reader.since(variable) })
-    reader.variables.add(name)
+    reader.define(name)
   } while (reader.takes(','))
   return set
 }
@@ -69,7 +69,7 @@ function parseFilters(reader: TokenReader): Statement['from'] {
   const from: Statement['from'] = []
   do {
     const { token } = reader
-    if (token.kind !== 'string') throw reader.unexpected('a topic filter in quotes', "FROM 'devices/+/data'")
+    if (token.kind !== 'string') throw reader.unexpected('a topic filter in quotes', "FROM 'plants/+/data'")
     if (from.length === reader.limits.filters)
       throw ruleFault('RULE_LIMIT', `more than ${reader.limits.filters} topic filters`, placeOf(token))
     from.push({ filter: checkedFilter(reader), position: placeOf(token) })

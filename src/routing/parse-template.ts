@@ -13,7 +13,7 @@ export function parseTemplate(text: string, options?: ParseOptions): (string | E
   let literal = ''
   let from = 0
   for (let at = text.indexOf('${'); at >= 0; at = text.indexOf('${', from)) {
-    if (at > from && text[at - 1] === '$') {
+    if (text[at - 1] === '$') {
       literal += `${text.slice(from, at - 1)}\${`
       from = at + 2
       continue

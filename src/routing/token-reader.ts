@@ -33,7 +33,7 @@ export class TokenReader {
   readonly limits: RuleLimits
   readonly options: ParseOptions
   readonly operand: OperandParser
-  readonly variables: Set<string>
+  #variables: Set<string> | undefined
   readonly extensions: Statement['extensions'] = []
   token: Token
   /** Where the last token that was taken ended. */
@@ -43,7 +43,7 @@ export class TokenReader {
   /** Whether what is parsed becomes output; `jsonata` is for nothing else. */
   projecting = true
   #depth = 0
-  #ahead: Token[] = []
+  #ahead: Token[] | undefined
 
   constructor(text: string, language: RuleLanguage, operand: OperandParser, options: ParseOptions = {}, offset = 0) {
     this.lexer = new Lexer(text, language)
@@ -51,7 +51,7 @@ export class TokenReader {
     this.operand = operand
     this.options = options
     this.limits = options.limits ? { ...ruleLimits, ...options.limits } : ruleLimits
-    this.variables = new Set(options.variables)
+    if (options.variables) this.#variables = new Set(options.variables)
     const over = overflowOf(text, this.limits.textBytes)
     if (over >= 0) {
       this.lexer.seek(over)
@@ -69,12 +69,13 @@ export class TokenReader {
   take(): Token {
     const { token } = this
     this.end = token.end
-    this.token = this.#ahead.shift() ?? this.lexer.next()
+    this.token = this.#ahead?.shift() ?? this.lexer.next()
     return token
   }
 
   /** The token `distance` behind the current one. */
   peek(distance: number): Token {
+    this.#ahead ??= []
     while (this.#ahead.length < distance) this.#ahead.push(this.lexer.next())
     return this.#ahead[distance - 1]!
   }
@@ -82,7 +83,7 @@ export class TokenReader {
   /** Goes on behind a template's expression, whose closing brace is the current token. */
   restart(offset: number): void {
     this.lexer.seek(offset)
-    this.#ahead = []
+    this.#ahead = undefined
     this.token = this.lexer.next()
   }
 
@@ -130,6 +131,15 @@ export class TokenReader {
     return { offset: start.offset, line: start.line, column: start.column, length: this.end - start.offset }
   }
 
+  define(variable: string): void {
+    this.#variables ??= new Set()
+    this.#variables.add(variable)
+  }
+
+  knows(variable: string): boolean {
+    return this.#variables?.has(variable) ?? false
+  }
+
   /** Notes the first use of something that AWS does not know. */
   extend(what: string, position: TextPosition): void {
     if (!this.extensions.some(one => one.what === what)) this.extensions.push({ what, position })
@@ -144,7 +154,7 @@ export class TokenReader {
   }
 
   unknownVariable(token: Token): Error {
-    const near = suggestion(nearestNames(String(token.value), this.variables).map(name => `@${name}`))
+    const near = suggestion(nearestNames(String(token.value), this.#variables ?? []).map(name => `@${name}`))
     return ruleFault('RULE_VARIABLE', `no variable @${shown(String(token.value))}`, placeOf(token), near ?? 'define it by SET')
   }
 }

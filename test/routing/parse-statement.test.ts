@@ -152,7 +152,7 @@ describe('a statement is refused', () => {
     ['RULE_SYNTAX', 'SELECT a AS b.>><<', /expected a name, found the end/],
     ['RULE_SYNTAX', "SELECT a AS >>'b'<<", /expected a name/],
     ['RULE_SYNTAX', 'SELECT a>>.1<<', /expected a comma, AS, FROM or WHERE, found \.1/],
-    ['RULE_SYNTAX', 'SELECT a FROM >>sensors<</x', /topic filter in quotes, found sensors \(FROM 'devices/],
+    ['RULE_SYNTAX', 'SELECT a FROM >>sensors<</x', /topic filter in quotes, found sensors \(FROM 'plants/],
     ['RULE_SYNTAX', 'SELECT a FROM>><<', /topic filter in quotes/],
     ['RULE_SYNTAX', "SELECT a FROM 'x',>><<", /topic filter in quotes/],
     ['RULE_SYNTAX', "SELECT a FROM 'x' >>'y'<<", /expected WHERE or the end/],
