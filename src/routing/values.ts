@@ -26,7 +26,9 @@ export function kindOf(value: unknown): ValueKind {
   }
 }
 
-export const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
+/** Also those of another realm, such as the sandbox of a Function node. */
+export const isBytes = (value: unknown): value is Uint8Array =>
+  value instanceof Uint8Array || (ArrayBuffer.isView(value) && (value as Uint8Array)[Symbol.toStringTag] === 'Uint8Array')
 
 /** An object with members: no array, no bytes. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
+import { runInNewContext } from 'node:vm'
 import { base64Of, bytesOfBase64 } from '../../src/routing/base64.ts'
 import { castTo } from '../../src/routing/cast.ts'
 import {
@@ -36,6 +37,11 @@ describe('conversions', () => {
     ])
     assert.deepEqual([1n, Number.NaN, Number.POSITIVE_INFINITY, () => 1, Symbol.iterator].map(kindOf), Array(5).fill('undefined'))
   })
+  it('know bytes, lists and objects of another realm', () =>
+    assert.deepEqual(
+      ['new Uint8Array(1)', '[1]', '({ a: 1 })', 'new Uint16Array(1)'].map(text => kindOf(runInNewContext(text))),
+      ['bytes', 'array', 'object', 'object'],
+    ))
   it('of every kind follow the table', () => {
     assert.deepEqual(samples.map(toDecimal), [_, _, _, _, 7, 7, _, _, _, _, _])
     assert.deepEqual(samples.map(toInt), [_, _, _, _, 7, 7, _, _, _, _, _])
