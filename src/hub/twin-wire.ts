@@ -32,6 +32,8 @@ export interface TwinWireParts {
 
 /** Twins as devices see them: their requests, and what they are told of changes, each in its dialect. */
 export function createTwinWire({ twins, listening, inTurn, mainShadow, now, failed }: TwinWireParts) {
+  /** Requests of a device are answered in the order in which they came, reading ones too: also those of the connection before. */
+  const inOrder: TwinPort = { ...twins, get: (deviceId, name) => inTurn(deviceId, () => twins.get(deviceId, name)) }
   const azure = createGapRepair({ twins, listening, inTurn, now, failed })
   const inFlight = new Map<string, number>()
   const limited = async <T>(asker: string, work: () => Promise<T>): Promise<T> => {
@@ -56,9 +58,9 @@ export function createTwinWire({ twins, listening, inTurn, mainShadow, now, fail
     const { leaf: deviceId = connection.principal.deviceId } = request
     const asker = { deviceId, origin: connection.id, now: now() }
     if (request.dialect === 'azure')
-      return askAzureTwin(twins, request, payload, { ...asker, ...(module !== undefined && { module }) })
-    if (request.dialect === 'plain') return askPlainTwin(twins, request, payload, asker)
-    return askShadow(twins, request, payload, { ...asker, mainShadow }).then(news => {
+      return askAzureTwin(inOrder, request, payload, { ...asker, ...(module !== undefined && { module }) })
+    if (request.dialect === 'plain') return askPlainTwin(inOrder, request, payload, asker)
+    return askShadow(inOrder, request, payload, { ...asker, mainShadow }).then(news => {
       if (news) listening.tell(deviceId, news)
       return undefined
     })
@@ -107,8 +109,8 @@ export function createTwinWire({ twins, listening, inTurn, mainShadow, now, fail
       if (!operation.startsWith('twin.') || dialect === 'azure') return undefined
       return limited(`https ${deviceId}`, () =>
         dialect === 'aws'
-          ? askShadowOverHttp({ ...twins, namesOf }, request, { now: now(), mainShadow })
-          : askPlainTwinOverHttp(twins, request),
+          ? askShadowOverHttp({ ...inOrder, namesOf }, request, { now: now(), mainShadow })
+          : askPlainTwinOverHttp(inOrder, request),
       )
     },
 
