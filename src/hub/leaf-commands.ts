@@ -18,7 +18,7 @@ export interface LeafCommandsParts {
   leaves: Pick<Leaves, 'book' | 'check' | 'settled'>
   calls: Pick<MethodCalls, 'answer' | 'listening'>
   inbox: Pick<Inbox, 'take' | 'settle' | 'abandon' | 'putBack'>
-  listening: Pick<Listening, 'of'>
+  listening: Pick<Listening, 'of' | 'on'>
   /** The generation of a device that may have its messages now. */
   generationOf(deviceId: string): Promise<string | undefined>
   emit(event: LeafEvent): void
@@ -34,7 +34,7 @@ export function createLeafCommands(parts: LeafCommandsParts) {
   /** by gateway: who listens, the newest last */
   const attending = new Map<string, Map<string, string>>()
   /** One message of a device is out at a time, until it is settled or its lock has ended. */
-  const out = new Map<string, { lock: string; until: number }>()
+  const out = new Map<string, { lock: string; until: number; gateway: string }>()
   const taking = new Set<string>()
 
   const listenerFor = (deviceId: string): { gateway: string; listener: string } | undefined => {
@@ -55,7 +55,7 @@ export function createLeafCommands(parts: LeafCommandsParts) {
     const to = listenerFor(deviceId)
     if (!to) return inbox.putBack(taken.lock)
     const { lock, body, id, seq, properties, contentType, enqueuedAt, expiresAt, deliveries } = taken
-    out.set(deviceId, { lock, until: now() + inboxLimits.lockMs })
+    out.set(deviceId, { lock, until: now() + inboxLimits.lockMs, gateway: to.gateway })
     parts.emit({
       ...{ type: 'leaf', kind: 'message', at: now(), ...to, device: deviceId },
       ...{ lock, id, seq, body: Buffer.from(body).toString('base64'), properties, enqueuedAt, expiresAt, deliveries },
@@ -69,6 +69,15 @@ export function createLeafCommands(parts: LeafCommandsParts) {
       .catch(parts.failed)
       .finally(() => taking.delete(deviceId))
   }
+
+  const giveBack = (leaf: string): void => {
+    const held = out.get(leaf)
+    if (!held) return
+    out.delete(leaf)
+    inbox.putBack(held.lock)
+  }
+  // What a connection is given must not overtake what a flow has.
+  parts.listening.on('inbox', ({ deviceId }) => giveBack(deviceId))
 
   return {
     deliver({ deviceId, name, rid, payload }: MethodDelivery): boolean {
@@ -89,12 +98,7 @@ export function createLeafCommands(parts: LeafCommandsParts) {
         listeners.delete(listener)
         if (listeners.size) return { known }
         attending.delete(gateway)
-        for (const leaf of leaves.book.leavesOf(gateway)) {
-          const held = out.get(leaf)
-          if (!held) continue
-          out.delete(leaf)
-          inbox.putBack(held.lock)
-        }
+        for (const leaf of leaves.book.leavesOf(gateway)) giveBack(leaf)
         parts.left(gateway)
         return { known }
       }
@@ -110,6 +114,8 @@ export function createLeafCommands(parts: LeafCommandsParts) {
 
     /** The device is behind a gateway now, or behind another one. */
     moved(leaf: string): void {
+      const held = out.get(leaf)
+      if (held && leaves.book.faultOf(held.gateway, leaf)) giveBack(leaf)
       if (!listenerFor(leaf)) return
       calls.listening(leaf)
       wake(leaf)

@@ -191,6 +191,34 @@ describe('methods and messages of devices behind a gateway that connects by MQTT
     )
   })
 
+  it('what a flow has and did not settle comes first on a connection that begins, and goes back to the flow with its end', async () => {
+    const given: { lock: string; text: string }[] = []
+    house.hub.subscribe(event => {
+      if (event.type === 'leaf' && event.kind === 'message')
+        given.push({ lock: event.lock, text: Buffer.from(event.body, 'base64').toString() })
+    })
+    await house.hub.gateways.attend({ gateway: 'gw', listener: 'n', instance: '1', on: true })
+    for (const text of ['1', '2']) await send('a', text)
+    await patient(() => given.length === 1)
+    const gw = await house.dial('gw')
+    gw.hold()
+    await listens(gw, ['a'])
+    await patient(() => texts(gw, 'a').length === 2)
+    assert.deepEqual(texts(gw, 'a'), ['1', '2'])
+    const settle = (at: number) =>
+      house.hub.gateways.settle({ gateway: 'gw', device: 'a', lock: given[at]!.lock, as: 'completed' })
+    assert.equal(await failing(settle(0)), 'COMMAND_LOCK_LOST')
+    gw.client.stream.destroy()
+    for (const at of [1, 2]) {
+      await patient(() => given.length === at + 1)
+      await settle(at)
+    }
+    assert.deepEqual(
+      given.map(({ text }) => text),
+      ['1', '1', '2'],
+    )
+  })
+
   it('a device in quarantine has neither, and both again after its release', async () => {
     const gw = await house.dial('gw')
     assert.ok(await gw.grants('devices/a/#'))

@@ -243,6 +243,28 @@ describe('devices behind a gateway', function () {
     assert.deepEqual(told, ['Success', 'Rejected', 'Success'])
   })
 
+  it('a message that a flow has waits for the flow of another gateway once the device is behind that one', async () => {
+    await attend('gw')
+    await attend('gw2')
+    await hub.commands.send({ id: 'a', message: { body: Buffer.from('x') } })
+    await until(() => heard.length === 1)
+    await hub.devices.update({ id: 'a', attributes: { gateway: 'gw2', site: 'north' } })
+    await until(() => heard.length === 2)
+    assert.deepEqual(
+      heard.map(({ gateway, device }) => [gateway, device]),
+      [
+        ['gw', 'a'],
+        ['gw2', 'a'],
+      ],
+    )
+    const [first, second] = heard as (LeafEvent & { kind: 'message' })[]
+    const settle = (gateway: string, lock: string) => hub.gateways.settle({ gateway, device: 'a', lock, as: 'completed' })
+    await assert.rejects(settle('gw', first!.lock), denied)
+    await assert.rejects(settle('gw2', first!.lock), { code: 'COMMAND_LOCK_LOST' })
+    await settle('gw2', second!.lock)
+    assert.deepEqual((await hub.commands.inbox({ id: 'a' })).items, [])
+  })
+
   it('when its flow ends all behind are away; a successor of the same name takes its place without a word', async () => {
     await hub.gateways.attend({ gateway: 'gw', listener: 'n', instance: '1', on: true })
     for (const device of ['a', 'b']) await hub.gateways.presence({ gateway: 'gw', device, online: true })
