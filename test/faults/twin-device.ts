@@ -42,7 +42,7 @@ export class TwinDevice {
   /** what it does now */
   own: Section = {}
   readonly faults: string[] = []
-  readonly counts = { connects: 0, pushes: 0, dropped: 0, gaps: 0, reports: 0, refused: 0 }
+  readonly counts = { connects: 0, pushes: 0, dropped: 0, gaps: 0, reports: 0, refused: 0, live: 0, caughtUp: 0 }
   readonly #parts: TwinDeviceParts
   readonly #tongue: Tongue
   readonly #newest = new Map<string, number>()
@@ -64,6 +64,11 @@ export class TwinDevice {
     this.#parts = parts
     this.#tongue = tongue
     this.#dial()
+  }
+
+  /** It listens, and has heard all that was desired when it came. */
+  get there(): boolean {
+    return this.#client?.connected === true && this.#reported !== undefined && this.#asking === undefined
   }
 
   /** Without DISCONNECT. */
@@ -184,7 +189,7 @@ export class TwinDevice {
     const old = whole ? version < this.#seen : version <= this.#seen
     const gap = !old && !whole && version !== this.#seen + 1
     if (this.#parts.careless || !(old || gap)) {
-      this.#become(mergeSection(this.own, patch), version)
+      this.#become(mergeSection(this.own, patch), version, this.#asking === undefined)
       this.#report()
     } else if (gap) {
       this.counts.gaps++
@@ -224,7 +229,11 @@ export class TwinDevice {
     }
   }
 
-  #become(next: Section, version: number): void {
+  /** `live`: told while it was there, and not in an answer. Changes that it hears of in one with others it caught up with. */
+  #become(next: Section, version: number, live = false): void {
+    const learnt = Number(next.n ?? 0) - Number(this.own.n ?? 0)
+    if (live && learnt === 1) this.counts.live++
+    else this.counts.caughtUp += learnt
     for (const [key, n] of numbersOf(next)) {
       if (n < (this.#newest.get(key) ?? 0)) this.faults.push(`stale: ${key} ${n} after ${this.#newest.get(key)}`)
       this.#newest.set(key, Math.max(n, this.#newest.get(key) ?? 0))
