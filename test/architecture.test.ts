@@ -33,17 +33,21 @@ const layers: { layer: RegExp; may: RegExp }[] = [
   { layer: /^src\/hub\/jwt-verifier\.ts$/, may: /^(src\/errors\.ts|src\/identity\/token-verifier\.ts|jose)$/ },
   { layer: /^src\/hub\/ajv-validator\.ts$/, may: /^(src\/errors\.ts|src\/twin\/model\/.*|ajv(\/dist\/2020\.js)?)$/ },
   { layer: /^src\/hub\//, may: /^(src\/(?!nodered|simulator).*|node:.*)$/ },
-  { layer: /^src\/nodered\/linear-regex\.ts$/, may: /^(src\/(routing|nodered)\/.*|re2js)$/ },
+  // What Node.js and optional packages give the domains, in whichever thread they run.
+  { layer: /^src\/runtime\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:.*|re2js)$`) },
   {
     layer: /^src\/nodered\//,
     may: new RegExp(
-      `^(src/errors\\.ts|src/hub/(hub|hub-client|start-hub)\\.ts|src/broker/broker-port\\.ts|${domain}.*|node:.*|node-red|express)$`,
+      `^(src/errors\\.ts|src/hub/(hub|hub-client|start-hub)\\.ts|src/broker/broker-port\\.ts|src/runtime/.*|${domain}.*|node:.*|node-red|express)$`,
     ),
   },
   // Halves for the browser: of the domains only what needs no Node.js.
   { layer: /^src\/editor\//, may: /^(src\/identity\/policy-actions\.ts|node-red)$/ },
   { layer: /^nodes\/[^/]+\/(config|editor|[a-z-]+-tab)\.ts$/, may: /^(src\/(routing|window|editor)\/.*|node-red)$/ },
-  { layer: /^nodes\/[^/]+\//, may: new RegExp(`^(src/errors\\.ts|src/(nodered|simulator)/.*|${domain}.*|node:.*|node-red)$`) },
+  {
+    layer: /^nodes\/[^/]+\//,
+    may: new RegExp(`^(src/errors\\.ts|src/(nodered|simulator|runtime)/.*|${domain}.*|node:.*|node-red)$`),
+  },
 ]
 
 /** Node types and other erased imports may come from the same place as values; only cycles leave them out. */

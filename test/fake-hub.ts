@@ -1,7 +1,15 @@
 import { LoomError } from '../src/errors.ts'
-import type { DeviceSecrets, DeviceView, DynamicGroupView, Hub, HubEvent, HubHealth } from '../src/hub/hub.ts'
 import type {
-  Consumer,
+  DeviceSecrets,
+  DeviceView,
+  DynamicGroupView,
+  Hub,
+  HubConsumer,
+  HubConsumerSpec,
+  HubEvent,
+  HubHealth,
+} from '../src/hub/hub.ts'
+import type {
   ConsumerEvents,
   ConsumerSpec,
   DeadLetter,
@@ -37,8 +45,8 @@ export interface FakeHub extends Hub {
   failing: LoomError | undefined
 }
 
-export interface FakeConsumer extends Consumer {
-  readonly spec: ConsumerSpec
+export interface FakeConsumer extends HubConsumer {
+  readonly spec: HubConsumerSpec
   readonly acked: Set<number>
   offer(record: JournalRecord): void
   gap(from: number, to: number): void
@@ -70,7 +78,7 @@ function matches(spec: ConsumerSpec, record: JournalRecord): boolean {
   return !topics?.length || topics.some(filter => topicMatches(filter, record.topic))
 }
 
-function fakeConsumer(spec: ConsumerSpec, events: ConsumerEvents, letters: DeadLetter[], closed: () => void): FakeConsumer {
+function fakeConsumer(spec: HubConsumerSpec, events: ConsumerEvents, letters: DeadLetter[], closed: () => void): FakeConsumer {
   const waiting: JournalRecord[] = []
   const flying = new Map<number, Delivered>()
   const tries = new Map<number, number>()
@@ -144,6 +152,9 @@ function fakeConsumer(spec: ConsumerSpec, events: ConsumerEvents, letters: DeadL
       paused = on
       pump()
     },
+    setRules(rules) {
+      spec.rules = rules
+    },
     async close() {
       open = false
       closed()
@@ -154,6 +165,7 @@ function fakeConsumer(spec: ConsumerSpec, events: ConsumerEvents, letters: DeadL
       inFlight: flying.size,
       lag: waiting.length,
       delivered,
+      passedOver: 0,
       redelivered: 0,
       dead,
       gaps: 0,

@@ -1,16 +1,17 @@
 import type { ErrorData } from '../errors.ts'
-import type { ConsumerSpec, ConsumerState, Gap } from '../journal/journal-port.ts'
-import type { HubEvent } from './hub.ts'
+import type { ConsumerState, Gap } from '../journal/journal-port.ts'
+import type { ConsumerRules, HubConsumerSpec, HubEvent } from './hub.ts'
 
 /** What the main thread sends to the hub's thread. `c` numbers a consumption. */
 export type ToHub =
   | { t: 'call'; id: number; api: string; method: string; arg: unknown }
-  | { t: 'consume'; id: number; c: number; spec: ConsumerSpec }
+  | { t: 'consume'; id: number; c: number; spec: HubConsumerSpec }
   /** first and last number of each unbroken run */
   | { t: 'ack'; c: number; runs: number[] }
   | { t: 'retry'; c: number; seqs: number[]; delayMs: number }
   | { t: 'deadletter'; id: number; c: number; seqs: number[]; why: { code: string; message: string; node?: string } }
   | { t: 'pause'; c: number; paused: boolean }
+  | { t: 'rules'; c: number; rules: ConsumerRules }
   | { t: 'release'; id: number; c: number }
   | { t: 'close'; id: number }
 

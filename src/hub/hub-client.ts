@@ -1,8 +1,8 @@
 import { errorOf, LoomError } from '../errors.ts'
-import type { Consumer, ConsumerEvents, ConsumerSpec, ConsumerState } from '../journal/journal-port.ts'
+import type { ConsumerEvents, ConsumerState } from '../journal/journal-port.ts'
 import { BatchDecoder } from './batch.ts'
 import type { FromHub, Port, ToHub } from './frames.ts'
-import { type Hub, type HubEvent, hubApis } from './hub.ts'
+import { type Hub, type HubConsumer, type HubConsumerSpec, type HubEvent, hubApis } from './hub.ts'
 import { runsOf } from './runs.ts'
 
 interface Pending {
@@ -11,7 +11,7 @@ interface Pending {
   timer: NodeJS.Timeout
 }
 interface Consumption {
-  spec: ConsumerSpec
+  spec: HubConsumerSpec
   events: ConsumerEvents
   state: ConsumerState
   paused: boolean
@@ -86,7 +86,7 @@ export class HubClient implements Hub {
     for (const listener of this.#listeners) listener(event)
   }
 
-  async consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer> {
+  async consume(spec: HubConsumerSpec, events: ConsumerEvents): Promise<HubConsumer> {
     const c = this.#next++
     const state: ConsumerState = {
       name: spec.name,
@@ -94,6 +94,7 @@ export class HubClient implements Hub {
       inFlight: 0,
       lag: 0,
       delivered: 0,
+      passedOver: 0,
       redelivered: 0,
       dead: 0,
       gaps: 0,
@@ -125,6 +126,12 @@ export class HubClient implements Hub {
         const consumption = this.#consumptions.get(c)
         if (consumption) consumption.paused = paused
         this.#post({ t: 'pause', c, paused })
+      },
+      setRules: rules => {
+        if (!consumption.spec.rules) return
+        // A hub that is away has them when the consumption opens again
+        consumption.spec = { ...consumption.spec, rules }
+        this.#post({ t: 'rules', c, rules })
       },
       close: async () => {
         this.#flushAcks()
@@ -251,7 +258,7 @@ export class HubClient implements Hub {
 }
 
 /** A restarted hub knows the consumer's cursor; where a new one would start no longer matters, and must not fail. */
-const resumed = (spec: ConsumerSpec): ConsumerSpec => ({
+const resumed = (spec: HubConsumerSpec): HubConsumerSpec => ({
   ...spec,
   start: spec.start === 'latest' || spec.start === undefined ? 'latest' : 'earliest',
 })

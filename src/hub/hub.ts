@@ -21,6 +21,7 @@ import type { CredentialEvent } from '../identity/rotation.ts'
 import type { CaView, DeviceCertificate, ExportedRoot, ImportRequest, RegisterCaRequest, RegisteredCa } from '../pki/authority.ts'
 import type { RevocationReason } from '../pki/crl.ts'
 import type { KeyType } from '../pki/keys.ts'
+import type { RuleText } from '../routing/rule-text.ts'
 import type {
   Consumer,
   ConsumerEvents,
@@ -314,6 +315,20 @@ export type HubEvent =
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
   | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
 
+/** Rules that run in the hub. One that does not compile lets nothing through. */
+export interface ConsumerRules {
+  rules: readonly RuleText[]
+  logic?: 'three-valued' | 'strict'
+}
+/** With `rules`: only records for which one of them may fire are handed over. Replayed dead letters always are. */
+export interface HubConsumerSpec extends ConsumerSpec {
+  rules?: ConsumerRules
+}
+export interface HubConsumer extends Consumer {
+  /** Other rules from the next record on; no effect on a consumer that was opened without. */
+  setRules(rules: ConsumerRules): void
+}
+
 /**
  * One running hub. Each method takes one object and resolves with plain, structured-clonable data; failures are LoomErrors. The same interface is served
  * in-process and across the hub thread's port; `consume` and `subscribe` are its two streams.
@@ -339,7 +354,7 @@ export interface Hub {
   readonly commands: CommandsApi
   readonly models: ModelsApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
-  consume(spec: ConsumerSpec, events: ConsumerEvents): Promise<Consumer>
+  consume(spec: HubConsumerSpec, events: ConsumerEvents): Promise<HubConsumer>
   /** Live events; the returned function ends it. */
   subscribe(listener: (event: HubEvent) => void): () => void
   close(): Promise<void>

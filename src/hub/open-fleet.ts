@@ -4,6 +4,7 @@ import type { FleetDialect } from '../topology/fleet-query/ast.ts'
 import type { FleetQueryText } from '../topology/fleet-query/parse-query.ts'
 import { readPaths } from '../topology/fleet-query/json.ts'
 import { FleetIndex } from '../topology/fleet-index.ts'
+import type { RuleMessage } from '../routing/message.ts'
 import type { Groups } from '../topology/groups.ts'
 import { LoomError } from '../errors.ts'
 import type { AuditTrail } from './audit-trail.ts'
@@ -58,9 +59,11 @@ export async function openFleet(parts: FleetParts) {
   })
   const feed = new FleetFeed({ ...parts, index, failed })
   let opened: Promise<void> | undefined
+  let loaded = false
   const load = async (): Promise<void> => {
     await feed.load()
     await groups.start()
+    loaded = true
   }
   /** A load that failed is tried again by who asks next. */
   const ready = (): Promise<void> => {
@@ -87,6 +90,11 @@ export async function openFleet(parts: FleetParts) {
     ready,
     /** GROUP_DYNAMIC for the id of a dynamic group, where only static ones will do. */
     refuseDynamic,
+    /** Of a device, for rules; undefined where the index does not know all of it. */
+    twinOf(id: string): RuleMessage['twin'] {
+      const doc = !loaded || index.reduced ? undefined : index.get(id)
+      return doc && { tags: doc.tags, properties: doc.twin }
+    },
     /** Writes what could not be written before. */
     flush: () => groups.flush(),
     /** Devices by a query of one of the dialects. */

@@ -10,6 +10,9 @@ import { identitiesColl } from '../identity/registry.ts'
 import { publishFile } from '../stores/publish-file.ts'
 import { openAccess } from './open-access.ts'
 import { openIdentity } from './open-identity.ts'
+import { consumeByRules } from './consume-by-rules.ts'
+import { createRulePorts } from '../runtime/rule-ports.ts'
+import { loadLinearRegex } from '../runtime/linear-regex.ts'
 import { openFleet } from './open-fleet.ts'
 import { openGate } from './open-gate.ts'
 import { createListening } from './listening.ts'
@@ -369,7 +372,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         dropTokens: () => dropKind('jwt'),
         dropVouched: () => dropKind('x509-group'),
       }),
-      consume: (spec, events) => journal.consume(spec, events),
+      consume: consumeByRules({
+        ...{ journal, hubName: hubId, ports: createRulePorts({ linear: await loadLinearRegex() }) },
+        twinOf: device => fleet.twinOf(device),
+      }),
       subscribe: listener => {
         listeners.add(listener)
         return () => void listeners.delete(listener)

@@ -1,8 +1,7 @@
 import { errorData, LoomError } from '../errors.ts'
-import type { Consumer } from '../journal/journal-port.ts'
 import { encodeBatch } from './batch.ts'
 import type { FromHub, Port, ToHub } from './frames.ts'
-import { type Hub, type HubEvent, hubApis } from './hub.ts'
+import { type Hub, type HubConsumer, type HubEvent, hubApis } from './hub.ts'
 import { gathered } from './gathered.ts'
 import { seqsOf } from './runs.ts'
 
@@ -10,7 +9,7 @@ const apis = new Set<string>(hubApis)
 
 /** Serves a hub over a port; resolves `closed` when the other side closed it. Only the listed APIs and their own methods can be called. */
 export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promise<void> } {
-  const consumers = new Map<number, Consumer>()
+  const consumers = new Map<number, HubConsumer>()
   const opening = new Set<number>()
   const { promise: closed, resolve: finish } = Promise.withResolvers<void>()
   const waiting: HubEvent[] = []
@@ -78,6 +77,9 @@ export function serveHub(hub: Hub, port: Port<ToHub, FromHub>): { closed: Promis
         break
       case 'pause':
         consumers.get(message.c)?.pause(message.paused)
+        break
+      case 'rules':
+        consumers.get(message.c)?.setRules(message.rules)
         break
       case 'release':
         answer(message.id, release(message.c))

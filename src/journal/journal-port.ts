@@ -145,6 +145,8 @@ export interface Gap {
 }
 
 export interface ConsumerEvents {
+  /** Asked about each record that the filter lets through, replays aside; what is not wanted is passed over and needs no acknowledgement. If it throws, the record is handed over. */
+  wants?(record: JournalRecord): boolean
   /** Called in seq order (repeats aside), never re-entrantly, each time with at least one record. */
   deliver(records: Delivered[]): void
   gap?(gap: Gap): void
@@ -174,6 +176,8 @@ export interface ConsumerState {
   /** records behind the head, counted by seq */
   lag: number
   delivered: number
+  /** not wanted by `wants` */
+  passedOver: number
   redelivered: number
   dead: number
   gaps: number

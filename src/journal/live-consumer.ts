@@ -2,15 +2,16 @@ import { LoomError } from '../errors.ts'
 import { consumerFilter } from './consumer-filter.ts'
 import { DeliveryWindow, type Open } from './delivery-window.ts'
 import type { Emit } from './journal-event.ts'
-import type {
-  Consumer,
-  ConsumerEvents,
-  ConsumerSpec,
-  ConsumerState,
-  Delivered,
-  Gap,
-  JournalRecord,
-  NewDeadLetter,
+import {
+  type Consumer,
+  type ConsumerEvents,
+  type ConsumerSpec,
+  type ConsumerState,
+  type Delivered,
+  flags,
+  type Gap,
+  type JournalRecord,
+  type NewDeadLetter,
 } from './journal-port.ts'
 import type { LetterWritten } from './letter-queue.ts'
 import { replayedOf } from './letter-record.ts'
@@ -70,6 +71,7 @@ export class LiveConsumer implements Consumer {
   #calling = false
   #dueTimer: { at: number; cancel: () => void } | undefined
   #delivered = 0
+  #passedOver = 0
   #redelivered = 0
   #dead = 0
   #gaps = 0
@@ -155,6 +157,7 @@ export class LiveConsumer implements Consumer {
       inFlight: this.#window.size,
       lag: Math.max(0, this.#parts.headSeq() - cursor),
       delivered: this.#delivered,
+      passedOver: this.#passedOver,
       redelivered: this.#redelivered,
       dead: this.#dead,
       gaps: this.#gaps,
@@ -201,7 +204,7 @@ export class LiveConsumer implements Consumer {
         if (!alone) gap = this.#parts.gaps(window.next, row.seq - 1)
         if (alone || gap.length > 0) break
       }
-      if (!this.#wanted(row)) window.skipTo(row.seq)
+      if (!this.#wanted(row) || this.#passes(row)) window.skipTo(row.seq)
       else if (!window.hasRoom(row.bytes)) {
         alone = true
         break
@@ -221,6 +224,19 @@ export class LiveConsumer implements Consumer {
     else if (gap.length > 0) this.#report(gap)
     else if (looked) this.#parts.moved(0)
     return (looked || gap.length > 0 || batch.length > 0) && window.next <= head && window.hasRoom(1)
+  }
+
+  #passes(row: TailRow): boolean {
+    const { wants } = this.#events
+    if (!wants || row.flags & flags.replay) return false
+    try {
+      if (wants(recordOf(row))) return false
+    } catch (error) {
+      this.#parts.emit({ type: 'fault', error, consumer: this.name })
+      return false
+    }
+    this.#passedOver++
+    return true
   }
 
   #handOut(batch: Delivered[], now: number): void {

@@ -198,6 +198,36 @@ export function journalConsumersContract(on: JournalBench): void {
       )
     })
 
+    it('say of each record whether they want it; what comes again and what cannot be judged is handed over', async () => {
+      const asked: number[] = []
+      const events = collector()
+      const wants = ({ seq }: { seq: number }): boolean => {
+        asked.push(seq)
+        if (seq === 3) throw new Error('cannot tell')
+        return seq === 2
+      }
+      const consumer = await on.journal.consume({ name: 'c', ack: 'flow', start: 'earliest' }, { ...events, wants })
+      appendAll(on.journal, [
+        message('a', '1'),
+        message('a', '2'),
+        message('a', '3'),
+        message('a', '4'),
+        message('a', '5', { kind: kinds.lifecycle }),
+      ])
+      on.time.advance()
+      assert.deepEqual([events.seqs(), asked], [[2, 3], [1, 2, 3, 4]])
+      assert.equal(consumer.state().passedOver, 2)
+      const ended = consumer.deadletter([2], { code: 'X', message: 'y' })
+      on.time.advance()
+      await ended
+      const replayed = on.journal.replayDeadLetter((await on.journal.deadLetters({ limit: 1 })).items[0]!.id)
+      on.time.advance()
+      await replayed
+      assert.deepEqual([events.seqs(), asked.length], [[2, 3, 6], 4])
+      consumer.ack([3, 6])
+      assert.equal(consumer.state().cursor, 6)
+    })
+
     it('filter the same when they read from the files', async () => {
       on.write(3, 'a')
       appendAll(on.journal, [

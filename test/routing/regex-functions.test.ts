@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import type { PatternMaker } from '../../src/nodered/guarded-regex.ts'
-import { loadLinearRegex } from '../../src/nodered/linear-regex.ts'
-import { createRulePorts } from '../../src/nodered/rule-ports.ts'
+import type { PatternMaker } from '../../src/runtime/guarded-regex.ts'
+import { loadLinearRegex } from '../../src/runtime/linear-regex.ts'
+import { createRulePorts } from '../../src/runtime/rule-ports.ts'
 import { longestPatternChars, safePattern } from '../../src/routing/safe-pattern.ts'
 import { call, describeExamples, type Example, ports } from './call-function.ts'
 
