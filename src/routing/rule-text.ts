@@ -1,0 +1,7 @@
+import type { MessageSource } from './message.ts'
+
+/** A rule as it is written: a statement of AWS IoT SQL, or a condition of Azure IoT Hub on messages of one source (telemetry, unless it says otherwise). */
+export type RuleText = { name: string; sql: string } | { name: string; condition: string; source?: ConditionSource }
+
+/** Azure's names of what a route reads. */
+export type ConditionSource = 'DeviceMessages' | Exclude<MessageSource, 'mqtt' | 'http'>
