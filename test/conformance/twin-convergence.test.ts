@@ -12,10 +12,15 @@ const count = 12
 const changes = Number(process.env.CONVERGENCE_CHANGES ?? 600)
 const later = 120_000
 
-/** The network between: its connections break now and then. */
-function brittle(to: number): { server: Server; open: Set<Socket> } {
+/** The network between: its connections break now and then, and while it is `down` there are none. */
+function brittle(to: number): { server: Server; open: Set<Socket>; down: boolean } {
   const open = new Set<Socket>()
-  const server = createServer(near => {
+  const network = { server: createServer(), open, down: false }
+  network.server.on('connection', near => {
+    if (network.down) {
+      near.on('error', () => {}).destroy()
+      return
+    }
     const far = connect(to, '127.0.0.1')
     for (const [one, other] of [
       [near, far],
@@ -30,7 +35,7 @@ function brittle(to: number): { server: Server; open: Set<Socket> } {
     }
     open.add(near)
   })
-  return { server, open }
+  return network
 }
 
 describe('twins of devices with the unmodified SDKs, whose connections break under a hub that is killed', function () {
@@ -84,12 +89,14 @@ describe('twins of devices with the unmodified SDKs, whose connections break und
 
   it('all of them agree with what is desired in the end, and none applied what was old', async () => {
     const ids = [...wanted.keys()]
+    const change = async (id: string, patch: Record<string, number>): Promise<void> => {
+      const what = `a change of ${id}: ${JSON.stringify(patch)}`
+      await until(what, () => hub.ask('twins', 'patch', { id, desired: patch, by: 'flow' }).then(() => true), later)
+      wanted.set(id, { ...wanted.get(id), ...patch })
+    }
     let breaks = 0
     for (let n = 1; n <= changes; n++) {
-      const id = random.pick(ids)
-      const patch = { [`k${random.below(4)}`]: n }
-      await until(`change ${n}`, () => hub.ask('twins', 'patch', { id, desired: patch, by: 'flow' }).then(() => true), later)
-      wanted.set(id, { ...wanted.get(id), ...patch })
+      await change(random.pick(ids), { [`k${random.below(4)}`]: n })
       if (n % 25 === 0 && network.open.size) {
         random.pick([...network.open]).destroy()
         breaks++
@@ -99,6 +106,11 @@ describe('twins of devices with the unmodified SDKs, whose connections break und
         await hub.start()
       }
     }
+    // Nothing comes after these that could hide their loss.
+    network.down = true
+    for (const socket of network.open) socket.destroy()
+    for (const id of ids) await change(id, { [`last${random.below(2)}`]: changes + 1 })
+    network.down = false
     await until(
       'all agree',
       async () => {
