@@ -193,7 +193,7 @@ export function createInboxWire(parts: InboxWireParts) {
       })
   }
 
-  const begin = ({ connection, deviceId, restored }: Listener): void => {
+  const begin = ({ connection, deviceId, subscribed }: Listener): void => {
     const { id, principal } = connection
     const { family, module } = principal
     if (module !== undefined) return
@@ -209,7 +209,7 @@ export function createInboxWire(parts: InboxWireParts) {
     const renewed = drain.ready.size > 0 || (drain.endedAt !== undefined && now() - drain.endedAt < renewalMs)
     if (known) wake(deviceId)
     else if (family !== 'iothub') start()
-    else drain.starting.set(id, parts.schedule(restored && !renewed ? azureRestoredMs : azureAfterSubscribeMs, start))
+    else drain.starting.set(id, parts.schedule(!subscribed && !renewed ? azureRestoredMs : azureAfterSubscribeMs, start))
   }
   const forget = (drain: Drain, id: string): void => {
     drain.starting.get(id)?.()

@@ -10,8 +10,10 @@ export interface Listener {
   filter: string
   features: readonly string[]
   qos: 0 | 1
-  /** the filter was there when the connection came: its session was kept */
+  /** the filter was there when the connection came: its session was kept, and it was told nothing yet of what it missed */
   restored: boolean
+  /** the connection itself asked for it: its application is there */
+  subscribed: boolean
 }
 
 export interface Listening {
@@ -47,6 +49,7 @@ export function createListening(o: {
 }): Listening {
   const byDevice = new Map<string, Map<string, Map<string, Listener>>>()
   const opened = new WeakSet<Connection>()
+  const begun = new WeakSet<Listener>()
   /** the devices that a connection listens for, by its id */
   const devicesOf = new Map<string, Set<string>>()
   const handlers: { feature: string; began: Parameters<Listening['on']>[1]; ended: Parameters<Listening['on']>[2] }[] = []
@@ -56,6 +59,7 @@ export function createListening(o: {
       const { connection, deviceId, filter } = listener
       // it may have ended meanwhile, or listen under a later grant
       if (byDevice.get(deviceId)?.get(connection.id)?.get(filter) !== listener) return
+      begun.add(listener)
       for (const { feature, began } of handlers) if (listener.features.includes(feature)) began(listener)
     })
   }
@@ -71,9 +75,13 @@ export function createListening(o: {
       byDevice.set(deviceId, connections)
       const filters = connections.get(connection.id) ?? new Map<string, Listener>()
       connections.set(connection.id, filters)
-      const listener: Listener = { connection, deviceId, ...granted, restored: !opened.has(connection) }
+      const subscribed = opened.has(connection)
+      // A client that subscribes right after its CONNACK comes before the turn of what its session kept
+      const before = filters.get(granted.filter)
+      const restored = !subscribed || (before?.restored === true && !begun.has(before))
+      const listener: Listener = { connection, deviceId, ...granted, restored, subscribed }
       filters.set(granted.filter, listener)
-      if (!listener.restored) begin(listener)
+      if (subscribed) begin(listener)
     },
     listensNoMore({ id }, filter) {
       for (const deviceId of devicesOf.get(id) ?? []) byDevice.get(deviceId)?.get(id)?.delete(filter)

@@ -79,7 +79,7 @@ async function house({ family = 'iothub' as Connection['principal']['family'] } 
 
 describe('the inbox of a device on the wire', () => {
   it('of Azure begins a moment after the subscription, and later if nobody subscribed on this connection', async () => {
-    const { come, go, put, pass, texts, subscribe } = await house()
+    const { come, go, put, pass, texts, subscribe, connect, listening } = await house()
     await put('a')
     const first = await come('c1')
     await pass(249)
@@ -102,6 +102,16 @@ describe('the inbox of a device on the wire', () => {
     await turns()
     await pass(250)
     assert.deepEqual(texts(), ['a', 'b', 'c'], 'it subscribed after all')
+    await go(third)
+    await pass(5000)
+    await put('d')
+    const hasty = connect('c4')
+    subscribe(hasty)
+    listening.open(hasty)
+    subscribe(hasty)
+    await turns()
+    await pass(250)
+    assert.deepEqual(texts(), ['a', 'b', 'c', 'd'], 'it subscribed right after its CONNACK')
   })
 
   it('of Azure goes on at once after a token was renewed', async () => {
