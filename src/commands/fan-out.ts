@@ -25,7 +25,9 @@ export interface FanOut {
   one(device: string): Promise<DeviceOutcome>
   /** Keeps the outcomes of a chunk, when all are there or the work stops. */
   keep(index: number, outcomes: ChunkOutcomes): Promise<void>
-  /** Over all runs. */
+  /** Each time one more has an outcome, over all runs. */
+  counted(o: { done: number; failed: number }): void
+  /** The same, now and then and at the end. */
   progress(o: { done: number; failed: number }): Promise<void>
   /** looked at before each device */
   cancelled(): boolean
@@ -56,6 +58,7 @@ export async function runFanOut(o: FanOut): Promise<{ complete: boolean }> {
   const count = ({ ok }: DeviceOutcome): void => {
     done++
     if (!ok) failed++
+    o.counted({ done, failed })
   }
   const tell = async (): Promise<void> => {
     if (o.now() - toldAt < progressEveryMs) return

@@ -5,7 +5,8 @@ import { errorData, LoomError } from '../errors.ts'
 import type { Operations, OperationView, RunningOperation, Work } from '../provisioning/bulk-operations.ts'
 import type { StateStore, Write } from '../storage/state-store.ts'
 import type { Deed } from './audit-trail.ts'
-import type { CommandTargets, DeviceCommandsApi, GroupCommandsApi } from './hub-commands.ts'
+import { createCommandNews } from './command-news.ts'
+import type { CommandsEvent, CommandTargets, DeviceCommandsApi, GroupCommandsApi } from './hub-commands.ts'
 
 const runsColl = 'command_runs'
 const targetsColl = 'command_targets'
@@ -35,6 +36,8 @@ export interface GroupCommandsParts {
   /** Ids of devices by pages, each at least once. */
   targets(o: CommandTargets): AsyncIterable<readonly string[]>
   note(deed: Deed): void
+  emit(event: CommandsEvent): void
+  schedule(ms: number, fn: () => void): () => void
   now: () => number
   random: (size: number) => Buffer
 }
@@ -42,6 +45,7 @@ export interface GroupCommandsParts {
 /** Methods and messages for many devices: whom they are for is on disk before the first is called. */
 export async function openGroupCommands(parts: GroupCommandsParts) {
   const { state, operations, commands, now } = parts
+  const news = createCommandNews(parts)
   await state.declare(runsColl, { indexes: ['at'] })
   await state.declare(targetsColl, {})
   await state.declare(outcomesColl, {})
@@ -93,7 +97,8 @@ export async function openGroupCommands(parts: GroupCommandsParts) {
   const workOf =
     (run: string, spec: Run): Work =>
     async (operation: RunningOperation) => {
-      const failedBefore = (await operations.get(operation.id))?.failed ?? 0
+      const begun = await operations.get(operation.id)
+      const failedBefore = begun?.failed ?? 0
       const doIt = doer(spec)
       return runFanOut({
         chunks: spec.chunks,
@@ -102,6 +107,7 @@ export async function openGroupCommands(parts: GroupCommandsParts) {
         earlier: index => outcomesOf(run, index),
         one: device => doIt(device).catch(error => ({ device, ok: false, code: errorData(error).code })),
         keep: async (index, outcomes) => void (await state.put(outcomesColl, chunkId(run, index), { outcomes })),
+        counted: counts => void (begun && news.counted({ ...begun, ...counts })),
         // The operation counts failures by run, and some of the last one's may be tried again.
         progress: ({ done, failed }) => operation.progress({ done, failed: failed - failedBefore }),
         cancelled: () => operation.cancelled(),
@@ -118,11 +124,21 @@ export async function openGroupCommands(parts: GroupCommandsParts) {
       }
     await state.delete(runsColl, run)
   }
+  const watched = (operation: OperationView): OperationView => {
+    const tell = async (): Promise<void> => {
+      await operations.ended(operation.id)
+      const view = await operations.get(operation.id)
+      if (view) news.ended(view)
+    }
+    // The store of a hub that closes may be closed before it is asked.
+    tell().catch(() => undefined)
+    return operation
+  }
   const resume = async (id: string): Promise<OperationView> => {
     const { run } = await found(id)
     const spec = await state.get<Run>(runsColl, run)
     if (!spec) throw new LoomError('OPERATION_STATE', `"${id}"`, { hint: 'what it was about is not kept any more' })
-    return operations.resume(id, workOf(run, spec.doc))
+    return watched(await operations.resume(id, workOf(run, spec.doc)))
   }
 
   const api: GroupCommandsApi = {
@@ -153,7 +169,7 @@ export async function openGroupCommands(parts: GroupCommandsParts) {
           ...(devices ? { devices: devices.length } : { ...targets }),
         }
         const kind = method ? kinds.method : kinds.message
-        const operation = await operations.start({ kind, detail, total, by, resumable: true }, workOf(run, spec))
+        const operation = watched(await operations.start({ kind, detail, total, by, resumable: true }, workOf(run, spec)))
         parts.note({ by, action: kind, target: operation.id, detail })
         return operation
       } catch (error) {

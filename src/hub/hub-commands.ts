@@ -2,7 +2,7 @@ import type { DeviceOutcome } from '../commands/fan-out.ts'
 import type { CommandRecord } from '../commands/history.ts'
 import type { MethodResult } from '../commands/method-calls.ts'
 import type { InboxMessage, NewInboxMessage, Outcome } from '../commands/message.ts'
-import type { OperationView } from '../provisioning/bulk-operations.ts'
+import type { OperationState, OperationView } from '../provisioning/bulk-operations.ts'
 import type { FleetQueryText } from '../topology/fleet-query/parse-query.ts'
 
 /** What became of a message, for who asked to hear of it. */
@@ -43,6 +43,21 @@ export interface CommandTargets {
   devices?: string[]
   group?: string
   query?: FleetQueryText
+}
+
+/** How far commands to many devices are, a few times a second at most, and their end. */
+export interface CommandsEvent {
+  type: 'commands'
+  at: number
+  /** of the operation */
+  id: string
+  /** `commands.method`, `commands.message` */
+  kind: string
+  state: OperationState
+  total: number
+  done: number
+  failed: number
+  by: string
 }
 
 /** The same method or message for many devices. Each call and message is in the history of its device as well. */

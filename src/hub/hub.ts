@@ -5,7 +5,7 @@ import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 import type { ConfigurationEvent, ConfigurationsApi } from './hub-configurations.ts'
 import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
-import type { CommandsApi } from './hub-commands.ts'
+import type { CommandsApi, CommandsEvent } from './hub-commands.ts'
 import type { ModelEvent, ModelsApi } from './hub-models.ts'
 import type { GatewaysApi, LeafEvent } from './hub-gateways.ts'
 import type { ImportsApi } from './hub-imports.ts'
@@ -48,7 +48,7 @@ export type { Decommission, DecommissionReport, TelemetryFate } from './decommis
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
 export type { ConfigurationMetrics, ConfigurationsApi, ConfigurationView } from './hub-configurations.ts'
 export type { DynamicGroupView, FleetApi, FleetFigures } from './hub-fleet.ts'
-export type { CommandsApi, MessageFeedback } from './hub-commands.ts'
+export type { CommandsApi, CommandsEvent, CommandTargets, MessageFeedback } from './hub-commands.ts'
 export type { GatewaysApi, LeafEvent, LeafTelemetry } from './hub-gateways.ts'
 export type { ImportsApi, ImportView } from './hub-imports.ts'
 export type { TwinsApi, TwinView } from './hub-twins.ts'
@@ -312,6 +312,7 @@ export type HubEvent =
   | { type: 'wake'; at: number; device: string; method: string; until: number; token: string }
   | ModelEvent
   | ConfigurationEvent
+  | CommandsEvent
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
   | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
 

@@ -241,7 +241,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     // First: work that waits for calls ends with them.
     undo.push(async () => commands.close())
     const many = await openGroupCommands({
-      ...{ state, commands: commands.api, operations: provisioning.operations, now, random: randomBytes },
+      ...{ state, commands: commands.api, operations: provisioning.operations, emit, schedule: later, now, random: randomBytes },
       targets: commandTargets({ groups, fleet }),
       note: deed => trail.note(deed),
     })

@@ -7,6 +7,7 @@ function house(devices: number, chunkSize = 10) {
   const ids = Array.from({ length: devices }, (_, n) => `d${n}`)
   const kept = new Map<number, ChunkOutcomes>()
   const told: { done: number; failed: number }[] = []
+  const counts: typeof told = []
   const calls: string[] = []
   let [open, most] = [0, 0]
   const parts = (more: Partial<FanOut> = {}): FanOut => ({
@@ -15,6 +16,7 @@ function house(devices: number, chunkSize = 10) {
     earlier: async index => kept.get(index),
     one: async device => ({ device, ok: Number(device.slice(1)) % 7 !== 0 }),
     keep: async (index, outcomes) => void kept.set(index, [...outcomes]),
+    counted: o => void counts.push(o),
     progress: async o => void told.push(o),
     cancelled: () => false,
     concurrency: 4,
@@ -33,12 +35,12 @@ function house(devices: number, chunkSize = 10) {
     })
   }
   const outcomes = () => [...kept].toSorted(([a], [b]) => a - b).flatMap(([, found]) => found)
-  return { ids, run, kept, told, calls, outcomes, most: () => most }
+  return { ids, run, kept, told, counts, calls, outcomes, most: () => most }
 }
 
 describe('one thing for many devices', () => {
   it('is done for each once, so many at a time, with outcomes in the order of the devices', async () => {
-    const { ids, run, told, calls, outcomes, most } = house(95)
+    const { ids, run, told, counts, calls, outcomes, most } = house(95)
     assert.deepEqual(
       await run({
         one: async device => {
@@ -54,6 +56,10 @@ describe('one thing for many devices', () => {
       ids,
     )
     assert.deepEqual(told.at(-1), { done: 95, failed: 14 })
+    assert.deepEqual(
+      counts.map(({ done }) => done),
+      ids.map((_, n) => n + 1),
+    )
   })
 
   it('is not held up by one slow device', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { LoomError } from '../../src/errors.ts'
 import { openGroupCommands } from '../../src/hub/group-commands.ts'
-import type { CommandTargets } from '../../src/hub/hub-commands.ts'
+import type { CommandsEvent, CommandTargets } from '../../src/hub/hub-commands.ts'
 import { openOperations } from '../../src/provisioning/bulk-operations.ts'
 import { openMemoryStateStore } from '../../src/stores/memory/state-store.ts'
 import { codeOf } from '../pki/make.ts'
@@ -18,6 +18,11 @@ async function house() {
   const waiting = new Set<string>()
   /** devices that do not answer yet */
   const gates = new Map<string, Promise<void>>()
+  const events: CommandsEvent[] = []
+  const timers = new Map<() => void, number>()
+  const ring = (): void => {
+    for (const fn of [...timers.keys()]) if (timers.delete(fn)) fn()
+  }
   const open = async () => {
     const operations = await openOperations({ store: state, now, random: randomBytes })
     const group = await openGroupCommands({
@@ -43,12 +48,17 @@ async function house() {
         yield devices!
       },
       note: () => {},
+      emit: event => void events.push(event),
+      schedule: (ms, fn) => {
+        timers.set(fn, ms)
+        return () => void timers.delete(fn)
+      },
       now,
       random: randomBytes,
     })
     return { operations, ...group }
   }
-  return { clock, state, open, sent, called, gates }
+  return { clock, state, open, sent, called, gates, events, timers, ring }
 }
 const message = { body: Buffer.from('x') }
 
@@ -137,6 +147,52 @@ describe('commands to many devices', () => {
     await first.api.resume({ id })
     await first.operations.ended(id)
     assert.deepEqual([called.length, (await first.api.operation({ id })).failed], [100, 1])
+  })
+
+  it('are told live: how far they are, once in a while, and at once that they ended', async () => {
+    const { open, events, timers, ring, called, gates, clock } = await house()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gates.set('d5', promise)
+    const { api, operations } = await open()
+    const { id } = await api.start({ devices: ids(8), method: { name: 'm' }, concurrency: 2, by: 'node n' })
+    while (called.length < 8) await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    assert.deepEqual([events.length, [...timers.values()]], [0, [250]])
+    ring()
+    const event = { type: 'commands', at: clock.now, id, kind: 'commands.method', by: 'node n', total: 8 } as const
+    assert.deepEqual(events, [{ ...event, state: 'running', done: 7, failed: 1 }])
+    ring()
+    assert.equal(events.length, 1, 'nothing has changed')
+    resolve()
+    await operations.ended(id)
+    while (events.length < 2) await new Promise(setImmediate)
+    assert.deepEqual(events[1], { ...event, state: 'done', done: 8, failed: 1 })
+    assert.equal(timers.size, 0)
+  })
+
+  it('that go on after a stop are told as well, with what was done before', async () => {
+    const { open, events, ring, sent, gates } = await house()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gates.set('d150', promise)
+    const first = await open()
+    const { id } = await first.api.start({ devices: ids(300), message, concurrency: 1 })
+    while (sent.length < 149) await new Promise(setImmediate)
+    const closing = first.operations.close()
+    resolve()
+    await closing
+    while (!events.length) await new Promise(setImmediate)
+    const { state, done } = events.at(-1)!
+    assert.deepEqual([state, done], ['interrupted', 151])
+    const next = await open()
+    await next.resumeMessages()
+    while (sent.length < 299) {
+      ring()
+      await new Promise(setImmediate)
+    }
+    while (events.at(-1)!.state !== 'done') await new Promise(setImmediate)
+    const [, ...after] = events
+    assert.ok(after.every(one => one.id === id && one.done > 100 && one.total === 300))
+    assert.deepEqual([after.at(-1)!.done, after.at(-1)!.failed], [300, 1])
   })
 
   it('that cannot be meant are refused before anything is kept', async () => {
