@@ -1,4 +1,5 @@
 import type { EditorRED } from 'node-red'
+import { typedInputs } from '../../src/editor/typed-inputs.ts'
 import { type ConfigurationConfig, validCanary, validPriority } from './config.ts'
 
 declare const RED: EditorRED
@@ -33,20 +34,14 @@ RED.nodes.registerType<ConfigurationConfig>('loom-configuration', {
     return this._(index === 0 ? 'configuration.outputs.result' : 'configuration.outputs.progress')
   },
   oneditprepare() {
-    const typed = {
-      configuration: ['msg', 'str', 'flow', 'global', 'env', 'jsonata'],
-      query: ['str', 'json', 'msg', 'flow', 'global', 'env', 'jsonata'],
-      desired: ['json', 'msg', 'flow', 'global', 'env', 'jsonata'],
-    }
-    for (const [field, types] of Object.entries(typed)) {
-      const input = $(`#node-input-${field}`)
-      input.typedInput({ default: types[0], types, typeField: `#node-input-${field}Type` } as never)
-      // The label belongs to the input that the widget hides.
-      input
-        .closest('.form-row')
-        .find('input.red-ui-typedInput-input')
-        .attr('aria-label', this._(`configuration.${field}`))
-    }
+    typedInputs(
+      {
+        configuration: ['msg', 'str', 'flow', 'global', 'env', 'jsonata'],
+        query: ['str', 'json', 'msg', 'flow', 'global', 'env', 'jsonata'],
+        desired: ['json', 'msg', 'flow', 'global', 'env', 'jsonata'],
+      },
+      field => this._(`configuration.${field}`),
+    )
     const action = $('#node-input-action')
     action
       .on('change', () => {

@@ -1,4 +1,5 @@
 import type { EditorRED } from 'node-red'
+import { typedInputs } from '../../src/editor/typed-inputs.ts'
 import { type FleetQueryConfig, validLimit } from './config.ts'
 
 declare const RED: EditorRED
@@ -26,14 +27,7 @@ RED.nodes.registerType<FleetQueryConfig>('loom-fleet-query', {
     return this._(index === 0 ? 'fleet-query.outputs.rows' : 'fleet-query.outputs.end')
   },
   oneditprepare() {
-    const query = $('#node-input-query')
-    query.typedInput({
-      default: 'msg',
-      types: ['msg', 'str', 'json', 'flow', 'global', 'jsonata', 'env'],
-      typeField: '#node-input-queryType',
-    } as never)
-    // The label belongs to the input that the widget hides.
-    query.closest('.form-row').find('input.red-ui-typedInput-input').attr('aria-label', this._('fleet-query.query'))
+    typedInputs({ query: ['msg', 'str', 'json', 'flow', 'global', 'jsonata', 'env'] }, field => this._(`fleet-query.${field}`))
     const dialect = $('#node-input-dialect')
     dialect
       .on('change', () => void $('#loom-fleet-query-hint').text(this._(`fleet-query.hint.${dialect.val()}`)))

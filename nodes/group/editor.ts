@@ -1,4 +1,5 @@
 import type { EditorRED } from 'node-red'
+import { typedInputs } from '../../src/editor/typed-inputs.ts'
 import type { GroupConfig } from './config.ts'
 
 declare const RED: EditorRED
@@ -34,19 +35,13 @@ RED.nodes.registerType<GroupConfig>('loom-group', {
     return this._(index === 0 ? 'group.outputs.result' : 'group.outputs.events')
   },
   oneditprepare() {
-    const typed = {
-      group: ['msg', 'str', 'flow', 'global', 'env', 'jsonata'],
-      query: ['str', 'json', 'msg', 'flow', 'global', 'env', 'jsonata'],
-    }
-    for (const [field, types] of Object.entries(typed)) {
-      const input = $(`#node-input-${field}`)
-      input.typedInput({ default: types[0], types, typeField: `#node-input-${field}Type` } as never)
-      // The label belongs to the input that the widget hides.
-      input
-        .closest('.form-row')
-        .find('input.red-ui-typedInput-input')
-        .attr('aria-label', this._(`group.${field}`))
-    }
+    typedInputs(
+      {
+        group: ['msg', 'str', 'flow', 'global', 'env', 'jsonata'],
+        query: ['str', 'json', 'msg', 'flow', 'global', 'env', 'jsonata'],
+      },
+      field => this._(`group.${field}`),
+    )
     const action = $('#node-input-action')
     action.on('change', () => void $('.loom-group-create').toggle(action.val() === 'create')).trigger('change')
     const listen = $('#node-input-listen')

@@ -1,4 +1,5 @@
 import type { EditorRED } from 'node-red'
+import { typedInputs } from '../../src/editor/typed-inputs.ts'
 import type { ModelConfig } from './config.ts'
 
 declare const RED: EditorRED
@@ -30,14 +31,7 @@ RED.nodes.registerType<ModelConfig>('loom-model', {
     return this._(index === 0 ? 'model.outputs.result' : 'model.outputs.violations')
   },
   oneditprepare() {
-    const model = $('#node-input-model')
-    model.typedInput({
-      default: 'msg',
-      types: ['msg', 'str', 'json', 'flow', 'global', 'env', 'jsonata'],
-      typeField: '#node-input-modelType',
-    } as never)
-    // The label belongs to the input that the widget hides.
-    model.closest('.form-row').find('input.red-ui-typedInput-input').attr('aria-label', this._('model.model'))
+    typedInputs({ model: ['msg', 'str', 'json', 'flow', 'global', 'env', 'jsonata'] }, field => this._(`model.${field}`))
     const [action, mode, about] = [$('#node-input-action'), $('#node-input-mode'), $('#node-input-about')]
     const show = (): void => {
       const chosen = action.val()

@@ -1,4 +1,5 @@
 import type { EditorRED } from 'node-red'
+import { typedInputs } from '../../src/editor/typed-inputs.ts'
 import type { QueryConfig } from './config.ts'
 
 declare const RED: EditorRED
@@ -43,15 +44,7 @@ RED.nodes.registerType<QueryConfig>('loom-query', {
     return this.name || this._(`query.kind.${this.kind || 'range'}`)
   },
   oneditprepare() {
-    for (const [field, types] of Object.entries(typedFields)) {
-      const input = $(`#node-input-${field}`)
-      input.typedInput({ types: [...types], typeField: `#node-input-${field}Type` } as never)
-      // The label belongs to the input that the widget hides.
-      input
-        .closest('.form-row')
-        .find('input.red-ui-typedInput-input')
-        .attr('aria-label', this._(`query.${field}`))
-    }
+    typedInputs(typedFields, field => this._(`query.${field}`))
     const kind = $('#node-input-kind')
     kind
       .on('change', () => {

@@ -1,4 +1,5 @@
 import type { EditorRED } from 'node-red'
+import { typedInputs } from '../../src/editor/typed-inputs.ts'
 import { type TwinConfig, validShadow } from './config.ts'
 
 declare const RED: EditorRED
@@ -23,14 +24,7 @@ RED.nodes.registerType<TwinConfig>('loom-twin', {
     return this.name || this._(`twin.action.${this.action || 'get'}`)
   },
   oneditprepare() {
-    const device = $('#node-input-device')
-    device.typedInput({
-      default: 'msg',
-      types: ['msg', 'str', 'flow', 'global', 'env', 'jsonata'],
-      typeField: '#node-input-deviceType',
-    } as never)
-    // The label belongs to the input that the widget hides.
-    device.closest('.form-row').find('input.red-ui-typedInput-input').attr('aria-label', this._('twin.device'))
+    typedInputs({ device: ['msg', 'str', 'flow', 'global', 'env', 'jsonata'] }, field => this._(`twin.${field}`))
     const action = $('#node-input-action')
     action.on('change', () => void $('.loom-twin-check').toggle(action.val() !== 'get')).trigger('change')
   },
