@@ -16,17 +16,18 @@ export const isContainer = (bytes: Uint8Array): boolean =>
  */
 export function frameOf(bytes: Uint8Array): FrameFound | undefined {
   if (isContainer(bytes)) return { frame: 'container' }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length >= singleBytes && bytes[0] === 0xc3 && bytes[1] === 1) {
-    const crc64 = view.getBigUint64(2, true).toString(16).padStart(16, '0')
+    const crc64 = viewOf(bytes).getBigUint64(2, true).toString(16).padStart(16, '0')
     return { frame: 'single', crc64, key: crc64, body: singleBytes }
   }
   if (bytes.length >= registryBytes && bytes[0] === 0) {
-    const id = view.getUint32(1)
+    const id = viewOf(bytes).getUint32(1)
     return { frame: 'registry', id, key: `id:${id}`, body: registryBytes }
   }
   return undefined
 }
+
+const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView => new DataView(buffer, byteOffset, byteLength)
 
 export function singleFrame(crc64: string): Uint8Array {
   const head = new Uint8Array(singleBytes)

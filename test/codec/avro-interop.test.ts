@@ -84,10 +84,12 @@ describe('Avro, with other implementations', function () {
     assert.deepEqual(JSON.parse(lines[7]!).value, { double: 1.75 })
   })
 
-  it('avroappend and avromod of avro-c write what we read', function () {
+  it('avromod of avro-c writes what we read', function () {
     const copy = join(folder, 'modified.avro')
     if (!run('avromod', ['--codec=deflate', file, copy])) return this.skip()
-    return readFile(copy).then(bytes => assert.deepEqual(avro.decode(bytes, {}), rounded))
+    // It drops what types stand for: the reader says it.
+    const schema: ChosenSchema = { writer: { type: 'AVRO', schema: text }, reader: { type: 'AVRO', schema: text } }
+    return readFile(copy).then(bytes => assert.deepEqual(avro.decode(bytes, { schema }), rounded))
   })
 
   for (const codec of ['null', 'deflate'])
@@ -106,7 +108,7 @@ describe('Avro, with other implementations', function () {
     if (!command) return this.skip()
     for (const value of rounded.slice(0, 4)) {
       const bytes = avro.encode!(value, chosen('bare'))
-      const back = run(command, ['-c', bareValue, text], bytes)!
+      const back: Uint8Array = run(command, ['-c', bareValue, text], bytes)!
       assert.deepEqual(avro.decode(back, chosen('bare')), value)
     }
   })

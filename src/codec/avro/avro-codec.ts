@@ -21,6 +21,8 @@ interface Compiled {
   text: string
   crc64: string
   write?: AvroWrite
+  /** How it was read last, mostly the way it is read always. */
+  last?: { reader: Compiled; read: AvroRead }
 }
 
 const keptReaders = 1000
@@ -54,9 +56,11 @@ export function createAvroCodec(): Codec {
     return made
   }
   const readerOf = (writer: Compiled, reader: Compiled): AvroRead => {
+    if (writer.last?.reader === reader) return writer.last.read
     const key = `${writer.key}>${reader.key}`
     let read = readers.get(key)
     if (!read) readers.set(key, (read = avroReader(writer.root, writer.key === reader.key ? writer.root : reader.root)))
+    writer.last = { reader, read }
     return read
   }
   /** A lone text makes a new object each time; what was made of it is found by its text. */
@@ -78,7 +82,7 @@ export function createAvroCodec(): Codec {
     decode(bytes, context) {
       assertInput('Avro', bytes, context)
       const schema = chosen(context)
-      const found = frameOf(bytes)
+      const found = schema?.frame === 'bare' ? undefined : frameOf(bytes)
       if (found?.frame === 'container' && (schema?.frame ?? 'container') === 'container') {
         const reader = schema?.reader && compile(schema.reader)
         return readContainer(bytes, (root, text) => {
@@ -119,8 +123,9 @@ export function idOf({ id }: SchemaText): number {
 
 /** Where the value begins: behind a frame that names this very schema, else at the start. */
 function bodyAt(bytes: Uint8Array, { writer, frame }: ChosenSchema, { crc64 }: Compiled): number {
+  if (frame === 'bare') return 0
   const found = frameOf(bytes)
-  if (!found || found.frame === 'container' || frame === 'bare') return 0
+  if (!found || found.frame === 'container') return 0
   if (frame === found.frame) return found.body
   return (found.frame === 'single' ? found.crc64 === crc64 : found.id === writer.id) ? found.body : 0
 }

@@ -12,7 +12,7 @@ export class AvroInput {
 
   constructor(bytes: Uint8Array, pos = 0, seen = { elements: 0 }) {
     this.#seen = seen
-    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.pos = pos
   }
 
@@ -57,11 +57,13 @@ export class AvroInput {
   }
 
   float(): number {
-    return this.take(4).readFloatLE(0)
+    if (this.left < 4) this.short(4)
+    return this.bytes.readFloatLE((this.pos += 4) - 4)
   }
 
   double(): number {
-    return this.take(8).readDoubleLE(0)
+    if (this.left < 8) this.short(8)
+    return this.bytes.readDoubleLE((this.pos += 8) - 8)
   }
 
   /** A zigzag varint; a bigint only where a number would lose digits. */
@@ -106,9 +108,12 @@ export class AvroInput {
   }
 
   text(): string {
-    const bytes = this.take(this.size())
-    const text = bytes.toString('utf8')
-    if (text.includes('\ufffd') && !Buffer.from(text).equals(bytes)) this.bad('a text that is no UTF-8')
+    const size = this.size()
+    const from = this.pos
+    this.pos += size
+    const text = this.bytes.toString('utf8', from, this.pos)
+    if (text.includes('\ufffd') && !Buffer.from(text).equals(this.bytes.subarray(from, this.pos)))
+      this.bad('a text that is no UTF-8')
     return text
   }
 

@@ -61,10 +61,15 @@ function made(writer: AvroType, reader: AvroType, known: Known): AvroRead {
         return read[index] ?? input.bad(`symbol ${index} of ${writer.name}`)
       }
     }
-    case 'fixed':
-      return input => plainBytes(writer, input.take(writer.size))
-    case 'bytes':
-      return reader.kind === 'string' ? input => input.text() : input => plainBytes(writer, input.take(input.size()))
+    case 'fixed': {
+      const shown = logicalIn(writer) ? writer : reader
+      return input => plainBytes(shown, input.take(writer.size))
+    }
+    case 'bytes': {
+      if (reader.kind === 'string') return input => input.text()
+      const shown = logicalIn(writer) ? writer : reader
+      return input => plainBytes(shown, input.take(input.size()))
+    }
     case 'string':
       return reader.kind === 'bytes' ? input => Buffer.from(input.text()).toString('base64') : input => input.text()
     default:
@@ -149,7 +154,8 @@ function recordReader(writer: RecordType, reader: RecordType, known: Known): Avr
     const values: Record<string, unknown> = {}
     for (const { name, read } of steps) {
       const value = read(input)
-      if (name !== undefined) setOwn(values, name, value)
+      if (name === '__proto__') setOwn(values, name, value)
+      else if (name !== undefined) values[name] = value
     }
     for (const field of added) setOwn(values, field.name, defaultOf(field))
     input.leave()
