@@ -7,13 +7,16 @@ export interface CodecContext {
   properties?: Readonly<Record<string, string>>
   /** Arrival of the message, epoch ms UTC; relative times of a format start here. */
   arrived?: number
+  /** The bytes were compressed, and more of them are allowed. */
+  inflated?: boolean
   /** The schema the bytes were written with, where the format has none of its own. */
   schema?: unknown
 }
 
 /**
  * One payload format. Decoded values are plain JSON: integers beyond 2^53 are decimal strings, bytes are base64, dates are epoch ms.
- * Throws `LoomError` CODEC_FORMAT, CODEC_TRUNCATED or CODEC_LIMIT with the byte offset as position; never anything else on bad bytes.
+ * Throws `LoomError` CODEC_FORMAT, CODEC_TRUNCATED or CODEC_LIMIT with the byte offset as position, or CODEC_INVALID with the path in the value; never anything else on
+ * bad bytes.
  */
 export interface Codec {
   readonly name: string

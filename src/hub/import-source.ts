@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LoomError } from '../errors.ts'
 import { type BulkLine, type Chunks, readCsvDevices, readJsonDevices } from '../provisioning/bulk-reader.ts'
-import { CsvReader } from '../provisioning/csv-reader.ts'
+import { CsvReader } from '../codec/csv-reader.ts'
 
 export const importFormats = ['csv', 'jsonl'] as const
 export type ImportFormat = (typeof importFormats)[number]

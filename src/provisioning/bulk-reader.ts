@@ -1,7 +1,7 @@
 import { type ErrorCode, errorData, LoomError, withoutSecrets } from '../errors.ts'
 import type { BulkDevice } from './bulk-port.ts'
 import { checkRow, memberNames, pathOf, put } from './bulk-row.ts'
-import { CsvReader, type CsvRow } from './csv-reader.ts'
+import { CsvReader, type CsvRow } from '../codec/csv-reader.ts'
 import { isObject } from './enrolment-values.ts'
 
 /** A row of the file, checked, or why it is none. */

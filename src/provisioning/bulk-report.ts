@@ -1,5 +1,5 @@
 import type { BulkResult, BulkSecrets } from './bulk-port.ts'
-import { csvLine } from './csv-writer.ts'
+import { csvLine } from '../codec/csv-writer.ts'
 
 const columns = ['row', 'id', 'result', 'code', 'message'] as const
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { type CsvLimits, CsvReader, type CsvRow } from '../../src/provisioning/csv-reader.ts'
-import { csvLine } from '../../src/provisioning/csv-writer.ts'
+import { type CsvLimits, CsvReader, type CsvRow } from '../../src/codec/csv-reader.ts'
+import { csvLine } from '../../src/codec/csv-writer.ts'
 import { seeded } from '../seeded.ts'
 
 const read = (parts: string[], limits?: CsvLimits): CsvRow[] => {

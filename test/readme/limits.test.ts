@@ -121,9 +121,9 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
   ],
   'row; CSV field; columns': [
     ['provisioning/bulk-reader', 'lineChars'],
-    ['provisioning/csv-reader', 'rowChars'],
-    ['provisioning/csv-reader', 'fieldChars'],
-    ['provisioning/csv-reader', 'columns'],
+    ['codec/csv-reader', 'rowChars'],
+    ['codec/csv-reader', 'fieldChars'],
+    ['codec/csv-reader', 'columns'],
   ],
   'rows in a transaction': [['provisioning/bulk-import', 'mostInBatch']],
   'operations that run': [['provisioning/bulk-operations', 'mostRunning']],

@@ -8,9 +8,10 @@ export interface CsvLimits {
   fieldChars?: number
   /** default 200 */
   columns?: number
+  /** one character; default a comma */
+  separator?: string
 }
 
-const comma = 44
 const quote = 34
 const lineFeed = 10
 const carriageReturn = 13
@@ -22,7 +23,8 @@ type State = 'start' | 'plain' | 'quoted' | 'closed' | 'return' | 'skip'
  * are left out. Linear in the length of the text.
  */
 export class CsvReader {
-  readonly #limits: Required<CsvLimits>
+  readonly #limits: Required<Omit<CsvLimits, 'separator'>>
+  readonly #separator: number
   #state: State = 'start'
   #field = ''
   #fields: string[] = []
@@ -33,8 +35,9 @@ export class CsvReader {
   #rowLine = 1
   #first = true
 
-  constructor({ rowChars = 65_536, fieldChars = 20_000, columns = 200 }: CsvLimits = {}) {
+  constructor({ rowChars = 65_536, fieldChars = 20_000, columns = 200, separator = ',' }: CsvLimits = {}) {
     this.#limits = { rowChars, fieldChars, columns }
+    this.#separator = separator.charCodeAt(0)
   }
 
   /** Rows completed by this part. */
@@ -89,7 +92,7 @@ export class CsvReader {
   #means(char: number): boolean {
     if (this.#state === 'skip') return char === lineFeed
     if (this.#state === 'quoted') return char === quote || char === lineFeed
-    return char === comma || char === quote || char === lineFeed || char === carriageReturn
+    return char === this.#separator || char === quote || char === lineFeed || char === carriageReturn
   }
 
   #mark(char: number, rows: CsvRow[]): void {
@@ -108,7 +111,7 @@ export class CsvReader {
       else this.#row(rows)
     } else if (state === 'return') this.#fault('a carriage return stands inside a line', rows)
     else if (char === carriageReturn) this.#state = 'return'
-    else if (char === comma) this.#next(rows)
+    else if (char === this.#separator) this.#next(rows)
     else if (state === 'plain') this.#fault('a quote stands inside a field that does not begin with one', rows)
     else {
       if (state === 'closed') this.#field += '"'

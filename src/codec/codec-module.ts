@@ -1,0 +1,8 @@
+/** The public face of the codecs: formats by name, content type or look, compression, and what decoded values are. */
+export { binaryEvent, type BinaryEvent, type CloudEvent } from './cloud-events.ts'
+export { type Codec, type CodecContext, codecLimits } from './codec.ts'
+export { type CodecName, codecNames, codecOfType, type CodecOptions, detectCodec, openCodec } from './codecs.ts'
+export { compressed, type Compression, compressionByMagic, compressionOf, inflated } from './compression.ts'
+export { plainOf } from './plain.ts'
+export { readingsOfSenml } from './senml.ts'
+export type { SenmlRecord } from './senml-records.ts'

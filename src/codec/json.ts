@@ -1,0 +1,88 @@
+import type { LoomError } from '../errors.ts'
+import { type Codec, codecLimits } from './codec.ts'
+import { encodableOf } from './encodable.ts'
+import { beyondLimit, malformed, truncated } from './fault.ts'
+import { assertInput } from './input.ts'
+import { jsonFault } from './json-fault.ts'
+import { plainOf } from './plain.ts'
+import { utf8Fault } from './utf8.ts'
+
+const format = 'JSON'
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+const [quote, comma, backslash] = [34, 44, 92]
+/** Numbers that may lose digits or have no finite value. */
+const notable = /\d{16}|[eE]\+?\d{3}/
+
+/**
+ * Of two members by one name the last one counts; a byte order mark is skipped; whole numbers beyond 2^53 are decimal text, and what no
+ * double can hold is null.
+ */
+export const jsonCodec: Codec = {
+  name: 'json',
+  detect: looksLikeJson,
+  decode(bytes, context) {
+    assertInput(format, bytes, context)
+    assertBounded(bytes)
+    const text = textOf(bytes)
+    try {
+      return notable.test(text) ? JSON.parse(text, digitsKept) : JSON.parse(text)
+    } catch (cause) {
+      throw faultOf(bytes, text, cause)
+    }
+  },
+  encode: value => Buffer.from(JSON.stringify(plainOf(encodableOf(format, value)))),
+}
+
+/** Whether the first and the last character are the brackets of an object or a list. */
+export function looksLikeJson(bytes: Uint8Array): boolean {
+  let begin = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+  let end = bytes.length - 1
+  while (begin < end && isSpace(bytes[begin]!)) begin++
+  while (end > begin && isSpace(bytes[end]!)) end--
+  return (bytes[begin] === 0x7b && bytes[end] === 0x7d) || (bytes[begin] === 0x5b && bytes[end] === 0x5d)
+}
+
+const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13 && byte !== 11 && byte !== 12)
+
+/** The third argument is what was written of a value that is no object. */
+function digitsKept(_name: string, value: unknown, { source = '' }: { source?: string } = {}): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+  if (/^-?\d+$/.test(source)) return source
+  return Number.isFinite(value) ? value : null
+}
+
+/** Depth, and an upper bound of the elements: one for each comma and bracket. */
+function assertBounded(bytes: Uint8Array): void {
+  // Too short to hold more brackets, with those that close them.
+  if (bytes.length <= 2 * codecLimits.depth) return
+  let [depth, elements, quoted] = [0, 1, false]
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!
+    if (quoted) {
+      if (byte === backslash) at++
+      else if (byte === quote) quoted = false
+    } else if (byte === quote) quoted = true
+    else if (byte === comma) elements++
+    else if (byte === 0x7b || byte === 0x5b) {
+      elements++
+      if (++depth > codecLimits.depth) throw beyondLimit(format, at, `more than ${codecLimits.depth} deep`)
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+    if (elements > codecLimits.elements) throw beyondLimit(format, at, `more than ${codecLimits.elements} elements`)
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    const at = utf8Fault(bytes) ?? 0
+    throw malformed(format, at, 'a text that is not UTF-8', cause)
+  }
+}
+
+function faultOf(bytes: Uint8Array, text: string, cause: unknown): LoomError {
+  const fault = jsonFault(text)
+  if (fault.ended) return truncated(format, bytes.length)
+  const mark = bytes.length - Buffer.byteLength(text)
+  return malformed(format, mark + Buffer.byteLength(text.slice(0, fault.at)), 'nothing of JSON', cause)
+}
