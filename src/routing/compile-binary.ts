@@ -3,6 +3,7 @@ import type { CompileContext } from './compile-context.ts'
 import type { Operators } from './operators.ts'
 import type { Comparison } from './predicate-index.ts'
 import type { Closure } from './scope.ts'
+import { finite } from './values.ts'
 
 /** Comparisons with constants and of numbers are worth closures of their own; everything else is left to the operators. */
 export function compileBinary(expression: BinaryExpression, context: CompileContext): Closure {
@@ -18,6 +19,7 @@ export function compileBinary(expression: BinaryExpression, context: CompileCont
   const right = context.compile(expression.right, context)
   const apply = operators.binary[operator]
   if (isComparison(operator)) return compareNumbers(operator, left, right, apply)
+  if (operator === '-' || operator === '*') return calculate(operator, left, typeof value === 'number' ? value : right, apply)
   return scope => apply(left(scope), right(scope))
 }
 
@@ -104,6 +106,16 @@ function compareNumbers(operator: Comparison, left: Closure, right: Closure, app
         const b = right(scope)
         return typeof a === 'number' && typeof b === 'number' ? a >= b : apply(a, b)
       }
+  }
+}
+
+function calculate(operator: '-' | '*', left: Closure, right: Closure | number, apply: Apply): Closure {
+  const isProduct = operator === '*'
+  return scope => {
+    const a = left(scope)
+    const b = typeof right === 'number' ? right : right(scope)
+    if (typeof a !== 'number' || typeof b !== 'number') return apply(a, b)
+    return finite(isProduct ? a * b : a - b)
   }
 }
 

@@ -31,7 +31,7 @@ export interface CompileContext {
   readonly itemName?: string
   /** An expression as a function of the message. */
   compile(expression: Expression, context: CompileContext): Closure
-  /** The memo behind a path of the message, or a call whose value all rules share. */
+  /** The memo behind a path of the message, or a variable. */
   shared(expression: Expression, context: CompileContext): Memo | undefined
 }
 

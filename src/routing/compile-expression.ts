@@ -1,31 +1,25 @@
 import type { CallExpression, CaseExpression, Expression } from './ast.ts'
 import { castTo } from './cast.ts'
 import { compileBinary, compileNot } from './compile-binary.ts'
-import { type CompileContext, isShared, memoOf } from './compile-context.ts'
+import { type CompileContext, memoOf } from './compile-context.ts'
 import { stepsReader } from './compile-path.ts'
 import { compileNested } from './compile-select.ts'
 import { type Path, pathKey, pathOf } from './expression-path.ts'
 import { externalFunction } from './functions/external-functions.ts'
 import type { Memo } from './memo.ts'
 import { assign } from './members.ts'
-import { printExpression } from './print.ts'
 import type { Closure } from './scope.ts'
 import { elementOf, memberOf } from './values.ts'
 
 /** An expression as a function of the message. */
 export function compile(expression: Expression, context: CompileContext): Closure {
-  const memo = sharedMemo(expression, context)
-  if (memo) return scope => (memo.at === scope ? memo.value : memo.fill(scope))
-  return compileOwn(expression, context)
+  return sharedMemo(expression, context)?.reader ?? compileOwn(expression, context)
 }
 
-/** The memo behind a path of the message, or a call whose value all rules share. */
+/** The memo behind a path of the message, or a variable. */
 export function sharedMemo(expression: Expression, context: CompileContext): Memo | undefined {
-  if (context.inElement) return undefined
-  const path = pathOf(expression)
-  if (path) return pathMemo(path, context)
-  if (expression.kind !== 'call' || !isShared(expression, context)) return undefined
-  return memoOf(context, `call ${printExpression(expression, context.language.name)}`, () => compileOwn(expression, context))
+  const path = context.inElement ? undefined : pathOf(expression)
+  return path && pathMemo(path, context)
 }
 
 function pathMemo(path: Path, context: CompileContext): Memo | undefined {
@@ -129,7 +123,12 @@ function compileCall(expression: CallExpression, context: CompileContext): Closu
   const [first, second] = args
   if (!first) return scope => call([], scope)
   if (!second) return scope => call([first(scope)], scope)
-  if (args.length === 2) return scope => call([first(scope), second(scope)], scope)
+  if (args.length === 2) {
+    const [, constant] = expression.args
+    if (constant?.kind !== 'literal') return scope => call([first(scope), second(scope)], scope)
+    const { value } = constant
+    return scope => call([first(scope), value], scope)
+  }
   return scope =>
     call(
       args.map(arg => arg(scope)),

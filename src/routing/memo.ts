@@ -6,11 +6,14 @@ export class Memo {
   /** The message that `value` belongs to. */
   at: Scope | undefined = undefined
   value: unknown = undefined
+  /** `read` as a closure, one for all rules. */
+  readonly reader: Closure
   readonly #make: Closure
 
   constructor(key: string, make: Closure) {
     this.key = key
     this.#make = make
+    this.reader = scope => (this.at === scope ? this.value : this.fill(scope))
   }
 
   read(scope: Scope): unknown {

@@ -3,10 +3,10 @@ import type { Scope } from './scope.ts'
 
 export type IndexedValue = string | number | boolean | null
 
-/** A condition that an index can test for many rules at once. `toNumber`: what its language compares numbers by; `heavy`: the operand costs more than the test saves. */
+/** A condition that an index can test for many rules at once. `toNumber`: what its language compares numbers by; `computed`: the operand is more than a path, so that it pays for several rules only. */
 export type Access =
-  | { kind: 'equal'; operand: Memo; heavy: boolean; values: readonly IndexedValue[] }
-  | { kind: 'compare'; operand: Memo; heavy: boolean; operator: Comparison; bound: number; toNumber: ToNumber }
+  | { kind: 'equal'; operand: Memo; computed: boolean; values: readonly IndexedValue[] }
+  | { kind: 'compare'; operand: Memo; computed: boolean; operator: Comparison; bound: number; toNumber: ToNumber }
 
 export type Comparison = '<' | '<=' | '>' | '>='
 type ToNumber = (value: unknown) => number | undefined
@@ -23,8 +23,23 @@ export interface Placement {
   readonly place: Readonly<Place>
 }
 
-interface Equals extends Place {
-  byValue: Map<unknown, unknown[]>
+interface Placed<T> extends Placement {
+  /** Where many entries share a value, they are told apart by another condition. */
+  inner?: PredicateIndex<T>
+}
+
+interface Bucket<T> {
+  entries: T[]
+  inner?: PredicateIndex<T>
+}
+
+interface Equals<T> extends Place {
+  byValue: Map<unknown, Bucket<T>>
+}
+
+interface Row<T> {
+  entry: T
+  accesses: readonly Access[]
 }
 
 interface Thresholds<T> extends Place {
@@ -34,6 +49,9 @@ interface Thresholds<T> extends Place {
   bounds: Float64Array
   entries: T[]
 }
+
+/** Fewer entries with the same value are tested one by one. */
+const largeBucket = 8
 
 interface Compared<T> {
   access: Access & { kind: 'compare' }
@@ -45,45 +63,62 @@ interface Compared<T> {
  * it excludes cost nothing. Those without such a condition are the residual.
  */
 export class PredicateIndex<T> {
-  readonly #equals: Equals[] = []
+  readonly #equals: Equals<T>[] = []
   readonly #thresholds: Thresholds<T>[] = []
   readonly #residual: T[] = []
-  readonly #placements = new Map<T, Placement>()
+  readonly #placements = new Map<T, Placed<T>>()
 
   /** Of the conditions offered per entry the rarest equality is taken, else the first comparison. */
-  constructor(rows: Iterable<{ entry: T; accesses: readonly Access[] }>) {
-    const all = [...rows]
-    const frequency = frequencies(all)
-    const equals = new Map<string, Equals>()
-    const compared = new Map<string, { access: Access & { kind: 'compare' }; rows: Compared<T>[] }>()
-    for (const { entry, accesses } of all) {
-      const access = preferred(accesses, frequency)
-      if (!access) this.#residual.push(entry)
+  constructor(rows: readonly Row<T>[]) {
+    const frequency = frequencies(rows)
+    const chosen = rows.map(({ accesses }) => preferred(accesses, frequency))
+    const users = new Map<string, number>()
+    for (const access of chosen) if (access?.computed) users.set(access.operand.key, (users.get(access.operand.key) ?? 0) + 1)
+    const equals = new Map<string, Equals<T>>()
+    const compared = new Map<string, Compared<T>[]>()
+    rows.forEach(({ entry }, i) => {
+      const access = chosen[i]
+      if (!access || users.get(access.operand.key) === 1) this.#residual.push(entry)
       else if (access.kind === 'equal') this.#placeEqual(equals, access, entry)
-      else {
-        const key = `${access.operator} ${access.operand.key}`
-        let group = compared.get(key)
-        if (!group) compared.set(key, (group = { access, rows: [] }))
-        group.rows.push({ access, entry })
-      }
-    }
-    for (const { access, rows } of compared.values()) this.#placeCompared(access, rows)
+      else made(compared, `${access.operator} ${access.operand.key}`, () => []).push({ access, entry })
+    })
+    for (const group of compared.values()) this.#placeCompared(group[0]!.access, group)
+    this.#divide(rows)
   }
 
-  #placeEqual(equals: Map<string, Equals>, access: Access & { kind: 'equal' }, entry: T): void {
+  #placeEqual(equals: Map<string, Equals<T>>, access: Access & { kind: 'equal' }, entry: T): void {
     const { operand, values } = access
-    let group = equals.get(operand.key)
-    if (!group) {
-      group = { operand, undefineds: 0, byValue: new Map() }
-      equals.set(operand.key, group)
-      this.#equals.push(group)
-    }
-    for (const value of new Set(values)) {
-      const list = group.byValue.get(value)
-      if (list) list.push(entry)
-      else group.byValue.set(value, [entry])
-    }
+    const group = made(equals, operand.key, () => {
+      const fresh: Equals<T> = { operand, undefineds: 0, byValue: new Map() }
+      this.#equals.push(fresh)
+      return fresh
+    })
+    for (const value of new Set(values)) made(group.byValue, value, () => ({ entries: [] })).entries.push(entry)
     this.#placements.set(entry, { access, place: group })
+  }
+
+  /** Large buckets get an index of their own. An entry of several values stays outside, as it stands in several buckets. */
+  #divide(rows: readonly Row<T>[]): void {
+    const large = this.#equals.flatMap(({ byValue }) =>
+      [...byValue.values()].filter(({ entries }) => entries.length >= largeBucket),
+    )
+    if (large.length === 0) return
+    const accesses = new Map(rows.map(row => [row.entry, row.accesses]))
+    for (const bucket of large) {
+      const inner: Row<T>[] = []
+      const outer: T[] = []
+      for (const entry of bucket.entries) {
+        const { access } = this.#placements.get(entry)!
+        const others = accesses.get(entry)!.filter(other => other !== access)
+        const isSingle = access.kind === 'equal' && access.values.length === 1
+        if (isSingle && others.length > 0) inner.push({ entry, accesses: others })
+        else outer.push(entry)
+      }
+      if (inner.length < largeBucket) continue
+      bucket.entries = outer
+      bucket.inner = new PredicateIndex(inner)
+      for (const { entry } of inner) this.#placements.get(entry)!.inner = bucket.inner
+    }
   }
 
   #placeCompared({ operand, operator, toNumber }: Access & { kind: 'compare' }, rows: Compared<T>[]): void {
@@ -95,19 +130,26 @@ export class PredicateIndex<T> {
     for (const { access, entry } of rows) this.#placements.set(entry, { access, place })
   }
 
-  /** Where an entry stands; `undefined` if it is tested by its own conditions only. */
-  placementOf(entry: T): Placement | undefined {
-    return this.#placements.get(entry)
+  /** Where an entry stands; nowhere if it is tested by its own conditions only. */
+  placementsOf(entry: T): Placement[] {
+    const placed = this.#placements.get(entry)
+    return placed ? [placed, ...(placed.inner?.placementsOf(entry) ?? [])] : []
   }
 
-  /** Adds the entries whose access condition is true. */
+  /** Adds the entries whose access conditions are true. */
   collect(scope: Scope, found: T[]): void {
     for (const group of this.#equals) {
       const value = group.operand.read(scope)
-      if (value === undefined) group.undefineds++
-      else {
-        const list = group.byValue.get(value) as T[] | undefined
-        if (list) for (const entry of list) found.push(entry)
+      if (value === undefined) {
+        group.undefineds++
+        continue
+      }
+      const bucket = group.byValue.get(value)
+      if (!bucket) continue
+      for (const entry of bucket.entries) found.push(entry)
+      if (bucket.inner) {
+        bucket.inner.collect(scope, found)
+        for (const entry of bucket.inner.#residual) found.push(entry)
       }
     }
     for (const group of this.#thresholds) {
@@ -144,6 +186,12 @@ function firstWhere(bounds: Float64Array, value: number, beyond: boolean): numbe
   return low
 }
 
+function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) map.set(key, (value = make()))
+  return value
+}
+
 type Frequencies = Map<string, Map<IndexedValue, number>>
 
 function frequencies(rows: readonly { accesses: readonly Access[] }[]): Frequencies {
@@ -161,10 +209,10 @@ function frequencies(rows: readonly { accesses: readonly Access[] }[]): Frequenc
   return counts
 }
 
-/** The rarest equality, else the first comparison; what costs much only if there is nothing else. */
+/** The rarest equality, else the first comparison; computed operands only if there is nothing else. */
 export function preferred(offered: readonly Access[], frequency?: Frequencies): Access | undefined {
   if (offered.length < 2) return offered[0]
-  const light = offered.filter(({ heavy }) => !heavy)
+  const light = offered.filter(({ computed }) => !computed)
   const accesses = light.length ? light : offered
   let best: Access | undefined
   let least = Number.POSITIVE_INFINITY

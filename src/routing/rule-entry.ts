@@ -1,5 +1,5 @@
 import type { CompiledRule } from './compile-rule.ts'
-import type { PredicateIndex } from './predicate-index.ts'
+import type { Placement, PredicateIndex } from './predicate-index.ts'
 import type { RulePlan } from './rule-plan.ts'
 import type { Closure } from './scope.ts'
 
@@ -21,6 +21,8 @@ export interface RuleGroup<R> {
   readonly entries: RuleEntry<R>[]
   /** Made when the first message comes. */
   index?: PredicateIndex<RuleEntry<R>>
+  /** The first tests of the index's residual, beside them. */
+  firsts?: readonly Closure[]
   messages: number
 }
 
@@ -41,6 +43,7 @@ export class RuleEntry<R> {
   outputs = 0
   timeMs = 0
   #group: RuleGroup<R> | undefined
+  #places: readonly Placement[] = []
   /** From groups that it stood in before, and messages that came by its name. */
   #seenElsewhere = 0
 
@@ -60,10 +63,12 @@ export class RuleEntry<R> {
     this.#leave(this.tests)
   }
 
-  /** The index has found its place, so that its access condition is not tested again. */
+  /** The index has found its place, so that its access conditions are not tested again. */
   placed(index: PredicateIndex<RuleEntry<R>>): void {
-    const access = index.placementOf(this)?.access
-    if (access) this.#leave(this.compiled.conjuncts.filter(conjunct => conjunct.access !== access).map(({ test }) => test))
+    this.#places = index.placementsOf(this)
+    const done = new Set(this.#places.map(({ access }) => access))
+    if (done.size > 0)
+      this.#leave(this.compiled.conjuncts.filter(({ access }) => !access || !done.has(access)).map(({ test }) => test))
   }
 
   #leave(tests: readonly Closure[]): void {
@@ -93,7 +98,7 @@ export class RuleEntry<R> {
   }
 
   #undefinedInIndex(): number {
-    return this.#group?.index?.placementOf(this)?.place.undefineds ?? 0
+    return this.#places.reduce((sum, { place }) => sum + place.undefineds, 0)
   }
 
   /** Takes over what the group counted, before another one begins at zero. */
@@ -101,5 +106,6 @@ export class RuleEntry<R> {
     this.undefineds += this.#undefinedInIndex()
     this.#seenElsewhere += this.#group?.messages ?? 0
     this.#group = undefined
+    this.#places = []
   }
 }

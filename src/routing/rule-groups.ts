@@ -69,5 +69,8 @@ export function indexOf<R>(group: RuleGroup<R>): PredicateIndex<RuleEntry<R>> {
   }))
   const index = new PredicateIndex(rows)
   for (const entry of group.entries) entry.placed(index)
+  group.firsts = index.residual.map(({ first }) => first ?? always)
   return (group.index = index)
 }
+
+const always = (): boolean => true

@@ -2,7 +2,7 @@ import { type BasicIngest, basicIngestOf } from './basic-ingest.ts'
 import { evaluationError, takesSource, takesTopic } from './evaluation.ts'
 import { evaluateInRounds } from './external-rounds.ts'
 import type { RuleMessage } from './message.ts'
-import type { RuleEntry, RuleStats } from './rule-entry.ts'
+import type { RuleEntry, RuleGroup, RuleStats } from './rule-entry.ts'
 import { indexOf, RuleGroups } from './rule-groups.ts'
 import type { EvaluationOptions, RuleOptions } from './rule-options.ts'
 import { surroundingsOf } from './rule-options.ts'
@@ -129,9 +129,32 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
       const found: RuleEntry<R>[] = []
       index.collect(scope, found)
       for (const entry of found) this.#testEntry(entry, run)
-      for (const entry of index.residual) this.#testEntry(entry, run)
+      this.#testResidual(group, index.residual, run)
     }
     return run
+  }
+
+  /** A tight loop, as this is what a message costs for each rule that no index knows. */
+  #testResidual({ firsts = [] }: RuleGroup<R>, entries: readonly RuleEntry<R>[], run: Run<R>): void {
+    if (this.#clock || run.waiting) {
+      for (const entry of entries) this.#testEntry(entry, run)
+      return
+    }
+    const { scope } = run
+    for (let i = 0; i < firsts.length; i++) {
+      try {
+        for (; i < firsts.length; i++) {
+          const value = firsts[i]!(scope)
+          if (value === false) continue
+          const entry = entries[i]!
+          const verdict = value === true ? testAll(entry.others, scope) : value
+          if (verdict === true) run.passed.push(entry)
+          else if (verdict === undefined) entry.undefineds++
+        }
+      } catch (thrown) {
+        this.#fail(entries[i]!, run, thrown)
+      }
+    }
   }
 
   #testNamed(message: RuleMessage, { rule, rest }: BasicIngest, waiting: RuleEntry<R>[] | undefined): Run<R> | undefined {

@@ -106,7 +106,7 @@ export function randomRule(random: Random): GivenRule {
 }
 
 function randomPayload(random: Random): unknown {
-  const value = (): unknown => random.pick([1, 2, 3.5, -1, '1', 'red', 'Blue', true, false, null, 10, { n: 1 }, [1]])
+  const value = (): unknown => random.pick([1, 2, 3.5, -1, '1', 'red', 'Blue', true, false, 'true', null, 10, { n: 1 }, [1]])
   const body: Record<string, unknown> = {}
   for (const name of ['a', 'b']) if (random.below(5)) body[name] = value()
   if (random.below(4)) body.c = { d: value(), e: [value()] }
