@@ -1,4 +1,5 @@
-import type { Consumer, ConsumerSpec, Delivered, Gap } from '../journal/journal-port.ts'
+import type { ConsumerRules, HubConsumer, HubConsumerSpec } from '../hub/hub.ts'
+import type { Delivered, Gap } from '../journal/journal-port.ts'
 import type { Emit, NewMsg, Result } from './define.ts'
 import { deliveries, type LiveConsumer, splitDelivery } from './delivery.ts'
 import type { HubRef } from './hubs.ts'
@@ -18,7 +19,7 @@ export interface Handout {
 
 export interface FeedOptions {
   hub: HubRef
-  spec: Omit<ConsumerSpec, 'ack'>
+  spec: Omit<HubConsumerSpec, 'ack'>
   /** `delivery`: acknowledged once sent; `flow`: when its messages are, through their tokens. */
   ack: 'delivery' | 'flow'
   /** Records a call of `messagesOf` gets at most. */
@@ -35,7 +36,7 @@ const perTurn = 50
 export class Feed {
   readonly #options: FeedOptions
   #queue: Delivered[] = []
-  #consumer: Consumer | undefined
+  #consumer: HubConsumer | undefined
   #live: LiveConsumer | undefined
   #turn: NodeJS.Immediate | undefined
   #stopped = false
@@ -71,6 +72,11 @@ export class Feed {
     const state = this.#consumer!.state()
     this.#live!.forget(state.cursor)
     return { released: this.#released, lag: state.lag }
+  }
+
+  /** Other rules in the hub, for a consumer that was opened with some. */
+  setRules(rules: ConsumerRules): void {
+    this.#consumer?.setRules(rules)
   }
 
   /** Nothing more is sent; what waits stays unacknowledged and comes again after the next start. */

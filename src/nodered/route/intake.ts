@@ -1,0 +1,157 @@
+import { LoomError } from '../../errors.ts'
+import type { NewDeadLetter, Replayed } from '../../journal/journal-port.ts'
+import type { RuleMessage } from '../../routing/message.ts'
+import type { ConditionSource } from '../../routing/rule-text.ts'
+import type { Msg, NewMsg } from '../define.ts'
+
+/** What a dead letter needs to come back as the same thing. */
+export type Original = Pick<NewDeadLetter, 'device' | 'topic' | 'properties' | 'payload' | 'jseq'>
+
+/** One thing that rules look at: a reading, a message of any kind, or a record of the journal. */
+export interface Item {
+  message: RuleMessage
+  /** The place of an output in a batch: all of the reading but its values. */
+  reading?: Record<string, unknown>
+  /** As it is sent on when no rule matches. */
+  payload: unknown
+  hops: number
+  replayed?: Replayed
+  /** Why it cannot be looked at. */
+  fault?: LoomError
+  original(): Original
+}
+
+/** What arrived together. */
+export interface Intake {
+  /** What outputs have in common with what came in. */
+  base: NewMsg
+  batch: boolean
+  items: Item[]
+  delivery: unknown
+  /** `flow`: the delivery travels on with the messages; `sent`: it is complete once they are on their way. */
+  ack: 'flow' | 'sent'
+}
+
+const eventSources: ReadonlySet<unknown> = new Set<ConditionSource>([
+  'TwinChangeEvents',
+  'DeviceLifecycleEvents',
+  'DeviceConnectionStateEvents',
+  'DigitalTwinChangeEvents',
+])
+const json = { contentType: 'application/json', contentEncoding: 'utf-8' }
+
+/** A message of a flow: a batch of readings if it holds at least one, else one thing. */
+export function intakeOf(msg: Msg): Intake {
+  const { payload, delivery } = msg
+  const batch = Array.isArray(payload) && payload.some(isReading)
+  return {
+    base: msg,
+    batch,
+    delivery,
+    ack: 'flow',
+    items: batch ? payload.map((each, i) => itemOfBatch(msg, each, i)) : [itemOf(msg, payload)],
+  }
+}
+
+function itemOfBatch(msg: Msg, item: unknown, i: number): Item {
+  if (!isReading(item))
+    return {
+      ...itemOf({ _msgid: msg._msgid }, item),
+      fault: new LoomError('READING_VALUES', `item ${i} of the batch`, { position: i }),
+    }
+  const { values, ...reading } = item
+  const { hops, replayed, twin, hubName, clientId } = msg
+  return { ...itemOf({ _msgid: msg._msgid, hops, replayed, twin, hubName, clientId, ...reading }, values), reading }
+}
+
+function itemOf(msg: Msg, payload: unknown): Item {
+  const {
+    topic,
+    device,
+    time,
+    properties,
+    contentType,
+    contentEncoding = 'utf-8',
+    system,
+    clientId,
+    traceId,
+    hubName,
+    source,
+  } = msg
+  const message: RuleMessage = { payload }
+  if (typeof topic === 'string') message.topic = topic
+  if (typeof device === 'string') message.deviceId = device
+  if (typeof time === 'number') message.timestamp = time
+  if (isObject(properties)) message.properties = properties as Record<string, string>
+  if (typeof clientId === 'string') message.clientId = clientId
+  if (typeof traceId === 'string') message.traceId = traceId
+  if (typeof hubName === 'string') message.hubName = hubName
+  if (eventSources.has(source)) message.source = source as ConditionSource as never
+  const twin = twinOf(msg.twin)
+  if (twin) message.twin = twin
+  const bytes = ArrayBuffer.isView(payload)
+  if (bytes) message.raw = payload as Uint8Array
+  if (typeof contentType === 'string') message.system = { contentType, contentEncoding: String(contentEncoding) }
+  else if (!bytes) message.system = json
+  if (isObject(system)) message.system = { ...message.system, ...(system as Record<string, string>) }
+  return {
+    message,
+    payload,
+    hops: hopsOf(msg.hops, message.properties),
+    ...(isObject(msg.replayed) && { replayed: msg.replayed as unknown as Replayed }),
+    original: () => originalOf(msg, payload),
+  }
+}
+
+/** The form of a reading, so that time and stream come back with the values; bytes and other values as they are. */
+function originalOf(msg: Msg, payload: unknown): Original {
+  const { device, topic, time, stream, seq, schema, jseq, properties } = msg
+  const form = isObject(payload) && !ArrayBuffer.isView(payload) ? { time, stream, seq, schema, values: payload } : payload
+  return {
+    device: typeof device === 'string' ? device : '',
+    topic: typeof topic === 'string' ? topic : '',
+    properties: textsOf(properties),
+    payload: bytesOf(form),
+    ...(typeof jseq === 'number' && { jseq }),
+  }
+}
+
+/** Bytes as they are, anything else as JSON. */
+export function bytesOf(value: unknown): Uint8Array {
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  return Buffer.from(jsonText(value))
+}
+
+/** What no JSON can hold is `null`, large integers are texts. */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? String(member) : member)) ?? 'null'
+  } catch {
+    return 'null'
+  }
+}
+
+/** A twin as the hub gives it, or as conditions see it. */
+export function twinOf(twin: unknown): RuleMessage['twin'] {
+  if (!isObject(twin)) return undefined
+  if (isObject(twin.properties)) return twin as RuleMessage['twin']
+  const { tags, desired, reported } = twin
+  return desired === undefined && reported === undefined ? undefined : { tags, properties: { desired, reported } }
+}
+
+/** How often rules have sent it on already; a property tells it across brokers. */
+export function hopsOf(hops: unknown, properties: RuleMessage['properties']): number {
+  const count = Number(hops ?? properties?.['loom-hops'] ?? 0)
+  return Number.isFinite(count) ? count : 0
+}
+
+const textsOf = (properties: unknown): Record<string, string> =>
+  isObject(properties)
+    ? Object.fromEntries(Object.entries(properties).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+    : {}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isReading = (item: unknown): item is Record<string, unknown> & { values: object } =>
+  isObject(item) && isObject(item.values) && !ArrayBuffer.isView(item.values)
