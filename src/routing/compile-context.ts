@@ -1,6 +1,6 @@
 import type { Expression } from './ast.ts'
 import { childrenOf } from './expression-children.ts'
-import { externalFunction } from './functions/external-functions.ts'
+import { externalShape } from './external-shapes.ts'
 import type { RuleLanguage } from './lexer.ts'
 import type { Memo, Memos } from './memo.ts'
 import type { Operators } from './operators.ts'
@@ -57,4 +57,4 @@ export function isShared(expression: Expression, context: CompileContext, variab
   return !context.inElement && visit(expression, false)
 }
 
-const isStable = (name: string, { functionOf }: Language): boolean => !externalFunction(name) && functionOf(name)?.stable === true
+const isStable = (name: string, { functionOf }: Language): boolean => !externalShape(name) && functionOf(name)?.stable === true

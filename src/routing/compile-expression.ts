@@ -4,8 +4,8 @@ import { compileBinary, compileNot } from './compile-binary.ts'
 import { type CompileContext, memoOf } from './compile-context.ts'
 import { stepsReader } from './compile-path.ts'
 import { compileNested } from './compile-select.ts'
+import { externalShape } from './external-shapes.ts'
 import { type Path, pathKey, pathOf } from './expression-path.ts'
-import { externalFunction } from './functions/external-functions.ts'
 import type { Memo } from './memo.ts'
 import { assign } from './members.ts'
 import type { Closure } from './scope.ts'
@@ -109,7 +109,7 @@ function compileVariable(name: string, { variables }: CompileContext): Closure {
 function compileCall(expression: CallExpression, context: CompileContext): Closure {
   const { name, position } = expression
   const args = expression.args.map(arg => compile(arg, context))
-  const external = externalFunction(name)
+  const external = externalShape(name)
   const known = external ?? context.language.functionOf(name)
   if (!known || args.length < known.arity[0] || args.length > known.arity[1]) return () => undefined
   if (external)

@@ -1,13 +1,14 @@
 import type { Expression, SelectItem, Statement } from './ast.ts'
 import { childrenOf, itemExpressions } from './expression-children.ts'
 import { pathOf } from './expression-path.ts'
-import { externalFunction } from './functions/external-functions.ts'
+import { externalShape } from './external-shapes.ts'
 
 export function isExternal(expression: Expression): boolean {
   return (expression.kind === 'call' && isExternalName(expression.name)) || childrenOf(expression).some(isExternal)
 }
 
-export const isExternalName = (name: string): boolean => name === 'get_secret' || externalFunction(name) !== undefined
+/** Whether somebody outside answers the function. */
+export const isExternalName = (name: string): boolean => externalShape(name) !== undefined
 
 /** The items of what a rule puts out. */
 export const outputItems = ({ output }: Statement): readonly SelectItem[] => output.items ?? []

@@ -1,6 +1,7 @@
 import type { Language } from './compile-context.ts'
 import { readPayload, readSource } from './compile-path.ts'
 import { conditionOperators } from './condition-operators.ts'
+import { secretShape } from './external-shapes.ts'
 import { conditionFunction, conditionFunctionNames } from './functions/condition-functions.ts'
 import { externalFunctions } from './functions/external-functions.ts'
 import { sqlFunction, sqlFunctionNames } from './functions/sql-functions.ts'
@@ -13,10 +14,10 @@ export const sqlShapes: ReadonlyMap<string, FunctionShape> = new Map<string, Fun
   ...externalFunctions.map(shape => [shape.name, { ...shape, external: true }] as const),
 ])
 
-/** Those of action templates, which may also read the secrets of the host: `get_secret(id[, type][, key][, role])`. */
+/** Those of action templates. */
 export const templateShapes: ReadonlyMap<string, FunctionShape> = new Map([
   ...sqlShapes,
-  ['get_secret', { arity: [1, 4], external: true }],
+  ['get_secret', { ...secretShape, external: true }],
 ])
 
 export const conditionShapes: ReadonlyMap<string, FunctionShape> = new Map(
