@@ -194,6 +194,10 @@ export const codes = {
   MODEL_IN_USE: [409, 'the device model is the default of the hub'],
   MODEL_LIMIT: [413, 'the device model is larger than allowed, or there are as many as allowed'],
   MODEL_VIOLATION: [400, 'the device model does not allow this'],
+  REFERENCE_INVALID: [400, 'the reference table is not valid'],
+  REFERENCE_UNKNOWN: [404, 'no such reference table'],
+  REFERENCE_LIMIT: [413, 'the reference table is larger than allowed, or there are as many as allowed'],
+  ENRICH_MISSING: [404, 'there is no value to enrich the reading with'],
   DEVICE_QUARANTINED: [403, 'the device is in quarantine'],
   AUDIT_BROKEN: [409, 'the audit log was tampered with'],
 } as const satisfies Record<string, readonly [number, string]>

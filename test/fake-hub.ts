@@ -350,6 +350,7 @@ export function fakeHub(): FakeHub {
     groups: notFaked<Hub['groups']>(),
     fleet: fakeFleet(asked, () => hub.fleetPages),
     models: notFaked(),
+    reference: notFaked<Hub['reference']>(),
     configurations: notFaked<Hub['configurations']>(),
     gateways: notFaked<Hub['gateways']>(),
     provisioning: notFaked<Hub['provisioning']>(),

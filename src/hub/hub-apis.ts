@@ -52,6 +52,7 @@ export interface ApiParts {
   imports: Imports
   twins: Twins
   models: Models
+  reference: { api: Hub['reference'] }
   commands: CommandsApi
   /** calls of methods under way, and answers that came too late */
   methods(): { open: number; late: number }
@@ -133,6 +134,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     fleet: fleet.api,
     configurations: parts.configurations,
     models: parts.models.api,
+    reference: parts.reference.api,
     provisioning: createProvisioningApi(parts),
     twins,
     gateways: createGateways({ leaves: parts.leaves, inject, twins, presence: parts.leafPresence, commands: parts.leafCommands }),

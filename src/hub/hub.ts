@@ -7,6 +7,7 @@ import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
 import type { CommandsApi, CommandsEvent } from './hub-commands.ts'
 import type { ModelEvent, ModelsApi } from './hub-models.ts'
+import type { ReferenceApi, ReferenceEvent } from './hub-reference.ts'
 import type { GatewaysApi, LeafEvent } from './hub-gateways.ts'
 import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
@@ -52,6 +53,7 @@ export type { CommandsApi, CommandsEvent, CommandTargets, MessageFeedback } from
 export type { GatewaysApi, LeafEvent, LeafTelemetry } from './hub-gateways.ts'
 export type { ImportsApi, ImportView } from './hub-imports.ts'
 export type { TwinsApi, TwinView } from './hub-twins.ts'
+export type { ReferenceApi, ReferenceView } from './hub-reference.ts'
 export type { ProvisioningApi, WaitingDevice } from './hub-provisioning.ts'
 export type { CredentialKind, CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 export type { HubOptions } from './options.ts'
@@ -311,6 +313,7 @@ export type HubEvent =
   | LeafEvent
   | { type: 'wake'; at: number; device: string; method: string; until: number; token: string }
   | ModelEvent
+  | ReferenceEvent
   | ConfigurationEvent
   | CommandsEvent
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
@@ -354,6 +357,7 @@ export interface Hub {
   readonly twins: TwinsApi
   readonly commands: CommandsApi
   readonly models: ModelsApi
+  readonly reference: ReferenceApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: HubConsumerSpec, events: ConsumerEvents): Promise<HubConsumer>
   /** Live events; the returned function ends it. */
@@ -381,5 +385,6 @@ export const hubApis = [
   'twins',
   'commands',
   'models',
+  'reference',
   'imports',
 ] as const

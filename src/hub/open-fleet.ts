@@ -88,6 +88,9 @@ export async function openFleet(parts: FleetParts) {
     ids: (o: FleetQueryText & { limit?: number; cursor?: string }) => idsOf({ index, groups, settled }, o),
     /** Loads everything stored. */
     ready,
+    /** Resolves when the index has what was stored before. */
+    settled,
+    dynamicGroupsOf: (id: string): string[] => groups.memberships.groupsOf(id),
     /** GROUP_DYNAMIC for the id of a dynamic group, where only static ones will do. */
     refuseDynamic,
     /** Of a device, for rules; undefined where the index does not know all of it. */

@@ -23,6 +23,7 @@ import { openCommands } from './open-commands.ts'
 import { openConfigurations } from './open-configurations.ts'
 import { openDevices } from './open-devices.ts'
 import { openModels } from './open-models.ts'
+import { openReference } from './open-reference.ts'
 import { openTwins } from './open-twins.ts'
 import { limitsOf } from './checked-options.ts'
 import { refusalOf, shownRefusal } from './refusal-record.ts'
@@ -191,6 +192,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       schedule: later,
     })
     undo.push(() => configurations.close())
+    const reference = await openReference({ options, state, trail, fleet, problems, emit, now })
+    undo.push(() => reference.close())
     followed = event => {
       fleet.feed.told(event)
       configurations.told(event)
@@ -361,7 +364,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     return {
       ...createApis({
         ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups },
-        ...{ fleet, provisioning, models, configurations: configurations.api },
+        ...{ fleet, provisioning, models, reference, configurations: configurations.api },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: { ...commands.api, ...many.api },
         methods: () => commands.methods,
