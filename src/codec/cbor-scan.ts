@@ -25,8 +25,8 @@ const breakByte = 0xff
 const dateText = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
 /** RFC 8949, 3.4.1 to 3.4.3. */
 const tags = { dateText: 0, seconds: 1, positive: 2, negative: 3 } as const
-/** Say what to do with a text or bytes, which stay what they are: expected encodings, embedded CBOR, URI, base64, patterns as text, MIME, UUID. */
-const hints: ReadonlySet<number> = new Set([21, 22, 23, 24, 32, 33, 34, 35, 36, 37])
+/** Say more of what stays what it is: expected encodings, embedded CBOR, URI, base64, patterns as text, MIME, UUID; a list that is a set, a map that is no object. */
+const hints: ReadonlySet<number> = new Set([21, 22, 23, 24, 32, 33, 34, 35, 36, 37, 258, 259])
 /** Longer ones take decoders time by the square of their length. */
 const bignumBytes = 128
 /** ECMA-262, 21.4.1.1 */

@@ -13,7 +13,7 @@ export const isSelfDescribed = (bytes: Uint8Array): boolean => bytes[0] === 0xd9
 /** CBOR (RFC 8949) by the package cbor-x, which sees only bytes that were looked over. CODEC_UNAVAILABLE without it. */
 export async function openCbor(): Promise<Codec> {
   const { Encoder } = await loadPeer('cbor-x')
-  const common = { useRecords: false, tagUint8Array: false } as const
+  const common = { useRecords: false, tagUint8Array: false, useTag259ForMaps: false } as const
   const objects = new Encoder({ ...common, mapsAsObjects: true })
   // Objects have no place for numbers as names and for one that is called __proto__.
   const maps = new Encoder({ ...common, mapsAsObjects: false })
