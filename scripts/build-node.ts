@@ -20,6 +20,20 @@ export async function editorScript(name: string): Promise<string> {
   return outputFiles[0]!.text
 }
 
+/** The engine of rules with what a page asks of it, as one script for a Web Worker. */
+export async function rulesWorker(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: ['src/editor/rules/worker.ts'],
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2022',
+    charset: 'utf8',
+    write: false,
+  })
+  return outputFiles[0]!.text
+}
+
 export const helpOf = (type: string, markdown: string): string =>
   `<script type="text/markdown" data-help-name="${type}">\n${markdown}</script>\n`
 

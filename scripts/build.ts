@@ -1,7 +1,7 @@
 // Gives the compiled package what tsc does not make: editor halves, help, locales, icons, recordings.
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { helpOf, htmlOf, nodeNames } from './build-node.ts'
+import { helpOf, htmlOf, nodeNames, rulesWorker } from './build-node.ts'
 
 const manifest = JSON.parse(await readFile('package.json', 'utf8')) as {
   'node-red': { nodes: Record<string, string>; plugins?: Record<string, string> }
@@ -40,6 +40,8 @@ const names = await nodeNames()
 const wrong = disagreements(names)
 if (wrong.length) throw new Error(wrong.join('\n'))
 for (const name of names) await buildNode(name)
+await mkdir('resources', { recursive: true })
+await writeFile('resources/rules-worker.js', await rulesWorker())
 if (existsSync('scripts/recordings.ts')) await import(new URL('recordings.ts', import.meta.url).href)
 await writeFile('dist/.built', '') // its time tells scripts/start.mjs whether there is something to build
 console.log(`${names.length} nodes built`)

@@ -43,7 +43,7 @@ const layers: { layer: RegExp; may: RegExp }[] = [
     ),
   },
   // Halves for the browser: of the domains only what needs no Node.js.
-  { layer: /^src\/editor\//, may: /^(src\/identity\/policy-actions\.ts|node-red)$/ },
+  { layer: /^src\/editor\//, may: /^(src\/errors\.ts|src\/identity\/policy-actions\.ts|src\/routing\/.*|node-red)$/ },
   { layer: /^nodes\/[^/]+\/(config|editor|[a-z-]+-tab)\.ts$/, may: /^(src\/(routing|window|editor)\/.*|node-red)$/ },
   {
     layer: /^nodes\/[^/]+\//,
