@@ -44,6 +44,15 @@ await obey({
   },
   /** The SDK's own switch for what comes in while the network is gone. */
   deaf: is => shadows.setConnectionStatus(!is),
+  /** Hears a filter; with `answer` it says that one level below each topic. */
+  subscribe(filter, answer) {
+    shadows.on('message', (topic, payload) => {
+      if (!topic.startsWith(filter.replace(/#$/, '')) || topic.endsWith('/answer')) return
+      heard.push({ event: 'message', topic, text: payload.toString() })
+      if (answer) shadows.publish(`${topic}/answer`, JSON.stringify(answer))
+    })
+    return new Promise((resolve, reject) => shadows.subscribe(filter, { qos: 1 }, error => (error ? reject(error) : resolve(null))))
+  },
   heard: () => heard,
   end: () => new Promise(resolve => shadows.end(false, resolve)),
 })

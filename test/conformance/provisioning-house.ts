@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Hub, HubEvent } from '../../src/hub/hub.ts'
+import type { Hub, HubEvent, HubOptions } from '../../src/hub/hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
 import { tempFolder, until } from '../processes.ts'
 
 /** A hub with one TLS listener, and what clients need to know of it. */
-export async function provisioningHouse(name: string) {
+export async function provisioningHouse(name: string, more: Partial<HubOptions> = {}) {
   const folder = tempFolder(name)
   const hub: Hub = await startHub({
     hubId: name,
@@ -16,6 +16,7 @@ export async function provisioningHouse(name: string) {
     threaded: false,
     listeners: [{ kind: 'mqtts', host: '127.0.0.1', port: 0 }],
     limits: { connectsPerSecondPerAddress: 0, connectsPerSecondPerDevice: 0 },
+    ...more,
   })
   const sessions: (HubEvent & { type: 'device' })[] = []
   const refusals: string[] = []
