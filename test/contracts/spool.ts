@@ -83,6 +83,14 @@ export function spoolContract(
       assert.deepEqual([(await all('a')).length, (await all('b')).length], [1, 1])
     })
 
+    it('reads behind an entry, also one that is gone', async () => {
+      const ids = await Promise.all(['1', '2', '3'].map(content => put('a', content)))
+      const behind = async (after: number) => (await spool.read('a', { limit: 2, after })).map(({ id }) => id)
+      assert.deepEqual([await behind(ids[0]!), await behind(ids[2]!)], [ids.slice(1), []])
+      await spool.remove('a', [ids[1]!])
+      assert.deepEqual([await behind(ids[0]!), await behind(ids[1]!), await behind(0)], [[ids[2]], [ids[2]], [ids[0], ids[2]]])
+    })
+
     it('keeps any bytes as they are', async () => {
       const content = Uint8Array.from({ length: 256 }, (_, i) => i)
       await spool.append('a', { at: 1, content: content.subarray(10) })

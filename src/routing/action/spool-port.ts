@@ -21,8 +21,8 @@ export interface SpoolFigures {
 export interface SpoolPort {
   /** Resolves with the id when the entry is on disk; those of one turn share a transaction. STORE_LIMIT, STORE_CLOSED. */
   append(endpoint: string, entry: { at: number; content: Uint8Array }): Promise<number>
-  /** The oldest first; whatever `limit` says, of more than one at most 4 MiB. */
-  read(endpoint: string, o: { limit: number }): Promise<SpoolEntry[]>
+  /** The oldest first, those behind `after` only; whatever `limit` says, of more than one at most 4 MiB. */
+  read(endpoint: string, o: { limit: number; after?: number }): Promise<SpoolEntry[]>
   /** Unknown ids are ignored. */
   remove(endpoint: string, ids: readonly number[]): Promise<void>
   /** Of what is on disk. */

@@ -113,7 +113,8 @@ export class Waiting {
     while (true) {
       let { bytes } = this.figures()
       const gone: number[] = []
-      const entries = (await spool.read(endpoint, { limit: shedAtOnce })).filter(({ id }) => id !== this.#out)
+      // The one on its way is the oldest.
+      const entries = await spool.read(endpoint, { limit: shedAtOnce, ...(this.#out !== undefined && { after: this.#out }) })
       for (const entry of entries) {
         const reason = reasonOf(entry, bytes)
         if (!reason) break

@@ -20,13 +20,14 @@ export function openMemorySpool(): SpoolPort {
       else endpoints.set(endpoint, [entry])
       return entry.id
     },
-    async read(endpoint, { limit }) {
+    async read(endpoint, { limit, after = 0 }) {
       open()
       const found: SpoolEntry[] = []
       let bytes = 0
-      for (const entry of of(endpoint).slice(0, limit)) {
+      for (const entry of of(endpoint)) {
+        if (entry.id <= after) continue
         bytes += entry.content.byteLength
-        if (found.length && bytes > readBytes) break
+        if (found.length === limit || (found.length && bytes > readBytes)) break
         found.push(entry)
       }
       return found

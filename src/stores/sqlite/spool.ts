@@ -75,14 +75,14 @@ export async function openSqliteSpool({ path }: { path: string }): Promise<Spool
     async remove(endpoint, ids) {
       await add({ do: 'remove', endpoint, ids })
     },
-    async read(endpoint, { limit }) {
+    async read(endpoint, { limit, after = 0 }) {
       if (closed) throw new LoomError('STORE_CLOSED', path)
       const found: SpoolEntry[] = []
       let bytes = 0
       try {
         const rows = statements
-          .of('SELECT id, at, content FROM entries WHERE endpoint = ? ORDER BY id LIMIT ?')
-          .iterate(endpoint, limit)
+          .of('SELECT id, at, content FROM entries WHERE endpoint = ? AND id > ? ORDER BY id LIMIT ?')
+          .iterate(endpoint, after, limit)
         for (const row of rows as Iterable<SpoolEntry & Record<string, never>>) {
           bytes += row.content.byteLength
           if (found.length && bytes > readBytes) break

@@ -1,15 +1,15 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of actions
 import assert from 'node:assert/strict'
 import { resourceOf } from '../../../src/routing/action/action.ts'
-import { compileRepublish, compileWebhook } from '../../../src/routing/action/template.ts'
+import { compileRepublish, compileWebhook, type WebhookTemplate } from '../../../src/routing/action/template.ts'
 
 const message = { topic: 'dt/pump-1/x', payload: { t: 21, site: 'a b/c', up: '..', text: 'say "hi"' }, clientId: 'pump-1' }
 const secretOf = (id: string) => ({ path: 'T00/B00/xyz', key: 'k3y' })[id]
-const webhook = { url: 'https://example.com/in', method: 'POST', headers: [], body: '' }
+const webhook: WebhookTemplate = { url: 'https://example.com/in', method: 'POST', headers: [], body: '' }
 const text = (body: Uint8Array | null | undefined) => new TextDecoder().decode(body!)
 
 describe('templates of a webhook', () => {
-  const made = (o: Partial<typeof webhook> & { headers?: any }) => compileWebhook({ ...webhook, ...o }, { secretOf })(message)
+  const made = (o: Partial<WebhookTemplate>) => compileWebhook({ ...webhook, ...o }, { secretOf })(message)
 
   it('fill address, headers and body', () => {
     const { url, headers, body, method } = made({
