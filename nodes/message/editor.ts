@@ -1,5 +1,6 @@
 import type { EditorRED } from 'node-red'
-import { type MessageConfig, validMinutes } from './config.ts'
+import { prepareTargets, targetDefaults } from '../../src/editor/command-targets.ts'
+import { type MessageConfig, validAtOnce, validMinutes } from './config.ts'
 
 declare const RED: EditorRED
 
@@ -12,8 +13,8 @@ RED.nodes.registerType<MessageConfig>('loom-message', {
   defaults: {
     name: { value: '' },
     hub: { value: '', type: 'loom-hub', required: true },
-    device: { value: 'device', required: true },
-    deviceType: { value: 'msg' },
+    ...targetDefaults,
+    atOnce: { value: 16, validate: atOnce => validAtOnce(atOnce) },
     ttlMinutes: { value: '', validate: minutes => validMinutes(minutes) },
     wish: { value: 'none' },
     contentType: { value: '' },
@@ -30,14 +31,7 @@ RED.nodes.registerType<MessageConfig>('loom-message', {
     return [this._('message.output.queued'), this._('message.output.feedback')][index]
   },
   oneditprepare() {
-    const device = $('#node-input-device')
-    device.typedInput({
-      default: 'msg',
-      types: ['msg', 'str', 'flow', 'global', 'env', 'jsonata'],
-      typeField: '#node-input-deviceType',
-    } as never)
-    // The label belongs to the input that the widget hides.
-    device.closest('.form-row').find('input.red-ui-typedInput-input').attr('aria-label', this._('message.device'))
+    prepareTargets(field => this._(`message.${field}`))
     const feedback = $('#node-input-feedback')
     feedback.on('change', () => void $('.loom-message-feedback').toggle(feedback.is(':checked'))).trigger('change')
   },

@@ -1,19 +1,22 @@
 import type { NodeDef } from 'node-red'
 import { LoomError } from '../../src/errors.ts'
 import { kinds } from '../../src/journal/journal-port.ts'
+import { commandTargetOf } from '../../src/nodered/command-targets.ts'
 import { consumerOf } from '../../src/nodered/consumer-fields.ts'
-import { defineNode, type Msg } from '../../src/nodered/define.ts'
-import { targetsOf } from '../../src/nodered/device-targets.ts'
+import { defineNode, type Msg, type NewMsg } from '../../src/nodered/define.ts'
 import { Feed } from '../../src/nodered/feed.ts'
+import { type GroupEnd, GroupRuns, outcomeError } from '../../src/nodered/group-runs.ts'
 import { type HubRef, hubOf } from '../../src/nodered/hubs.ts'
 import { runItems } from '../../src/nodered/item-runs.ts'
 import { feedbackOf } from '../../src/nodered/message-feedback.ts'
 import { type MessageDefaults, messageOf } from '../../src/nodered/message-order.ts'
 import { typedValue } from '../../src/nodered/typed.ts'
-import { type MessageConfig, type, validMinutes } from './config.ts'
+import { type MessageConfig, type, validAtOnce, validMinutes } from './config.ts'
 
 export default defineNode<MessageConfig & NodeDef>(type, async (config, { node, RED, status, emit }) => {
-  const { device = 'device', deviceType = 'msg' } = config
+  const { atOnce = 16 } = config
+  if (!validAtOnce(atOnce)) throw new LoomError('NODE_CONFIG', `at once ${atOnce}`, { hint: '1 to 256' })
+  const by = `node ${config.id}`
   const set = defaultsOf(config)
   const spec = consumerOf(config, { kinds: [kinds.feedback] })
   status('waiting', '')
@@ -41,13 +44,27 @@ export default defineNode<MessageConfig & NodeDef>(type, async (config, { node, 
     })
   const feed = config.feedback === false ? await noFeed(ref, config) : await feedbackFeed()
   show()
+  const runs = new GroupRuns({ hub, by, kind: 'commands.message', status, emit, failed: error => node.error(error) })
+  const groupMsg = (msg: NewMsg, { operation, outcomes }: GroupEnd): NewMsg => {
+    sent += operation.done - operation.failed
+    show(operation.done - operation.failed < operation.total ? 'warn' : 'ok')
+    const payload = outcomes.filter(({ ok }) => ok).map(({ device, messageId: id, seq }) => ({ device, id, seq }))
+    const results = outcomes.map(outcome => {
+      const { device: id, ok } = outcome
+      return ok ? { id, ok } : { id, ok, error: outcomeError(outcome) }
+    })
+    return { ...msg, payload, message: undefined, operation, results }
+  }
+  await runs.goOn(async ended => groupMsg({}, await ended))
 
   return {
     async input(msg: Msg) {
       const message = messageOf(msg, set)
-      const { ids, many } = targetsOf(await typedValue(RED, node, { value: device, type: deviceType }, msg))
+      const target = await commandTargetOf(config, msg, (value, type) => typedValue(RED, node, { value, type }, msg))
+      if (target.targets) return groupMsg(msg, await runs.run({ ...target.targets, message, concurrency: Number(atOnce) }))
+      const { ids, many } = target
       const send = async (id: string) => {
-        const queued = await hub.commands.send({ id, message, by: `node ${config.id}` })
+        const queued = await hub.commands.send({ id, message, by })
         sent++
         return { device: id, ...queued }
       }
@@ -62,7 +79,10 @@ export default defineNode<MessageConfig & NodeDef>(type, async (config, { node, 
     },
     stop: () => feed?.stop(),
     // A consumer named by the user outlives the node; one named after the node ends with it.
-    close: removed => feed?.close({ forget: removed && !config.consumer?.trim() }),
+    close(removed) {
+      runs.close()
+      return feed?.close({ forget: removed && !config.consumer?.trim() })
+    },
   }
 })
 

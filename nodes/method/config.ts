@@ -5,9 +5,19 @@ export interface MethodConfig {
   hub: string
   /** name of the method; `msg.method` wins */
   method: string
+  /** whom it is for; `msg.target` wins */
+  target: 'device' | 'group' | 'query'
   /** typed: an id, several parted by commas, or an array of ids */
   device: string
   deviceType: string
+  /** typed: the id of a group, static or dynamic */
+  group: string
+  groupType: string
+  /** of a query that is a text */
+  dialect: 'aws' | 'azure'
+  /** typed: a text, a condition as an object, or `{dialect, text}` */
+  query: string
+  queryType: string
   connectTimeoutMs: number
   responseTimeoutMs: number
   /** calls of one message under way at a time */
@@ -21,4 +31,5 @@ export const between =
   (value: unknown): boolean =>
     value !== '' && Number.isInteger(Number(value)) && Number(value) >= low && Number(value) <= high
 
-export const validAtOnce = between(1, 500)
+/** As the hub has it for groups. */
+export const validAtOnce = between(1, 256)

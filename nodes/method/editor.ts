@@ -1,4 +1,5 @@
 import type { EditorRED } from 'node-red'
+import { prepareTargets, targetDefaults } from '../../src/editor/command-targets.ts'
 import { between, type MethodConfig, validAtOnce } from './config.ts'
 
 declare const RED: EditorRED
@@ -13,8 +14,7 @@ RED.nodes.registerType<MethodConfig>('loom-method', {
     name: { value: '' },
     hub: { value: '', type: 'loom-hub', required: true },
     method: { value: '' },
-    device: { value: 'device', required: true },
-    deviceType: { value: 'msg' },
+    ...targetDefaults,
     connectTimeoutMs: { value: 0, validate: between(0, 300_000) },
     responseTimeoutMs: { value: 30_000, validate: between(1000, 300_000) },
     atOnce: { value: 20, validate: validAtOnce },
@@ -28,13 +28,6 @@ RED.nodes.registerType<MethodConfig>('loom-method', {
     return [this._('method.output.answer'), this._('method.output.wake')][index]
   },
   oneditprepare() {
-    const device = $('#node-input-device')
-    device.typedInput({
-      default: 'msg',
-      types: ['msg', 'str', 'flow', 'global', 'env', 'jsonata'],
-      typeField: '#node-input-deviceType',
-    } as never)
-    // The label belongs to the input that the widget hides.
-    device.closest('.form-row').find('input.red-ui-typedInput-input').attr('aria-label', this._('method.device'))
+    prepareTargets(field => this._(`method.${field}`))
   },
 })

@@ -28,6 +28,7 @@ describe('loom-method', () => {
     calls = []
     hub = fakeHub()
     Object.assign(hub.commands, {
+      operations: async () => ({ items: [] }),
       call: (o: Call) => {
         const { promise, resolve, reject } = Promise.withResolvers()
         calls.push({ ...o, answer: result => (result instanceof Error ? reject(result) : resolve(result)) })
