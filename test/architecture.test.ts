@@ -36,6 +36,7 @@ const layers: { layer: RegExp; may: RegExp }[] = [
   { layer: /^src\/hub\//, may: /^(src\/(?!nodered|simulator).*|node:.*)$/ },
   // What Node.js and optional packages give the domains, in whichever thread they run.
   { layer: /^src\/runtime\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:.*|re2js)$`) },
+  { layer: /^src\/nodered\/route\/jsonata\.ts$/, may: /^(src\/errors\.ts|jsonata)$/ },
   {
     layer: /^src\/nodered\//,
     may: new RegExp(

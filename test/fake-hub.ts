@@ -17,7 +17,7 @@ import type {
   JournalRecord,
   NewRecord,
 } from '../src/journal/journal-port.ts'
-import { kinds } from '../src/journal/journal-port.ts'
+import { flags, kinds, replayFor, replayOf } from '../src/journal/journal-port.ts'
 import type { LastValue, WarmPage, WarmRow } from '../src/storage/warm-store.ts'
 import { topicMatches } from '../src/telemetry/topic.ts'
 
@@ -72,7 +72,9 @@ export const message = (
 
 function matches(spec: ConsumerSpec, record: JournalRecord): boolean {
   const { devices, topics, streams, kinds: wanted = [kinds.message, kinds.injected] } = spec.filter ?? {}
-  if (!wanted.includes(record.kind)) return false
+  const target = record.flags & flags.replay ? record.props.s[replayFor] : undefined
+  if (target !== undefined) return target === spec.name
+  if (spec.filter?.only === 'replays' || !wanted.includes(record.kind)) return false
   if (devices?.length && !devices.includes(record.device)) return false
   if (streams?.length && !streams.includes(record.props.e.stream ?? '')) return false
   return !topics?.length || topics.some(filter => topicMatches(filter, record.topic))
@@ -374,11 +376,21 @@ export function fakeHub(): FakeHub {
       pin: async () => {},
       deadLetters: async ({ limit, state }) => ({ items: letters.filter(one => !state || one.state === state).slice(0, limit) }),
       async replayDeadLetter({ id }) {
-        const { device, topic, payload } = letter(id)
-        letter(id).state = 'replayed'
-        return { seq: hub.append({ device, topic, payload }).seq }
+        const found = letter(id)
+        const { device, topic, payload, consumer, stage, rule, node, properties: p } = found
+        const times = ++found.replays
+        found.state = 'replayed'
+        const s = { [replayFor]: consumer ?? '', [replayOf]: JSON.stringify({ letter: id, times, stage, rule, node }) }
+        const replay = consumer !== undefined && { flags: flags.replay, props: { v: 1 as const, p, s, e: {} } }
+        return { seq: hub.append({ device, topic, payload, ...replay }).seq }
       },
-      async addDeadLetter({ letter: _, ...one }) {
+      async addDeadLetter({ letter: again, ...one }) {
+        if (hub.failing) throw hub.failing
+        if (again !== undefined) {
+          const { code, message, tries } = one
+          Object.assign(letter(again), { code, message, tries: letter(again).tries + tries, state: 'open' })
+          return { id: again }
+        }
         const id = letters.length + 1
         letters.push({ ...one, id, at: 0, replays: 0, state: 'open' })
         return { id }

@@ -31,6 +31,7 @@ export function checkedOptions(options: HubOptions, nodeVersion: string = proces
   const faults: string[] = []
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(options.hubId))
     faults.push(`hubId '${options.hubId}' is not of the form [a-z0-9][a-z0-9-]*, at most 63 characters`)
+  if (options.hubId === 'rules') faults.push("hubId 'rules' is a path of the admin API")
   if (options.store !== 'memory' && !isAbsolute(options.dataDir))
     faults.push(`dataDir '${options.dataDir}' is not an absolute path`)
   if (!['sqlite', 'json', 'memory'].includes(options.store))

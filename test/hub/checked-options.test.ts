@@ -40,6 +40,10 @@ describe('hub options', () => {
     )
   })
 
+  it('are no names of the admin API', () => {
+    assert.throws(() => checkedOptions({ ...good, hubId: 'rules' }), /'rules' is a path/)
+  })
+
   it('need a Node.js with a built-in SQLite', () => {
     assert.throws(() => checkedOptions(good, '22.12.0'), { code: 'HUB_NODE_VERSION' })
     assert.throws(() => checkedOptions(good, '20.19.0'), { code: 'HUB_NODE_VERSION' })

@@ -1,3 +1,4 @@
+import { routeNodes } from '../route/route-nodes.ts'
 import { streamEvents } from './event-stream.ts'
 import { type HubRoute, paging, type RuntimeRoute } from './route.ts'
 import { pageOf, refTo } from './shapes.ts'
@@ -47,9 +48,10 @@ export const hubRoutes: HubRoute[] = [
     summary: 'Metrics in the Prometheus text format 0.0.4',
     permission: 'thingloom.read',
     answers: { 200: { description: 'the metrics', contentType: 'text/plain' } },
-    run: async ({ on: hub }) => {
+    run: async ({ on: hub, args }) => {
       const { text } = await hub.health.metrics({})
-      return { text: { type: 'text/plain; version=0.0.4; charset=utf-8', text } }
+      const all = text + routeNodes.metricsOf(args.hub as string)
+      return { text: { type: 'text/plain; version=0.0.4; charset=utf-8', text: all } }
     },
   },
   {

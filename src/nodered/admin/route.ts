@@ -71,6 +71,7 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   letter: { type: 'integer', minimum: 1, description: 'number of the dead letter' },
   issuer: { type: 'string', maxLength: 63, description: 'id of the token issuer' },
   ca: { type: 'string', maxLength: 128, description: 'id of the CA' },
+  node: { type: 'string', maxLength: 128, description: 'id of the node' },
   model: { type: 'string', maxLength: 128, description: 'id of the device model' },
   policy: { type: 'string', maxLength: 128, description: 'policy id' },
   group: { type: 'string', maxLength: 128, description: 'group id' },

@@ -16,12 +16,14 @@ import { modelRoutes } from './model-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { provisioningRoutes } from './provisioning-routes.ts'
 import type { Route } from './route.ts'
+import { ruleRoutes } from './rule-routes.ts'
 import { telemetryRoutes } from './telemetry-routes.ts'
 import { twinRoutes } from './twin-routes.ts'
 
 /** The admin API: what is served, checked and documented. Of two paths that fit, the first counts. */
 export const routes: readonly Route[] = [
   ...runtimeRoutes,
+  ...ruleRoutes,
   ...hubRoutes,
   ...letterRoutes,
   ...importRoutes,

@@ -6,6 +6,7 @@ import { fleetSchemas } from './fleet-schemas.ts'
 import { modelSchemas } from './model-schemas.ts'
 import { pkiSchemas } from './pki-schemas.ts'
 import { provisioningSchemas } from './provisioning-schemas.ts'
+import { ruleSchemas } from './rule-schemas.ts'
 import type { Schema } from './schema.ts'
 import { count, free, object, refTo, text, time } from './shapes.ts'
 
@@ -206,4 +207,5 @@ export const components: Readonly<Record<string, Schema>> = {
   ...configurationSchemas,
   ...provisioningSchemas,
   ...modelSchemas,
+  ...ruleSchemas,
 }

@@ -6,11 +6,6 @@ import { decodedPayload } from '../../routing/payload.ts'
 import { twinOf } from './intake.ts'
 import { evaluateJsonata } from './jsonata.ts'
 
-/** Tables of reference data, where the hub has them. */
-interface ReferenceTables {
-  lookup(o: { table: string; keys: string[] }): Promise<{ items: unknown[] }>
-}
-
 interface Parts {
   hub?: Hub | undefined
   /** Calls the flow behind a Link In node of that name. */
@@ -30,15 +25,17 @@ export function externalsOf({ hub, callLink, now }: Parts): (call: ExternalCall)
     get_thing_shadow: async ([thing, shadow]) => found(() => shadowOf(needed(), thing, shadow)),
     get_registry_data: async ([api, thing]) => found(() => registryData(needed(), api, thing)),
     lookup: async ([table, key]) => {
-      const { reference } = needed() as Hub & { reference?: ReferenceTables }
-      if (!reference) throw new LoomError('NOT_FOUND', `table ${String(table).slice(0, 60)}: this hub has no reference tables`)
-      return (await reference.lookup({ table: String(table), keys: [String(key)] })).items[0]
+      const { items } = await needed().reference.lookup({ table: String(table), keys: [keyOf(key)] })
+      return items[0]?.row
     },
     aws_lambda: async ([name, payload]) => callLink(String(name).split(':').at(-1)!, payload),
     jsonata: async ([text, input], { payload }) => evaluateJsonata(String(text), input ?? decodedPayload(payload), now),
   }
   return async ({ name, args, message }) => answers[name]?.(args, message)
 }
+
+const keyOf = (key: unknown): string | number | boolean =>
+  typeof key === 'number' || typeof key === 'boolean' ? key : String(key)
 
 /** The main twin of a device, for conditions on `$twin`; undefined of a device that there is not. */
 export const twinFor =

@@ -1,4 +1,6 @@
+import { withoutSecrets } from '../../errors.ts'
 import { outputBytes } from '../../routing/output-size.ts'
+import { decodedPayload } from '../../routing/payload.ts'
 import type { RuleMessage } from '../../routing/message.ts'
 import { bytesOf, type Item, jsonText } from './intake.ts'
 
@@ -11,8 +13,8 @@ export interface SeenMessage {
   at: number
   /** Names of the rules that matched. */
   matched: string[]
-  /** Its bytes are in `payloadBase64`, its twin and raw bytes left out. */
-  message: Omit<RuleMessage, 'payload' | 'raw' | 'twin' | 'mqtt'> & { payload?: unknown; payloadBase64?: string }
+  /** Its bytes are in `payloadBase64`, texts have no secrets in them. */
+  message: Omit<RuleMessage, 'payload' | 'raw' | 'mqtt'> & { payload?: unknown; payloadBase64?: string }
   /** The payload is larger than what is kept. */
   tooLarge?: true
 }
@@ -40,10 +42,22 @@ export class Seen {
   }
 }
 
-function copyOf({ payload, raw: _, twin: __, mqtt: ___, ...rest }: RuleMessage, matched: string[], at: number): SeenMessage {
-  const message = JSON.parse(jsonText(rest)) as SeenMessage['message']
-  if (outputBytes(payload, largestBytes) > largestBytes) return { at, matched, message, tooLarge: true }
-  if (ArrayBuffer.isView(payload)) message.payloadBase64 = Buffer.from(bytesOf(payload)).toString('base64')
-  else message.payload = JSON.parse(jsonText(payload))
+function copyOf({ payload, raw: _, twin, mqtt: __, ...rest }: RuleMessage, matched: string[], at: number): SeenMessage {
+  const isLarge = (value: unknown): boolean => outputBytes(value, largestBytes) > largestBytes
+  const message = plain({ ...rest, ...(!isLarge(twin) && { twin }) }) as SeenMessage['message']
+  if (isLarge(payload)) return { at, matched, message, tooLarge: true }
+  const value = decodedPayload(payload)
+  if (ArrayBuffer.isView(value)) message.payloadBase64 = Buffer.from(withoutSecretsIn(bytesOf(value))).toString('base64')
+  else message.payload = plain(value)
   return { at, matched, message }
 }
+
+function withoutSecretsIn(bytes: Uint8Array): Uint8Array {
+  const text = Buffer.from(bytes).toString('latin1')
+  const open = withoutSecrets(text)
+  return open === text ? bytes : Buffer.from(open, 'latin1')
+}
+
+/** A copy whose texts tell no secrets. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(jsonText(value), (_, member) => (typeof member === 'string' ? withoutSecrets(member) : member))
