@@ -1,4 +1,5 @@
 import { LoomError } from '../errors.ts'
+import { createAvroCodec } from './avro/avro-codec.ts'
 import { type CayenneOptions, cayenneCodec } from './cayenne.ts'
 import { isSelfDescribed, openCbor } from './cbor.ts'
 import { cloudEventsCodec } from './cloud-events.ts'
@@ -7,6 +8,8 @@ import { type CsvOptions, csvCodec } from './csv.ts'
 import { jsonCodec, looksLikeJson } from './json.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { openMessagePack } from './message-pack.ts'
+import { openProtobuf } from './protobuf/protobuf-codec.ts'
+import { meansAvro } from './schema-frames.ts'
 import { openSenmlCbor, senmlJson } from './senml.ts'
 
 /** What `openCodec` takes, by format. */
@@ -35,6 +38,12 @@ const formats = {
     open: openMessagePack,
   },
   cbor: { types: ['application/cbor', '+cbor'], magic: isSelfDescribed, open: openCbor },
+  avro: {
+    types: ['application/avro', 'application/x-avro', 'avro/binary', 'application/vnd.apache.avro+binary'],
+    magic: meansAvro,
+    open: createAvroCodec,
+  },
+  protobuf: { types: ['application/protobuf', 'application/x-protobuf', 'application/vnd.google.protobuf'], open: openProtobuf },
   json: { types: ['application/json', 'text/json', '+json'], open: () => jsonCodec },
 } as const satisfies Record<string, Format>
 

@@ -29,6 +29,10 @@ export function frameOf(bytes: Uint8Array): FrameFound | undefined {
 
 const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView => new DataView(buffer, byteOffset, byteLength)
 
+/** Whether the first bytes are those of a container file or single object of Avro. */
+export const meansAvro = (bytes: Uint8Array): boolean =>
+  isContainer(bytes) || (bytes.length >= singleBytes && bytes[0] === 0xc3 && bytes[1] === 1)
+
 export function singleFrame(crc64: string): Uint8Array {
   const head = new Uint8Array(singleBytes)
   head.set([0xc3, 1])

@@ -2,7 +2,7 @@ import { LoomError } from '../../errors.ts'
 import { Lru } from '../../identity/lru.ts'
 import type { Codec, CodecContext } from '../codec.ts'
 import { assertInput } from '../input.ts'
-import { frameOf, isContainer, registryFrame, singleFrame } from '../schema-frames.ts'
+import { frameOf, meansAvro, registryFrame, singleFrame } from '../schema-frames.ts'
 import { type ChosenSchema, chosenSchema, type SchemaText } from '../schema-text.ts'
 import { avroFingerprints, resolutionText, sha256Of } from './avro-canonical.ts'
 import { readContainer, writeContainer } from './avro-container.ts'
@@ -26,9 +26,6 @@ interface Compiled {
 }
 
 const keptReaders = 1000
-
-/** Content types that mean Avro. */
-const avroType = /^\s*(application|avro)\/(vnd\.(apache\.)?avro(\+binary)?|x?-?avro(-binary)?|binary)\s*(;|$)/i
 
 /** What a schema names besides its own types. */
 export function namesOf(references: NonNullable<SchemaText['references']>): ReadonlyMap<string, NamedType> {
@@ -76,8 +73,7 @@ export function createAvroCodec(): Codec {
 
   return {
     name: 'avro',
-    detect: (bytes, { contentType = '' }) =>
-      isContainer(bytes) || frameOf(bytes)?.frame === 'single' || avroType.test(contentType),
+    detect: meansAvro,
 
     decode(bytes, context) {
       assertInput('Avro', bytes, context)
