@@ -33,11 +33,19 @@ export function compileStatement(statement: Statement, language: Language, memos
   const { context, variables } = contextOf(language, memos)
   for (const { name, value } of set) variables.set(name, new Memo(name, compile(value, context)))
   const conjuncts = compileWhere(where, context)
-  const project = sharedProjection(statement, context, () =>
-    output.kind === 'select' ? compileSelect(output, context) : compileForeach(output, context),
-  )
-  const external = expressionsOf(statement).some(isExternal)
-  return { conjuncts, project, fanOut: output.kind === 'foreach', external, used: context.used }
+  const make = (): Closure => (output.kind === 'select' ? compileSelect(output, context) : compileForeach(output, context))
+  let project: Closure | undefined
+  let external: boolean | undefined
+  return {
+    conjuncts,
+    // Most of many rules never fire.
+    project: scope => (project ??= sharedProjection(statement, context, make))(scope),
+    fanOut: output.kind === 'foreach',
+    get external() {
+      return (external ??= expressionsOf(statement).some(isExternal))
+    },
+    used: context.used,
+  }
 }
 
 /** The output of a condition is the payload. */
@@ -62,7 +70,7 @@ function sharedProjection(statement: Statement, context: CompileContext, make: (
   const parts = expressionsOf({ set, output, from: [], extensions: [] })
   if (!parts.every(part => isShared(part, context, true))) return make()
   const memo = memoOf(context, `output ${printStatement({ set, output, from: [], extensions: [] })}`, make)
-  return scope => (memo.at === scope ? memo.value : memo.fill(scope))
+  return memo.reader
 }
 
 type Select = Extract<Statement['output'], { kind: 'select' }>

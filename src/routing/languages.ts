@@ -24,17 +24,19 @@ export const conditionShapes: ReadonlyMap<string, FunctionShape> = new Map(
   conditionFunctionNames.map(name => [name, conditionFunction(name)!]),
 )
 
-/** AWS IoT SQL with the given settings. */
-export function sqlLanguage(options: OperatorOptions): Language {
-  const { logic = 'three-valued', integerDivision = 'decimal' } = options
-  return {
-    name: 'sql',
-    prefix: `sql ${logic} ${integerDivision} `,
-    operators: sqlOperators(options),
-    functionOf: sqlFunction,
-    readPath: readPayload,
+/** AWS IoT SQL with the given settings; equal settings give the same language. */
+export function sqlLanguage({ logic = 'three-valued', integerDivision = 'decimal' }: OperatorOptions): Language {
+  const prefix = `sql ${logic} ${integerDivision} `
+  let language = dialects.get(prefix)
+  if (!language) {
+    const operators = sqlOperators({ logic, integerDivision })
+    language = { name: 'sql', prefix, operators, functionOf: sqlFunction, readPath: readPayload }
+    dialects.set(prefix, language)
   }
+  return language
 }
+
+const dialects = new Map<string, Language>()
 
 /** The routing conditions of Azure IoT Hub. */
 export const conditionLanguage: Language = {

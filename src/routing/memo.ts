@@ -46,8 +46,8 @@ export class Memos {
     return memo
   }
 
-  /** Takes over a memo of rules that stay. */
-  keep(memo: Memo): void {
-    this.#known.set(memo.key, memo)
+  /** Forgets those that no rule uses any more. */
+  keep(used: ReadonlySet<Memo>): void {
+    for (const [key, memo] of this.#known) if (!used.has(memo)) this.#known.delete(key)
   }
 }

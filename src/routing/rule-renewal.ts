@@ -1,5 +1,5 @@
 import type { LoomError } from '../errors.ts'
-import { Memos } from './memo.ts'
+import type { Memos } from './memo.ts'
 import { partsOfRule, type Rule } from './rule.ts'
 import { RuleEntry } from './rule-entry.ts'
 import { type RuleOptions, surroundingsOf } from './rule-options.ts'
@@ -23,6 +23,7 @@ export function renewed<R extends GivenRule>(
   before: readonly RuleEntry<R>[],
   rules: readonly R[],
   options: RuleOptions,
+  memos: Memos,
 ): { entries: RuleEntry<R>[]; around: Surroundings; replaced: Replaced<R> } {
   const old = byKey(before)
   const taken = new Map<string, number>()
@@ -46,15 +47,14 @@ export function renewed<R extends GivenRule>(
     }
   })
   replaced.removed = [...old.values()].map(({ given }) => given)
-  return { entries: compiled(steps), around: aroundOf(rules, options), replaced }
+  return { entries: compiled(steps, memos), around: aroundOf(rules, options), replaced }
 }
 
 type Step<R> = { given: R; order: number } & ({ entry: RuleEntry<R> } | { plan: RulePlan })
 
-/** Entries that stay are kept, so that new rules share what they have worked out. */
-function compiled<R>(steps: readonly Step<R>[]): RuleEntry<R>[] {
-  const memos = new Memos()
-  for (const step of steps) if ('entry' in step) for (const memo of step.entry.compiled.used) memos.keep(memo)
+/** New rules share with those that stay what these have worked out. */
+function compiled<R>(steps: readonly Step<R>[], memos: Memos): RuleEntry<R>[] {
+  memos.keep(new Set(steps.flatMap(step => ('entry' in step ? [...step.entry.compiled.used] : []))))
   return steps.map(step => {
     const { given, order } = step
     if ('plan' in step) return new RuleEntry(given, order, step.plan, step.plan.compile(memos))

@@ -1,6 +1,7 @@
 import { type BasicIngest, basicIngestOf } from './basic-ingest.ts'
 import { evaluationError, takesSource, takesTopic } from './evaluation.ts'
 import { evaluateInRounds } from './external-rounds.ts'
+import { Memos } from './memo.ts'
 import type { RuleMessage } from './message.ts'
 import type { RuleEntry, RuleGroup, RuleStats } from './rule-entry.ts'
 import { indexOf, RuleGroups } from './rule-groups.ts'
@@ -60,6 +61,7 @@ type Outcome<R> = [entry: RuleEntry<R>, matches: RuleMatch<R>[]]
 
 class Engine<R extends GivenRule> implements RuleSet<R> {
   readonly #options: RuleSetOptions
+  readonly #memos = new Memos()
   #around: Surroundings
   #entries: readonly RuleEntry<R>[] = []
   #groups = new RuleGroups<R>([])
@@ -81,7 +83,7 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
   }
 
   replace(rules: readonly R[]): Replaced<R> {
-    const { entries, around, replaced } = renewed(this.#entries, rules, this.#options)
+    const { entries, around, replaced } = renewed(this.#entries, rules, this.#options, this.#memos)
     this.#groups = new RuleGroups(entries)
     this.#entries = entries
     this.#around = around
@@ -105,7 +107,11 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
     try {
       const { host } = this.#around
       if (waiting.length === 0) return this.#outputs(run)
-      const outcomes = run.passed.map((entry): Outcome<R> => [entry, this.#output(entry, run)])
+      const outcomes = run.passed.map((entry): Outcome<R> => {
+        const matches: RuleMatch<R>[] = []
+        this.#output(entry, run, matches)
+        return [entry, matches]
+      })
       const asked = await Promise.all(waiting.map(entry => this.#ask(entry, run, host)))
       return [...outcomes, ...asked].sort(([a], [b]) => a.order - b.order).flatMap(([, matches]) => matches)
     } finally {
@@ -211,50 +217,52 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
 
   #outputs(run: Run<R>): RuleMatch<R>[] {
     const { passed } = run
+    const matches: RuleMatch<R>[] = []
     if (passed.length > 1) passed.sort((a, b) => a.order - b.order)
-    if (passed.length === 1) return this.#output(passed[0]!, run)
-    return passed.flatMap(entry => this.#output(entry, run))
+    for (const entry of passed) this.#output(entry, run, matches)
+    return matches
   }
 
-  #output(entry: RuleEntry<R>, run: Run<R>): RuleMatch<R>[] {
+  #output(entry: RuleEntry<R>, run: Run<R>, matches: RuleMatch<R>[]): void {
     const failed = run.errors?.get(entry)
-    if (failed) return failure(entry, failed)
     const start = this.#clock?.()
     try {
-      return delivered(entry, entry.compiled.project(run.scope))
+      if (failed) fail(entry, failed, matches)
+      else deliver(entry, entry.compiled.project(run.scope), matches)
     } catch (thrown) {
-      return failure(entry, evaluationError(thrown))
-    } finally {
-      if (start !== undefined) this.#addTime(entry, start)
+      fail(entry, evaluationError(thrown), matches)
     }
+    if (start !== undefined) this.#addTime(entry, start)
   }
 
   async #ask(entry: RuleEntry<R>, run: Run<R>, host: Surroundings['host']): Promise<Outcome<R>> {
     const tests = run.whole ? entry.tests : entry.rest
     const { scope } = run
+    const matches: RuleMatch<R>[] = []
     try {
       const result = await evaluateInRounds(scope, host, () => {
         const value = testAll(tests, scope)
         return value === true ? { output: entry.compiled.project(scope) } : { value }
       })
-      if ('output' in result) return [entry, delivered(entry, result.output)]
-      if (result.value === undefined) entry.undefineds++
-      return [entry, []]
+      if ('output' in result) deliver(entry, result.output, matches)
+      else if (result.value === undefined) entry.undefineds++
     } catch (thrown) {
-      return [entry, failure(entry, evaluationError(thrown))]
+      fail(entry, evaluationError(thrown), matches)
     }
+    return [entry, matches]
   }
 }
 
-function delivered<R>(entry: RuleEntry<R>, output: unknown): RuleMatch<R>[] {
-  const rule = entry.given
-  const matches = entry.compiled.fanOut ? (output as unknown[]).map(each => ({ rule, output: each })) : [{ rule, output }]
-  if (matches.length > 0) entry.matched++
-  entry.outputs += matches.length
-  return matches
+function deliver<R>(entry: RuleEntry<R>, output: unknown, matches: RuleMatch<R>[]): void {
+  const { compiled, given: rule } = entry
+  const before = matches.length
+  if (compiled.fanOut) for (const each of output as unknown[]) matches.push({ rule, output: each })
+  else matches.push({ rule, output })
+  if (matches.length > before) entry.matched++
+  entry.outputs += matches.length - before
 }
 
-function failure<R>(entry: RuleEntry<R>, error: Error): RuleMatch<R>[] {
+function fail<R>(entry: RuleEntry<R>, error: Error, matches: RuleMatch<R>[]): void {
   entry.errors++
-  return [{ rule: entry.given, output: undefined, error }]
+  matches.push({ rule: entry.given, output: undefined, error })
 }
