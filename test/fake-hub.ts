@@ -352,6 +352,7 @@ export function fakeHub(): FakeHub {
     groups: notFaked<Hub['groups']>(),
     fleet: fakeFleet(asked, () => hub.fleetPages),
     models: notFaked(),
+    schemas: notFaked(),
     reference: notFaked<Hub['reference']>(),
     configurations: notFaked<Hub['configurations']>(),
     gateways: notFaked<Hub['gateways']>(),

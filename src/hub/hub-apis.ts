@@ -30,6 +30,7 @@ import type { WarmStore } from '../storage/warm-store.ts'
 import type { CommandsApi, DevicesApi, Hub, HubEvent, HubHealth, hubApis } from './hub.ts'
 import type { Ingest } from './ingest.ts'
 import { replayLetters } from './letter-replay.ts'
+import type { SchemasApi } from './hub-schemas.ts'
 import type { Models } from './open-models.ts'
 import type { Stores } from './open-stores.ts'
 import type { HubLimits, HubOptions } from './options.ts'
@@ -52,6 +53,7 @@ export interface ApiParts {
   imports: Imports
   twins: Twins
   models: Models
+  schemas: SchemasApi
   reference: { api: Hub['reference'] }
   commands: CommandsApi
   /** calls of methods under way, and answers that came too late */
@@ -134,6 +136,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     fleet: fleet.api,
     configurations: parts.configurations,
     models: parts.models.api,
+    schemas: parts.schemas,
     reference: parts.reference.api,
     provisioning: createProvisioningApi(parts),
     twins,

@@ -49,6 +49,7 @@ export class HubClient implements Hub {
   declare readonly deviceHttp: Hub['deviceHttp']
   declare readonly commands: Hub['commands']
   declare readonly models: Hub['models']
+  declare readonly schemas: Hub['schemas']
   declare readonly reference: Hub['reference']
   declare readonly configurations: Hub['configurations']
   declare readonly twins: Hub['twins']

@@ -7,6 +7,7 @@ import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
 import type { CommandsApi, CommandsEvent } from './hub-commands.ts'
 import type { ModelEvent, ModelsApi } from './hub-models.ts'
+import type { SchemaEvent, SchemasApi } from './hub-schemas.ts'
 import type { ReferenceApi, ReferenceEvent } from './hub-reference.ts'
 import type { GatewaysApi, LeafEvent } from './hub-gateways.ts'
 import type { ImportsApi } from './hub-imports.ts'
@@ -313,6 +314,7 @@ export type HubEvent =
   | LeafEvent
   | { type: 'wake'; at: number; device: string; method: string; until: number; token: string }
   | ModelEvent
+  | SchemaEvent
   | ReferenceEvent
   | ConfigurationEvent
   | CommandsEvent
@@ -357,6 +359,7 @@ export interface Hub {
   readonly twins: TwinsApi
   readonly commands: CommandsApi
   readonly models: ModelsApi
+  readonly schemas: SchemasApi
   readonly reference: ReferenceApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: HubConsumerSpec, events: ConsumerEvents): Promise<HubConsumer>
@@ -385,6 +388,7 @@ export const hubApis = [
   'twins',
   'commands',
   'models',
+  'schemas',
   'reference',
   'imports',
 ] as const

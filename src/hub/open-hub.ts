@@ -23,6 +23,7 @@ import { openCommands } from './open-commands.ts'
 import { openConfigurations } from './open-configurations.ts'
 import { openDevices } from './open-devices.ts'
 import { openModels } from './open-models.ts'
+import { openSchemas } from './open-schemas.ts'
 import { openReference } from './open-reference.ts'
 import { openTwins } from './open-twins.ts'
 import { limitsOf } from './checked-options.ts'
@@ -134,6 +135,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     }
     const models = await openModels({ state, trail, problems, emit, now, broker: () => broker })
     listeners.add(models.followed)
+    const schemas = await openSchemas({ state, journal, trail, problems, emit, now })
     const ingest = createIngest({
       journal,
       now,
@@ -364,7 +366,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     return {
       ...createApis({
         ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups },
-        ...{ fleet, provisioning, models, reference, configurations: configurations.api },
+        ...{ fleet, provisioning, models, schemas, reference, configurations: configurations.api },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: { ...commands.api, ...many.api },
         methods: () => commands.methods,

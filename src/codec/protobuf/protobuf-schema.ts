@@ -34,7 +34,7 @@ export async function loadProtobuf(): Promise<ProtobufLibrary> {
   }
 
   // Parts that are read meanwhile carry this name.
-  const parser: { filename?: string | null } = library.parse
+  const parser = library.parse as unknown as { filename: string | null }
 
   const addFile = (root: Root, name: string, text: string, files: ReadonlyMap<string, string>, done: Set<string>): void => {
     if (done.has(name)) return
