@@ -141,6 +141,35 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['broker/http-front', 'sockets'],
     ['broker/http-front', 'socketsPerAddress'],
   ],
+  'text of a rule': [['routing/rule-limits', 'textBytes']],
+  'rule: nesting': [
+    ['routing/rule-limits', 'nesting'],
+    ['routing/rule-limits', 'items'],
+    ['routing/rule-limits', 'variables'],
+  ],
+  'rule: elements behind IN': [
+    ['routing/rule-limits', 'inElements'],
+    ['routing/rule-limits', 'filters'],
+  ],
+  'answer of a function that asks': [
+    ['routing/host', 'answerMs', seconds],
+    ['routing/host', 'answerBytes'],
+    ['routing/host', 'rounds'],
+  ],
+  'expression of JSONata': [
+    ['nodered/route/jsonata', 'ms'],
+    ['nodered/route/jsonata', 'steps'],
+    ['nodered/route/jsonata', 'depth'],
+  ],
+  'hops of a message': [['nodered/route/router', 'mostHops']],
+  'rules that a node gets while it runs': [
+    ['nodered/route/hot-rules', 'most'],
+    ['nodered/route/hot-rules', 'longestName'],
+  ],
+  'messages that a node with rules remembers': [
+    ['nodered/route/seen', 'kept'],
+    ['nodered/route/seen', 'largestBytes'],
+  ],
   'body of an admin request': [['nodered/admin/serve', 'maxBodyBytes']],
   'devices looked at for one page': [['hub/device-list', 'mostLooked']],
 }
