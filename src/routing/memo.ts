@@ -8,11 +8,11 @@ export class Memo {
   value: unknown = undefined
   /** `read` as a closure, one for all rules. */
   readonly reader: Closure
-  readonly #make: Closure
+  protected readonly make: Closure
 
   constructor(key: string, make: Closure) {
     this.key = key
-    this.#make = make
+    this.make = make
     this.reader = scope => (this.at === scope ? this.value : this.fill(scope))
   }
 
@@ -21,7 +21,7 @@ export class Memo {
   }
 
   fill(scope: Scope): unknown {
-    const value = this.#make(scope)
+    const value = this.make(scope)
     this.value = value
     this.at = scope
     scope.touched.push(this)

@@ -2,6 +2,7 @@ import type { CompiledRule } from './compile-rule.ts'
 import type { Placement, PredicateIndex } from './predicate-index.ts'
 import type { RulePlan } from './rule-plan.ts'
 import type { Closure } from './scope.ts'
+import type { Shape } from './shape.ts'
 
 /** How often a rule did what. `undefined`: a condition without a value held it back, the number to look at when a rule does not fire. */
 export interface RuleStats<R> {
@@ -21,8 +22,8 @@ export interface RuleGroup<R> {
   readonly entries: RuleEntry<R>[]
   /** Made when the first message comes. */
   index?: PredicateIndex<RuleEntry<R>>
-  /** The first tests of the index's residual, beside them. */
-  firsts?: readonly Closure[]
+  /** The index's residual: conditions of one shape together, and first tests beside the entries that are left. */
+  residual?: { shapes: readonly Shape<RuleEntry<R>>[]; entries: readonly RuleEntry<R>[]; firsts: readonly Closure[] }
   messages: number
 }
 

@@ -1,8 +1,10 @@
+import type { Memos } from './memo.ts'
 import type { RuleMessage } from './message.ts'
 import { PredicateIndex } from './predicate-index.ts'
 import type { RuleEntry, RuleGroup } from './rule-entry.ts'
 import { sourceOf } from './rule-plan.ts'
 import type { ConditionSource } from './rule-text.ts'
+import { shapesOf } from './shape.ts'
 import { TopicTrie } from './topic-trie.ts'
 
 /** The rules of a set by what must be known of a message before its payload: topic and source. Each rule stands in one group. */
@@ -61,7 +63,7 @@ function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 }
 
 /** The index of a group, made when it is first asked for. */
-export function indexOf<R>(group: RuleGroup<R>): PredicateIndex<RuleEntry<R>> {
+export function indexOf<R>(group: RuleGroup<R>, memos: Memos): PredicateIndex<RuleEntry<R>> {
   if (group.index) return group.index
   const rows = group.entries.map(entry => ({
     entry,
@@ -69,8 +71,15 @@ export function indexOf<R>(group: RuleGroup<R>): PredicateIndex<RuleEntry<R>> {
   }))
   const index = new PredicateIndex(rows)
   for (const entry of group.entries) entry.placed(index)
-  group.firsts = index.residual.map(({ first }) => first ?? always)
+  const { shapes, rest } = shapesOf(index.residual, conditionOf, memos)
+  group.residual = { shapes, entries: rest, firsts: rest.map(({ first }) => first ?? always) }
   return (group.index = index)
+}
+
+/** The first condition of an entry that no index knows. */
+function conditionOf<R>({ compiled, plan }: RuleEntry<R>) {
+  const [conjunct] = compiled.conjuncts
+  return conjunct && { conjunct, language: plan.language }
 }
 
 const always = (): boolean => true

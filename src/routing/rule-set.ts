@@ -130,7 +130,7 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
     const scope = new Scope(message, this.#around, message.topic)
     const run: Run<R> = { scope, whole: false, passed: [], waiting, errors: undefined }
     for (const group of groups) {
-      const index = indexOf(group)
+      const index = indexOf(group, this.#memos)
       group.messages++
       const found: RuleEntry<R>[] = []
       index.collect(scope, found)
@@ -141,19 +141,28 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
   }
 
   /** A tight loop, as this is what a message costs for each rule that no index knows. */
-  #testResidual({ firsts = [] }: RuleGroup<R>, entries: readonly RuleEntry<R>[], run: Run<R>): void {
-    if (this.#clock || run.waiting) {
-      for (const entry of entries) this.#testEntry(entry, run)
+  #testResidual({ residual }: RuleGroup<R>, all: readonly RuleEntry<R>[], run: Run<R>): void {
+    if (!residual || this.#clock || run.waiting) {
+      for (const entry of all) this.#testEntry(entry, run)
       return
     }
-    const { scope } = run
-    for (let i = 0; i < firsts.length; i++) {
+    const { shapes, entries, firsts } = residual
+    for (const { test, entries, parameters } of shapes)
+      this.#testEach(entries, run, i => {
+        run.scope.parameters = parameters[i]!
+        return test(run.scope)
+      })
+    this.#testEach(entries, run, i => firsts[i]!(run.scope))
+  }
+
+  #testEach(entries: readonly RuleEntry<R>[], run: Run<R>, test: (i: number) => unknown): void {
+    for (let i = 0; i < entries.length; i++) {
       try {
-        for (; i < firsts.length; i++) {
-          const value = firsts[i]!(scope)
+        for (; i < entries.length; i++) {
+          const value = test(i)
           if (value === false) continue
           const entry = entries[i]!
-          const verdict = value === true ? testAll(entry.others, scope) : value
+          const verdict = value === true ? testAll(entry.others, run.scope) : value
           if (verdict === true) run.passed.push(entry)
           else if (verdict === undefined) entry.undefineds++
         }

@@ -19,6 +19,7 @@ export interface Surroundings {
   readonly accountId?: string | undefined
 }
 
+const none: readonly unknown[] = []
 const unread = Symbol('unread')
 
 /** Elements that nested queries and FOREACH may visit for one message. */
@@ -32,6 +33,8 @@ export class Scope implements CallContext {
   element: unknown = undefined
   /** What the name of FOREACH means. */
   item: unknown = undefined
+  /** The constants of the rule whose shape is tested. */
+  parameters: readonly unknown[] = none
   /** The memos that hold something of this message. */
   readonly touched: Memo[] = []
   /** Answers of external functions by call; `undefined` while nobody may be asked. */

@@ -9,6 +9,8 @@ import type { Closure, Scope } from './scope.ts'
 /** One of the conditions that must all be true for a rule to fire. */
 export interface CompiledConjunct {
   readonly expression: Expression
+  /** Whether it stands beside AND, which converts what is no Boolean. */
+  readonly converted: boolean
   /** Boolean or Undefined. */
   readonly test: Closure
   /** Rough, in comparisons. */
@@ -26,12 +28,13 @@ export function compileWhere(where: Expression | undefined, context: CompileCont
     const test = compileTest(expression, converted, context)
     const indexed = accessOf(conjunct, test, context)
     const external = isExternal(expression)
-    return { expression, test, cost: costOf(expression), external, ...(indexed && { access: indexed }) }
+    return { expression, converted, test, cost: costOf(expression), external, ...(indexed && { access: indexed }) }
   })
   return conjuncts.length < 2 ? conjuncts : conjuncts.sort((a, b) => Number(a.external) - Number(b.external) || a.cost - b.cost)
 }
 
-function compileTest(expression: Expression, converted: boolean, context: CompileContext): Closure {
+/** A condition as a closure that gives a Boolean or Undefined. */
+export function compileTest(expression: Expression, converted: boolean, context: CompileContext): Closure {
   const value = context.compile(expression, context)
   if (isBoolean(expression)) return value
   const { truth } = context.language.operators

@@ -1,0 +1,130 @@
+import type { Expression } from './ast.ts'
+import { isShared, type Language } from './compile-context.ts'
+import { contextOf } from './compile-rule.ts'
+import { pathKey, pathOf } from './expression-path.ts'
+import { Memo, type Memos } from './memo.ts'
+import type { Closure, Scope } from './scope.ts'
+import { type CompiledConjunct, compileTest } from './where.ts'
+
+/** Conditions that differ in their constants only: one closure for all of them, which stays in the processor's cache, and the constants of each. */
+export interface Shape<T> {
+  readonly test: Closure
+  readonly entries: T[]
+  /** Beside the entries. */
+  readonly parameters: unknown[][]
+}
+
+/** Fewer conditions of a shape are better tested by closures of their own. */
+const leastEntries = 4
+
+interface ShapedCondition {
+  conjunct: CompiledConjunct
+  language: Language
+}
+
+/** Sorts entries by the shape of a condition; `rest` are those without one, and of rare shapes. */
+export function shapesOf<T>(
+  entries: readonly T[],
+  conditionOf: (entry: T) => ShapedCondition | undefined,
+  memos: Memos,
+): { shapes: Shape<T>[]; rest: T[] } {
+  const groups = new Map<string, { entries: T[]; parameters: unknown[][]; make: () => Closure }>()
+  const rest: T[] = []
+  for (const entry of entries) {
+    const condition = conditionOf(entry)
+    const parameters: unknown[] = []
+    const general = condition && generalOf(condition.conjunct.expression, parameters)
+    if (!general || !isShared(condition.conjunct.expression, contextOf(condition.language, memos).context)) {
+      rest.push(entry)
+      continue
+    }
+    const key = `${condition.language.prefix}${condition.conjunct.converted} ${general.key}`
+    let group = groups.get(key)
+    if (!group) {
+      const make = () => compileShape(general.expression, parameters.length, condition, memos)
+      groups.set(key, (group = { entries: [], parameters: [], make }))
+    }
+    group.entries.push(entry)
+    group.parameters.push(parameters)
+  }
+  const shapes: Shape<T>[] = []
+  for (const { entries: found, parameters, make } of groups.values()) {
+    if (found.length < leastEntries) rest.push(...found)
+    else shapes.push({ entries: found, parameters, test: make() })
+  }
+  return { shapes, rest }
+}
+
+/** Stands for a constant; read anew for each rule. */
+class Parameter extends Memo {
+  constructor(i: number) {
+    super(`?${i}`, scope => scope.parameters[i])
+  }
+
+  override fill(scope: Scope): unknown {
+    return this.make(scope)
+  }
+}
+
+function compileShape(expression: Expression, count: number, { conjunct, language }: ShapedCondition, memos: Memos): Closure {
+  const { context, variables } = contextOf(language, memos)
+  for (let i = 0; i < count; i++) variables.set(`?${i}`, new Parameter(i))
+  return compileTest(expression, conjunct.converted, context)
+}
+
+interface General {
+  expression: Expression
+  /** Equal for equal shapes. */
+  key: string
+}
+
+/** The expression with its numbers and texts taken out into `parameters`; `undefined` for what is more than operators and calls. */
+function generalOf(expression: Expression, parameters: unknown[]): General | undefined {
+  const path = pathOf(expression)
+  if (path) return { expression, key: pathKey(path) }
+  const { position } = expression
+  switch (expression.kind) {
+    case 'literal': {
+      const { value } = expression
+      if (typeof value !== 'number' && typeof value !== 'string') return { expression, key: `= ${value}` }
+      const name = `?${parameters.length}`
+      parameters.push(value)
+      return { expression: { kind: 'variable', name, position }, key: name }
+    }
+    case 'unary': {
+      const { operator } = expression
+      const operand = generalOf(expression.operand, parameters)
+      return (
+        operand && {
+          expression: { kind: 'unary', operator, operand: operand.expression, position },
+          key: `${operator}(${operand.key})`,
+        }
+      )
+    }
+    case 'binary': {
+      const { operator } = expression
+      const left = generalOf(expression.left, parameters)
+      const right = left && generalOf(expression.right, parameters)
+      if (!right) return undefined
+      return {
+        expression: { kind: 'binary', operator, left: left.expression, right: right.expression, position },
+        key: `(${left.key} ${operator} ${right.key})`,
+      }
+    }
+    case 'call': {
+      const { name } = expression
+      const args: General[] = []
+      for (const arg of expression.args) {
+        const general = generalOf(arg, parameters)
+        if (!general) return undefined
+        args.push(general)
+      }
+      return {
+        expression: { kind: 'call', name, args: args.map(arg => arg.expression), position },
+        key: `${name}(${args.map(({ key }) => key).join(', ')})`,
+      }
+    }
+    default:
+      return undefined
+  }
+}
