@@ -1,3 +1,4 @@
+import type { LoomError } from '../errors.ts'
 import { codecLimits } from './codec.ts'
 import { beyondLimit, malformed, truncated } from './fault.ts'
 import type { Edit } from './splice.ts'
@@ -232,8 +233,13 @@ class CborScan {
     return true
   }
 
-  #cut = () => truncated(format, this.#bytes.length)
-  #tooMany = (at: number) => beyondLimit(format, at, `more than ${codecLimits.elements} elements`)
+  #cut(): LoomError {
+    return truncated(format, this.#bytes.length)
+  }
+
+  #tooMany(at: number): LoomError {
+    return beyondLimit(format, at, `more than ${codecLimits.elements} elements`)
+  }
 }
 
 /** RFC 8949, appendix D */

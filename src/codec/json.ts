@@ -10,8 +10,6 @@ import { utf8Fault } from './utf8.ts'
 const format = 'JSON'
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const [quote, comma, backslash] = [34, 44, 92]
-/** Numbers that may lose digits or have no finite value. */
-const notable = /\d{16}|[eE]\+?\d{3}/
 
 /**
  * Of two members by one name the last one counts; a byte order mark is skipped; whole numbers beyond 2^53 are decimal text, and what no
@@ -22,10 +20,10 @@ export const jsonCodec: Codec = {
   detect: looksLikeJson,
   decode(bytes, context) {
     assertInput(format, bytes, context)
-    assertBounded(bytes)
+    const notable = boundedAndNotable(bytes)
     const text = textOf(bytes)
     try {
-      return notable.test(text) ? JSON.parse(text, digitsKept) : JSON.parse(text)
+      return notable ? JSON.parse(text, digitsKept) : JSON.parse(text)
     } catch (cause) {
       throw faultOf(bytes, text, cause)
     }
@@ -51,11 +49,36 @@ function digitsKept(_name: string, value: unknown, { source = '' }: { source?: s
   return Number.isFinite(value) ? value : null
 }
 
-/** Depth, and an upper bound of the elements: one for each comma and bracket. */
+/**
+ * CODEC_LIMIT for the depth, and for an upper bound of the elements: one for each comma and bracket. Returns whether there may be numbers that lose digits, or that
+ * no double can hold: 16 digits, or an exponent.
+ */
+function boundedAndNotable(bytes: Uint8Array): boolean {
+  // Counted with those in texts there are rarely enough for a second look.
+  let brackets = 0
+  let commas = 0
+  let digits = 0
+  let before = 0
+  let notable = false
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!
+    if (byte >= 48 && byte <= 57) {
+      if (++digits === 16 || (before | 32) === 0x65 || before === 43) notable = true
+    } else {
+      digits = 0
+      if (byte === comma) commas++
+      else if ((byte | 32) === 0x7b) brackets++
+    }
+    before = byte
+  }
+  if (brackets > codecLimits.depth || brackets + commas >= codecLimits.elements) assertBounded(bytes)
+  return notable
+}
+
 function assertBounded(bytes: Uint8Array): void {
-  // Too short to hold more brackets, with those that close them.
-  if (bytes.length <= 2 * codecLimits.depth) return
-  let [depth, elements, quoted] = [0, 1, false]
+  let depth = 0
+  let elements = 1
+  let quoted = false
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at]!
     if (quoted) {

@@ -1,3 +1,4 @@
+import type { LoomError } from '../errors.ts'
 import { codecLimits } from './codec.ts'
 import { beyondLimit, malformed, truncated } from './fault.ts'
 import { base64 } from './plain.ts'
@@ -131,9 +132,12 @@ class MessagePackScan {
         throw malformed(format, begin, 'a name that is neither text nor a small number')
       this.#argument(begin, first)
     }
-    // Decoders give it another name, if they do not set a prototype.
-    if (this.#at - begin >= 10 && Buffer.from(this.#bytes.subarray(this.#at - 9, this.#at)).toString('latin1') === '__proto__')
-      this.#plain = false
+    if (this.#bytes[this.#at - 1] === 0x5f && this.#at - begin >= 10 && this.#endsInProto()) this.#plain = false
+  }
+
+  /** Decoders give it another name, if they do not set a prototype. */
+  #endsInProto(): boolean {
+    return Buffer.from(this.#bytes.subarray(this.#at - 9, this.#at)).toString('latin1') === '__proto__'
   }
 
   #extension(begin: number, length: number): void {
@@ -162,8 +166,13 @@ class MessagePackScan {
     return ms
   }
 
-  #cut = () => truncated(format, this.#bytes.length)
-  #tooMany = (at: number) => beyondLimit(format, at, `more than ${codecLimits.elements} elements`)
+  #cut(): LoomError {
+    return truncated(format, this.#bytes.length)
+  }
+
+  #tooMany(at: number): LoomError {
+    return beyondLimit(format, at, `more than ${codecLimits.elements} elements`)
+  }
 }
 
 function float64(value: number): Uint8Array {

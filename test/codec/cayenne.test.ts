@@ -31,7 +31,9 @@ const samples: readonly [what: string, hex: string, value: object, options?: Cay
   ],
 ]
 
-describe('Cayenne LPP', () => {
+describe('Cayenne LPP', function () {
+  this.timeout(60_000)
+
   for (const [what, hex, value, options] of samples) {
     it(`reads ${what}`, () => assert.deepEqual(read(hex, options), value))
     it(`writes ${what}`, () => assert.deepEqual(Buffer.from(cayenneCodec(options).encode!(value, {})), bytesOf(hex)))

@@ -8,7 +8,9 @@ import { bytesOf, codedOnly, refusal } from './codec-errors.ts'
 const text = Buffer.from('{"temperature":21.5,"humidity":40}'.repeat(5))
 const kinds: Compression[] = ['gzip', 'deflate', ...('zstdDecompressSync' in zlib ? (['zstd'] as const) : [])]
 
-describe('compressed payloads', () => {
+describe('compressed payloads', function () {
+  this.timeout(60_000)
+
   for (const kind of kinds)
     describe(kind, () => {
       const packed = Buffer.from(compressed(text, kind))

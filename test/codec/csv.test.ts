@@ -7,7 +7,9 @@ import { assertUnpolluted, codedOnly, refusal } from './codec-errors.ts'
 const read = (text: string, options?: CsvOptions): unknown => csvCodec(options).decode(Buffer.from(text), {})
 const write = (value: unknown, options?: CsvOptions): string => Buffer.from(csvCodec(options).encode!(value, {})).toString()
 
-describe('CSV', () => {
+describe('CSV', function () {
+  this.timeout(60_000)
+
   for (const [what, text, value, options] of [
     // RFC 4180, 2
     [

@@ -6,7 +6,9 @@ import { refusal } from './codec-errors.ts'
 
 const decode = (text: string | Uint8Array): unknown => jsonCodec.decode(Buffer.from(text as string), {})
 
-describe('JSON', () => {
+describe('JSON', function () {
+  this.timeout(60_000)
+
   for (const [what, text, value] of [
     ['an object', '{"a":[1,2.5,null,true,"x"]}', { a: [1, 2.5, null, true, 'x'] }],
     ['a byte order mark', '\uFEFF[1]', [1]],

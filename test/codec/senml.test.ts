@@ -54,7 +54,9 @@ const examples: readonly [what: string, text: string, records: SenmlRecord[]][] 
   ],
 ]
 
-describe('SenML', () => {
+describe('SenML', function () {
+  this.timeout(60_000)
+
   for (const [what, text, records] of examples) {
     it(`reads ${what}`, () => assert.deepEqual(read(text), records))
     it(`reads ${what} in CBOR`, async () => {

@@ -27,6 +27,18 @@ const faces: Record<string, string[]> = {
     'importTopicRule',
   ],
   './twin': ['applyUpdate', 'checkLimits', 'deleteDocument', 'desiredPatchBetween', 'diff', 'newTwin', 'readPatch'],
+  './codec': [
+    'binaryEvent',
+    'codecOfType',
+    'compressed',
+    'compressionByMagic',
+    'compressionOf',
+    'detectCodec',
+    'inflated',
+    'openCodec',
+    'plainOf',
+    'readingsOfSenml',
+  ],
   './hub': ['startHub'],
 }
 

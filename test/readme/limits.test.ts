@@ -170,6 +170,21 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['nodered/route/seen', 'kept'],
     ['nodered/route/seen', 'largestBytes'],
   ],
+  'payload to decode': [
+    ['codec/codec', 'inputBytes', mib],
+    ['codec/codec', 'inflatedBytes', mib],
+    ['codec/codec', 'inflation'],
+  ],
+  'payload: levels': [
+    ['codec/codec', 'depth'],
+    ['codec/codec', 'elements'],
+  ],
+  'payload of CBOR': [['codec/cbor-scan', 'bignumBytes']],
+  'payload of CSV': [
+    ['codec/csv-reader', 'rowChars'],
+    ['codec/csv-reader', 'fieldChars'],
+    ['codec/csv', 'mostColumns'],
+  ],
   'body of an admin request': [['nodered/admin/serve', 'maxBodyBytes']],
   'devices looked at for one page': [['hub/device-list', 'mostLooked']],
 }
