@@ -104,6 +104,7 @@ RED.nodes.registerType<RouteConfig>('loom-route', {
       words: (key, values) => this._(`route.editor.${key}`, { ...values }),
     })
   },
+  oneditresize: () => tab?.resized(),
   oneditsave() {
     const kept = tab?.close()
     if (!kept) return

@@ -6,6 +6,7 @@ import { openEngine, startRulesWorker } from '../../src/editor/rules/engine.ts'
 import { errorOutput, outputMap, outputsIn } from '../../src/editor/rules/outputs.ts'
 import type { CodeEditors } from '../../src/editor/rules/rule-editor.ts'
 import { openRulesPanel, type RulesPanel } from '../../src/editor/rules/rules-panel.ts'
+import { openWide } from '../../src/editor/rules/wide-tray.ts'
 import type { TryMessage } from '../../src/editor/rules/try-message.ts'
 import type { RuleRow } from '../../src/routing/rule-row.ts'
 import type { RouteConfig } from './config.ts'
@@ -21,6 +22,8 @@ declare const RED: Omit<EditorRED, 'editor' | 'tabs' | 'nodes'> &
   }
 
 export interface RulesTab {
+  /** The dialog has its place, or another width. */
+  resized(): void
   /** Ends it; what is to be saved. */
   close(): { rules: RuleRow[]; outputRules: string[] }
 }
@@ -98,7 +101,9 @@ export function rulesTab({ node, words }: { node: RouteConfig & { id: string }; 
 
   showTabs(words, changeSet)
   openPanel()
+  const { resized } = openWide(root)
   return {
+    resized,
     close() {
       const rows = panel?.rows() ?? []
       closePanel()

@@ -26,6 +26,7 @@ RED.nodes.registerType<RulesConfig>('loom-rules', {
   oneditprepare() {
     tab = sharedRulesTab(this as EditorNodeInstance<RulesConfig>)
   },
+  oneditresize: () => tab?.resized(),
   oneditsave() {
     if (tab) this.rules = tab.close()
   },

@@ -3,6 +3,7 @@ import { adminApi, type Ajax } from '../../src/editor/admin-api.ts'
 import { openEngine, startRulesWorker } from '../../src/editor/rules/engine.ts'
 import type { CodeEditors } from '../../src/editor/rules/rule-editor.ts'
 import { openRulesPanel } from '../../src/editor/rules/rules-panel.ts'
+import { openWide } from '../../src/editor/rules/wide-tray.ts'
 import type { RuleRow } from '../../src/routing/rule-row.ts'
 import type { RulesConfig } from './config.ts'
 
@@ -10,6 +11,8 @@ declare const RED: Omit<EditorRED, 'editor' | 'nodes'> &
   CodeEditors & { nodes: { id(): string; eachNode(see: (node: { id: string; type: string; ruleSet?: string }) => void): void } }
 
 export interface RulesTab {
+  /** The dialog has its place, or another width. */
+  resized(): void
   /** Ends it; what is to be saved. */
   close(): RuleRow[]
 }
@@ -21,7 +24,8 @@ export function sharedRulesTab(node: RulesConfig & { id: string }): RulesTab {
   RED.nodes.eachNode(({ id, type, ruleSet }) => {
     if (type === 'loom-route' && ruleSet === node.id) user ||= id
   })
-  const panel = openRulesPanel(document.getElementById('node-config-input-rules-container')!, {
+  const root = document.getElementById('node-config-input-rules-container')!
+  const panel = openRulesPanel(root, {
     rows: node.rules,
     fixed: false,
     // The words are those of the node that has the table too.
@@ -36,7 +40,9 @@ export function sharedRulesTab(node: RulesConfig & { id: string }): RulesTab {
     changed: () => {},
     errorsWanted: () => {},
   })
+  const { resized } = openWide(root)
   return {
+    resized,
     close() {
       const rows = panel.rows()
       panel.close()

@@ -2,19 +2,19 @@ const sqlWords =
   'select|value|from|where|as|and|or|not|in|set|case|when|then|else|end|foreach|do|incase|cast|true|false|null|undefined'
 const conditionWords = 'and|or|not|true|false|null|undefined'
 
-/** Both languages for Monaco's highlighter. The suffix `.sql` is what its themes have colours for. */
+/** Both languages for Monaco's highlighter, in the kinds of words that its themes have readable colours for. */
 export function grammarOf(language: 'sql' | 'condition'): object {
   const words = (language === 'sql' ? sqlWords : conditionWords).split('|')
   const word = language === 'sql' ? /[A-Za-z_$][\w$]*/ : /[A-Za-z_$][\w$-]*/
   return {
     defaultToken: '',
-    tokenPostfix: '.sql',
+    tokenPostfix: '.loom',
     ignoreCase: true,
     words,
     tokenizer: {
       root: [
         [/(\.)([A-Za-z_$][\w$]*)/, ['delimiter', 'identifier']],
-        [/[A-Za-z_]\w*(?=\s*\()/, { cases: { '@words': 'keyword', '@default': 'predefined' } }],
+        [/[A-Za-z_]\w*(?=\s*\()/, { cases: { '@words': 'keyword', '@default': 'type' } }],
         [word, { cases: { '@words': 'keyword', '@default': 'identifier' } }],
         [/@\w+/, 'variable'],
         [/`[^`]*`/, 'identifier'],

@@ -41,7 +41,7 @@ export function ruleDetail(o: {
   const language = choice((['sql', 'condition'] as const).map(value => ({ value, label: words(`language.${value}`) })))
   const source = choice(sources.map(value => ({ value, label: words(`source.${value}`) })))
   // biome-ignore lint/suspicious/noTemplateCurlyInString: what a person may write
-  const template = textInput({ maxlength: '1024', placeholder: words('templateHint', { example: 'alarms/${device}' }) })
+  const template = textInput({ maxlength: '1024', placeholder: words('templateHint', { example: 'alarms/${topic(2)}' }) })
   const area = make('div', { class: 'loom-rule-code', attributes: { id: freshId() } })
   const problems = ruleProblems({ words, editor: () => editor })
   const nameProblem = make('span', { class: 'loom-name-fault', attributes: { 'aria-live': 'polite' } })

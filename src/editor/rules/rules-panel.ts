@@ -183,7 +183,7 @@ export function openRulesPanel(root: HTMLElement, o: RulesPanelOptions): RulesPa
     'div',
     {},
     detail.element,
-    make('section', { class: 'loom-try', attributes: { 'aria-label': words('try') } }, form.element, result.element),
+    make('section', { class: 'loom-try', attributes: { 'aria-label': words('try') } }, result.element, form.element),
   )
   root.classList.add('loom-panel', 'loom-rules')
   fill(root, list.element, empty, !fixed && make('div', { class: 'loom-buttons' }, adding, importing), imports.element, written)

@@ -58,14 +58,16 @@ const css = `
 .loom-rules .loom-import { padding: 8px 12px; border: 1px solid var(--red-ui-form-input-border-color); border-radius: 4px; }
 .loom-rules .loom-import input[type=file] { width: 100%; margin-bottom: 8px; }
 .loom-rules .loom-report ul { margin: 0 0 8px 18px; }
-.loom-outputs { display: flex; flex-wrap: wrap; gap: 6px; list-style: none; margin: 0; padding: 0; }
+.form-row .loom-outputs { display: flex; flex-wrap: wrap; gap: 6px; list-style: none; margin: 0; padding: 0; }
 .loom-outputs li { padding: 2px 10px; border: 1px solid var(--red-ui-form-input-border-color); border-radius: 12px; overflow-wrap: anywhere; }
 .loom-outputs li.loom-none { border: 0; padding: 2px 0; font-style: italic; }
 @container (min-width: 560px) {
   .loom-rules .loom-side { grid-template-columns: 1fr 1fr; }
 }
 @container (min-width: 620px) {
-  .loom-rules .loom-try { grid-template-columns: 1fr 1fr; }
+  .loom-rules .loom-try { grid-template: 'message result' / 1fr 1fr; }
+  .loom-rules .loom-try-form { grid-area: message; }
+  .loom-rules .loom-try-result { grid-area: result; }
   .loom-rules .loom-try-form .loom-field > label { flex-basis: 80px; }
 }
 `

@@ -87,7 +87,9 @@ export function tryForm(o: {
       changed()
     } catch (thrown) {
       const refusal = thrown as Refusal
-      if (refusal.status === 404) outcome.say('note', words('recent.notDeployed'))
+      const first = words(refusal.status === 404 ? 'recent.notDeployed' : 'recent.none')
+      fill(seen, make('option', { attributes: { value: '' } }, first))
+      if (refusal.status === 404) outcome.clear()
       else outcome.say('error', wordsOf(refusal, words))
     }
   }
