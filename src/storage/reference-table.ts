@@ -115,7 +115,7 @@ function fieldValue(text: string): string | number | boolean {
 function put(content: ReferenceContent, key: string, row: unknown, at: number): void {
   const { rows } = content
   if (key.length > referenceLimits.keyChars) throw beyond(`a key of more than ${referenceLimits.keyChars} characters`, at)
-  if (rows.has(key)) throw invalid(`the key ${JSON.stringify(key.slice(0, 60))} is there twice`, at)
+  if (rows.has(key)) throw invalid('an earlier row has the same key', at)
   const bytes = encoder.encode(JSON.stringify(row) ?? '').length
   if (bytes > referenceLimits.rowBytes) throw beyond(`a row of more than ${referenceLimits.rowBytes} bytes`, at)
   content.bytes += bytes

@@ -234,6 +234,9 @@ describe('roles', function () {
     await by('PUT /model-settings', {}, { body: { default: 'm1' } })
     await by('PUT /model-settings', {}, { body: { default: null } })
     await by('DELETE /models/{model}', { model: 'm1' })
+    await by('POST /reference', {}, { body: { name: 'r1', rows: {} } })
+    await by('PUT /reference/{table}', { table: 'r1' }, { csv: 'id\n' })
+    await by('DELETE /reference/{table}', { table: 'r1' })
     const publicKeyPem =
       '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n'
     const issuer = { issuer: 'https://idp.test', audience: 'main', algorithm: 'EdDSA', keys: { publicKeyPem } }
@@ -300,6 +303,7 @@ describe('roles', function () {
       'POST /policies/check',
       'POST /policies/test',
       'POST /model-checks',
+      'POST /reference/{table}/lookup',
       'POST /audit/accept',
       'POST /audit/verify',
     ]

@@ -256,7 +256,8 @@ describe('admin API', () => {
   it('needs the right to administer for keys, authorities and policies, to write for other changes, to read for questions', () => {
     const administered =
       /\/(credentials|consumers|issuers|cas|certificates|policies|retire|enrolments|templates|claims|pairing-codes|bootstrap|import|operations|audit|assign)\b/
-    const questions = /\/(policies\/(test|check)|audit\/verify|fleet\/(query|aggregate)|model-checks)$/
+    const questions =
+      /\/(policies\/(test|check)|audit\/verify|fleet\/(query|aggregate)|model-checks|reference\/\{table\}\/lookup)$/
     for (const { method, secret, permission, path } of routes) {
       const needed =
         method === 'get' || questions.test(path)

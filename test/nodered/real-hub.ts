@@ -22,6 +22,7 @@ export interface RealHub {
     path: string,
     o?: { body?: unknown; as?: string | undefined; headers?: Record<string, string> },
   ): Promise<Answer>
+  url(path: string): string
   /** Bytes of an answer that is no JSON. */
   download(path: string, body: unknown): Promise<{ status: number; headers: Headers; bytes: Buffer }>
   close(): Promise<void>
@@ -43,14 +44,16 @@ export async function realHub(more: Partial<HubOptions> = {}): Promise<RealHub> 
   serveAdmin(RED as unknown as NodeAPI, hubs)
   const server = createServer(app).listen(0, '127.0.0.1')
   await once(server, 'listening')
+  const url = (path: string) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/thingloom/demo${path}`
   const send = (method: string, path: string, body: unknown, headers: Record<string, string> = {}) =>
-    fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/thingloom/demo${path}`, {
+    fetch(url(path), {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
   return {
     hub,
+    url,
     async call(method, path, { body, as, headers } = {}) {
       const response = await send(method, path, body, { ...headers, ...(as && { 'x-user': as }) })
       const text = await response.text()

@@ -73,6 +73,7 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   ca: { type: 'string', maxLength: 128, description: 'id of the CA' },
   node: { type: 'string', maxLength: 128, description: 'id of the node' },
   model: { type: 'string', maxLength: 128, description: 'id of the device model' },
+  table: { type: 'string', maxLength: 64, description: 'name of the reference table' },
   policy: { type: 'string', maxLength: 128, description: 'policy id' },
   group: { type: 'string', maxLength: 128, description: 'group id' },
   configuration: { type: 'string', maxLength: 128, description: 'id of the fleet configuration' },

@@ -15,6 +15,7 @@ import { attachmentRoutes } from './attachment-routes.ts'
 import { modelRoutes } from './model-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { provisioningRoutes } from './provisioning-routes.ts'
+import { referenceRoutes } from './reference-routes.ts'
 import type { Route } from './route.ts'
 import { ruleRoutes } from './rule-routes.ts'
 import { telemetryRoutes } from './telemetry-routes.ts'
@@ -41,6 +42,7 @@ export const routes: readonly Route[] = [
   ...fleetRoutes,
   ...configurationRoutes,
   ...modelRoutes,
+  ...referenceRoutes,
   ...provisioningRoutes,
   ...auditRoutes,
 ]

@@ -7,6 +7,7 @@ import { modelSchemas } from './model-schemas.ts'
 import { pkiSchemas } from './pki-schemas.ts'
 import { provisioningSchemas } from './provisioning-schemas.ts'
 import { ruleSchemas } from './rule-schemas.ts'
+import { referenceSchemas } from './reference-schemas.ts'
 import type { Schema } from './schema.ts'
 import { count, free, object, refTo, text, time } from './shapes.ts'
 
@@ -207,5 +208,6 @@ export const components: Readonly<Record<string, Schema>> = {
   ...configurationSchemas,
   ...provisioningSchemas,
   ...modelSchemas,
+  ...referenceSchemas,
   ...ruleSchemas,
 }
