@@ -11,7 +11,7 @@ const domain = `src/(${domains})/`
 const layers: { layer: RegExp; may: RegExp }[] = [
   { layer: /^src\/errors\.ts$/, may: /^$/ },
   { layer: /^src\/codec\/peers\.ts$/, may: /^(src\/errors\.ts|(cbor-x|msgpackr)(\/index-no-eval)?|protobufjs)$/ },
-  { layer: /^src\/codec\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:(crypto|zlib)|avsc)$`) },
+  { layer: /^src\/codec\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:(crypto|zlib)|avsc|protobufjs)$`) },
   { layer: /^src\/pki\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:(crypto|util)|node-forge)$`) },
   { layer: /^src\/storage\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:(crypto|zlib)|avsc)$`) },
   { layer: /^src\/(routing|window)\//, may: new RegExp(`^(src/errors\\.ts|src/(${domains})/.*)$`) },
@@ -103,6 +103,16 @@ describe('architecture', () => {
       const rule = layers.find(({ layer }) => layer.test(file))
       for (const { target } of list) if (!ownFolder(file, target) && !rule?.may.test(target)) broken.push(`${file} -> ${target}`)
     }
+    assert.deepEqual(broken, [])
+  })
+
+  it('packages that payload formats may do without are imported as types', () => {
+    const optional = /^(cbor-x|msgpackr|protobufjs)(\/|$)/
+    const broken = [...imports].flatMap(([file, list]) =>
+      file.startsWith('src/codec/')
+        ? list.filter(({ target, typeOnly }) => optional.test(target) && !typeOnly).map(() => file)
+        : [],
+    )
     assert.deepEqual(broken, [])
   })
 
