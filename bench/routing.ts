@@ -58,12 +58,13 @@ const indexable = (i: number): string =>
   i % 4 === 3 ? `temperature > ${99.7 + i / 1e6} AND line = 'L${i % 40}'` : `deviceId = 'pump-${i}' AND battery < 3.9`
 const mixed10k = rules(10_000, i => {
   if (i % 10 !== 9) return i % 100 === 0 && i < 500 ? `temperature > ${i / 50}` : indexable(i)
+  // Nothing that an index could look up.
   const kind = Math.floor(i / 10) % 5
-  if (kind === 0) return `temperature - humidity > ${90 + i / 1e5}`
+  if (kind === 0) return `temperature - humidity > pressure - ${900 + i / 1e5}`
   if (kind === 1) return `startswith(firmware, '2.${i}')`
-  if (kind === 2) return `temperature > ${99.5 + i / 1e6} OR humidity > ${99.5 + i / 1e6}`
+  if (kind === 2) return `temperature > ${99.8 + i / 1e6} OR humidity > ${99.8 + i / 1e6}`
   if (kind === 3) return `battery * ${2 + i / 1e5} > pressure`
-  return `NOT (location.row < ${24 + i / 1e6}) AND state <> 'idle' AND pressure > 1100`
+  return `humidity > temperature * ${99 + i}`
 })
 
 function cpuUs(prepare: () => () => void, repeat = 7): number {

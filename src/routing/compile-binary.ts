@@ -10,73 +10,94 @@ export function compileBinary(expression: BinaryExpression, context: CompileCont
   const { operator } = expression
   const { operators } = context.language
   if (operator === 'and' || operator === 'or') return compileLogic(expression, context)
-  const value = literalValue(expression.right)
-  if (value !== undefined && !isObjectLike(value)) {
-    const special = compareWithLiteral(operator, expression.left, value, context)
+  const constant = constantOf(expression.right, context)
+  if (constant) {
+    const special = compareWithConstant(operator, expression.left, constant, context)
     if (special) return special
   }
   const left = context.compile(expression.left, context)
   const right = context.compile(expression.right, context)
   const apply = operators.binary[operator]
   if (isComparison(operator)) return compareNumbers(operator, left, right, apply)
-  if (operator === '-' || operator === '*') return calculate(operator, left, typeof value === 'number' ? value : right, apply)
+  if (operator === '-' || operator === '*') return calculate(operator, left, right, apply)
   return scope => apply(left(scope), right(scope))
 }
 
-const literalValue = (expression: Expression): unknown => (expression.kind === 'literal' ? expression.value : undefined)
-const isObjectLike = (value: unknown): boolean => typeof value === 'object' && value !== null
+/** A text, number or Boolean: the same for every message, or, where `parameter` is not negative, for every rule of a shape. */
+interface Constant {
+  value: unknown
+  parameter: number
+}
+
+function constantOf(expression: Expression, { variables }: CompileContext): Constant | undefined {
+  if (expression.kind === 'variable') {
+    const parameter = variables.get(expression.name)?.parameter ?? -1
+    return parameter < 0 ? undefined : { value: undefined, parameter }
+  }
+  if (expression.kind !== 'literal' || expression.value === undefined || expression.value === null) return undefined
+  return { value: expression.value, parameter: -1 }
+}
+
 const isComparison = (operator: BinaryOperator): operator is Comparison =>
   operator === '<' || operator === '<=' || operator === '>' || operator === '>='
 
 type Apply = Operators['binary'][BinaryOperator]
 
-function compareWithLiteral(
+function compareWithConstant(
   operator: BinaryOperator,
   operand: Expression,
-  literal: unknown,
+  { value: fixed, parameter }: Constant,
   context: CompileContext,
 ): Closure | undefined {
-  const apply = context.language.operators.binary[operator]
   const memo = context.shared(operand, context)
-  if (operator === '=' || operator === '<>') {
-    const same = operator === '='
-    if (memo) {
+  if (!memo || memo.parameter >= 0) return undefined
+  const apply = context.language.operators.binary[operator]
+  switch (operator) {
+    case '=':
+    case '<>': {
+      const same = operator === '='
       return scope => {
         const value = memo.at === scope ? memo.value : memo.fill(scope)
-        return value === undefined ? undefined : (value === literal) === same
+        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        return value === undefined ? undefined : (value === constant) === same
       }
     }
-    const read = context.compile(operand, context)
-    return scope => {
-      const value = read(scope)
-      return value === undefined ? undefined : (value === literal) === same
-    }
-  }
-  if (typeof literal !== 'number' || !isComparison(operator)) return undefined
-  const read = memo ? undefined : context.compile(operand, context)
-  if (read) return compareNumbers(operator, read, () => literal, apply)
-  const from = memo!
-  switch (operator) {
     case '<':
       return scope => {
-        const value = from.at === scope ? from.value : from.fill(scope)
-        return typeof value === 'number' ? value < literal : apply(value, literal)
+        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        return typeof value === 'number' && typeof constant === 'number' ? value < constant : apply(value, constant)
       }
     case '<=':
       return scope => {
-        const value = from.at === scope ? from.value : from.fill(scope)
-        return typeof value === 'number' ? value <= literal : apply(value, literal)
+        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        return typeof value === 'number' && typeof constant === 'number' ? value <= constant : apply(value, constant)
       }
     case '>':
       return scope => {
-        const value = from.at === scope ? from.value : from.fill(scope)
-        return typeof value === 'number' ? value > literal : apply(value, literal)
+        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        return typeof value === 'number' && typeof constant === 'number' ? value > constant : apply(value, constant)
       }
     case '>=':
       return scope => {
-        const value = from.at === scope ? from.value : from.fill(scope)
-        return typeof value === 'number' ? value >= literal : apply(value, literal)
+        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        return typeof value === 'number' && typeof constant === 'number' ? value >= constant : apply(value, constant)
       }
+    case '-':
+    case '*': {
+      const isProduct = operator === '*'
+      return scope => {
+        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        if (typeof value !== 'number' || typeof constant !== 'number') return apply(value, constant)
+        return finite(isProduct ? value * constant : value - constant)
+      }
+    }
+    default:
+      return undefined
   }
 }
 
@@ -109,11 +130,11 @@ function compareNumbers(operator: Comparison, left: Closure, right: Closure, app
   }
 }
 
-function calculate(operator: '-' | '*', left: Closure, right: Closure | number, apply: Apply): Closure {
+function calculate(operator: '-' | '*', left: Closure, right: Closure, apply: Apply): Closure {
   const isProduct = operator === '*'
   return scope => {
     const a = left(scope)
-    const b = typeof right === 'number' ? right : right(scope)
+    const b = right(scope)
     if (typeof a !== 'number' || typeof b !== 'number') return apply(a, b)
     return finite(isProduct ? a * b : a - b)
   }

@@ -6,6 +6,8 @@ export class Memo {
   /** The message that `value` belongs to. */
   at: Scope | undefined = undefined
   value: unknown = undefined
+  /** Which of the scope's parameters it stands for, if it is no memo at all. */
+  readonly parameter: number = -1
   /** `read` as a closure, one for all rules. */
   readonly reader: Closure
   protected readonly make: Closure

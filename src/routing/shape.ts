@@ -57,8 +57,11 @@ export function shapesOf<T>(
 
 /** Stands for a constant; read anew for each rule. */
 class Parameter extends Memo {
+  override readonly parameter: number
+
   constructor(i: number) {
     super(`?${i}`, scope => scope.parameters[i])
+    this.parameter = i
   }
 
   override fill(scope: Scope): unknown {
