@@ -26,6 +26,8 @@ const config = {
   atOnce: 3,
   wakes: 'own',
 }
+/** What is not over ends soon with its node. */
+const settings = { nodeCloseTimeout: 300 }
 const plain = ({ _msgid, ...msg }: Received): Received => msg
 const payloads = (messages: Received[]) => messages.map(({ payload }) => payload)
 
@@ -37,7 +39,7 @@ describe('loom-method, for a group or a query', () => {
     operations = groupOperations(hub)
   })
   afterEach(unload)
-  const open = (more: object = {}) => flow(method, { ...config, ...more }, { hub })
+  const open = (more: object = {}) => flow(method, { ...config, ...more }, { hub, settings })
 
   it('starts it in the hub, tells each step once and the end with what became of each device', async () => {
     const { send, outputs, seen, status } = await open()
@@ -197,7 +199,7 @@ describe('loom-method, for a group or a query', () => {
   })
 
   it('fails what it follows when it ends, and leaves the rest to the hub', async () => {
-    const { send, outputs, node, error } = await flow(method, config, { hub, settings: { nodeCloseTimeout: 300 } })
+    const { send, outputs, node, error } = await open()
     const begun = outputs(1, 1)
     send({})
     await begun
