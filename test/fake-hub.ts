@@ -354,6 +354,7 @@ export function fakeHub(): FakeHub {
     models: notFaked(),
     schemas: notFaked(),
     reference: notFaked<Hub['reference']>(),
+    actions: notFaked<Hub['actions']>(),
     configurations: notFaked<Hub['configurations']>(),
     gateways: notFaked<Hub['gateways']>(),
     provisioning: notFaked<Hub['provisioning']>(),

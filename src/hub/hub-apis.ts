@@ -55,6 +55,7 @@ export interface ApiParts {
   models: Models
   schemas: SchemasApi
   reference: { api: Hub['reference'] }
+  actions: { api: Hub['actions'] }
   commands: CommandsApi
   /** calls of methods under way, and answers that came too late */
   methods(): { open: number; late: number }
@@ -138,6 +139,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     models: parts.models.api,
     schemas: parts.schemas,
     reference: parts.reference.api,
+    actions: parts.actions.api,
     provisioning: createProvisioningApi(parts),
     twins,
     gateways: createGateways({ leaves: parts.leaves, inject, twins, presence: parts.leafPresence, commands: parts.leafCommands }),
@@ -190,6 +192,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
             warm: figures,
             devices: await registry.count(),
             methods: parts.methods(),
+            endpoints: (await parts.actions.api.endpoints({})).items,
           }),
           warm: figures,
         }

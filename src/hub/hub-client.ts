@@ -22,8 +22,12 @@ interface Consumption {
 }
 
 const callLimitMs = 30_000
-/** Calls that wait for a device: as long as they may be told to, and the usual time more. */
-const patientCalls: Readonly<Record<string, number>> = { 'commands.call': 630_000, 'deviceHttp.handle': 90_000 }
+/** Calls that wait for a device or an endpoint: as long as they may be told to, and the usual time more. */
+const patientCalls: Readonly<Record<string, number>> = {
+  'commands.call': 630_000,
+  'deviceHttp.handle': 90_000,
+  'actions.perform': 1_200_000,
+}
 /** Stopping drains connections and writes cursors: it may take longer than a call, but not as long as the runtime waits. */
 const closeLimitMs = 12_000
 
@@ -51,6 +55,7 @@ export class HubClient implements Hub {
   declare readonly models: Hub['models']
   declare readonly schemas: Hub['schemas']
   declare readonly reference: Hub['reference']
+  declare readonly actions: Hub['actions']
   declare readonly configurations: Hub['configurations']
   declare readonly twins: Hub['twins']
   #port: Port<FromHub, ToHub> | undefined

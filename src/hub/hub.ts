@@ -2,6 +2,7 @@ import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { ConnectionView } from './connection-history.ts'
 import type { DecommissionReport, TelemetryFate } from './decommission.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+import type { ActionsApi, EndpointEvent } from './hub-actions.ts'
 import type { ConfigurationEvent, ConfigurationsApi } from './hub-configurations.ts'
 import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
@@ -48,6 +49,7 @@ import type {
 export type { ConnectionView } from './connection-history.ts'
 export type { Decommission, DecommissionReport, TelemetryFate } from './decommission.ts'
 export type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
+export type { ActionsApi, EndpointView } from './hub-actions.ts'
 export type { ConfigurationMetrics, ConfigurationsApi, ConfigurationView } from './hub-configurations.ts'
 export type { DynamicGroupView, FleetApi, FleetFigures } from './hub-fleet.ts'
 export type { CommandsApi, CommandsEvent, CommandTargets, MessageFeedback } from './hub-commands.ts'
@@ -317,6 +319,7 @@ export type HubEvent =
   | SchemaEvent
   | ReferenceEvent
   | ConfigurationEvent
+  | EndpointEvent
   | CommandsEvent
   | { type: 'deadletter'; at: number; id: number; code: string; device: string }
   | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
@@ -361,6 +364,7 @@ export interface Hub {
   readonly models: ModelsApi
   readonly schemas: SchemasApi
   readonly reference: ReferenceApi
+  readonly actions: ActionsApi
   /** A named durable consumer of the journal; across the thread it resumes by itself after a restart of the hub. */
   consume(spec: HubConsumerSpec, events: ConsumerEvents): Promise<HubConsumer>
   /** Live events; the returned function ends it. */
@@ -390,5 +394,6 @@ export const hubApis = [
   'models',
   'schemas',
   'reference',
+  'actions',
   'imports',
 ] as const

@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { createEmbeddedBroker } from '../broker/embedded.ts'
-import type { BrokerPort, Connection, Principal } from '../broker/broker-port.ts'
+import type { BrokerPort } from '../broker/broker-port.ts'
 import { createNoBroker } from '../broker/none.ts'
 import { commandTopics } from '../dialects/aws/command-topics.ts'
 import { LoomError } from '../errors.ts'
 import { identitiesColl } from '../identity/registry.ts'
 import { publishFile } from '../stores/publish-file.ts'
+import { dropConnections } from './drop-connections.ts'
 import { openAccess } from './open-access.ts'
+import { openActions } from './open-actions.ts'
 import { openIdentity } from './open-identity.ts'
 import { consumeByRules } from './consume-by-rules.ts'
 import { createRulePorts } from '../runtime/rule-ports.ts'
@@ -51,6 +53,7 @@ import { openPresence } from './open-presence.ts'
 import { createPresenceTopics } from './presence-topics.ts'
 import { deviceHost } from './server-names.ts'
 import { storeTelemetry } from './telemetry-store.ts'
+import { undoAll } from './undo-all.ts'
 
 /** The runtime gives a node a third of its close time, 5 s by default. */
 const stopWithinMs = 3000
@@ -145,14 +148,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         emit({ type: 'security', at: now(), code, message: `no dead letter: ${error.message}`, device })
       },
     })
-    const closeOne = (c: Connection) => broker.disconnect(c.id, 'FORBIDDEN_ACCESS')
-    const drop = async (deviceId: string, cid?: string): Promise<void> => {
-      const live = broker.connectionsOf(deviceId).filter(c => cid === undefined || c.principal.cid === cid)
-      await Promise.all(live.map(closeOne))
-    }
-    const dropKind = async (kind: Principal['kind']): Promise<void> => {
-      await Promise.all([...broker.connections()].filter(c => c.principal.kind === kind).map(closeOne))
-    }
+    const { drop, dropKind } = dropConnections(() => broker)
     const inTurn = createTurns()
     const send = (id: string, message: RequestAnswer): void => void broker.send(id, message).catch(() => {})
     const listening = createListening({ send, mayHear: mayHear(rights) })
@@ -250,6 +246,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       targets: commandTargets({ groups, fleet }),
       note: deed => trail.note(deed),
     })
+    const actions = await openActions({
+      ...{ spool: stores.spool, sealer, journal, ingest, ready: models.ready, payloadBytes: limits.payloadBytes },
+      ...{ wire, problems, emit, schedule: later, now },
+      broker: () => broker,
+    })
+    undo.push(() => actions.close())
     const deviceHttp = createDeviceHttp({
       authenticator,
       ingest,
@@ -330,6 +332,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         [5000, 'lifecycle', () => Promise.all([outbox.drain(), events.drain(), fleet.flush(), configurations.sweep()])],
         [5000, 'connectivity', () => presence.flush()],
         [5000, 'audit', () => trail.drain()],
+        [5000, 'actions', () => actions.sweep()],
         [60_000, 'identity', () => registry.flush()],
         [60_000, 'provisioning', () => provisioning.sweep()],
         [60_000, 'policies', () => rights.sweep()],
@@ -366,7 +369,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     return {
       ...createApis({
         ...{ options, limits, since, problems, stores, registry, authority, issuers, trail, policies, groups },
-        ...{ fleet, provisioning, models, schemas, reference, configurations: configurations.api },
+        ...{ fleet, provisioning, models, schemas, reference, actions, configurations: configurations.api },
         ...{ imports, twins, emit, now, devices, presence, broker, ingest, deviceHttp, drop, reissued, changed },
         commands: { ...commands.api, ...many.api },
         methods: () => commands.methods,
@@ -391,11 +394,4 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     await undoAll(undo).catch(() => {})
     throw error
   }
-}
-
-/** Last opened, first closed; each is tried, the first failure is thrown at the end. */
-async function undoAll(steps: (() => Promise<unknown>)[]): Promise<void> {
-  let failure: unknown
-  for (const step of steps.splice(0).reverse()) await step().catch(error => (failure ??= error))
-  if (failure) throw failure
 }

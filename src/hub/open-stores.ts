@@ -3,15 +3,18 @@ import { join } from 'node:path'
 import { LoomError } from '../errors.ts'
 import type { JournalEvent } from '../journal/journal-event.ts'
 import type { JournalPort } from '../journal/journal-port.ts'
+import type { SpoolPort } from '../routing/action/spool-port.ts'
 import type { StateStore } from '../storage/state-store.ts'
 import type { WarmStore } from '../storage/warm-store.ts'
 import { openJsonStateStore } from '../stores/json/state-store.ts'
 import { loadHubKey } from '../stores/key-file.ts'
 import { lockDataDir } from '../stores/lock.ts'
 import { openMemoryJournal } from '../stores/memory/journal.ts'
+import { openMemorySpool } from '../stores/memory/spool.ts'
 import { openMemoryStateStore } from '../stores/memory/state-store.ts'
 import { openMemoryWarmStore } from '../stores/memory/warm-store.ts'
 import { openSqliteJournal } from '../stores/sqlite/journal.ts'
+import { openSqliteSpool } from '../stores/sqlite/spool.ts'
 import { openSqliteStateStore } from '../stores/sqlite/state-store.ts'
 import { openSqliteWarmStore } from '../stores/sqlite/warm-store.ts'
 import { limitsOf } from './checked-options.ts'
@@ -25,6 +28,7 @@ export interface Stores {
   audit: StateStore
   journal: JournalPort
   warm: WarmStore
+  spool: SpoolPort
   /** In reverse order of opening; each is tried, the first failure is thrown at the end. */
   close(): Promise<void>
 }
@@ -79,6 +83,7 @@ export async function openStores(
         audit,
         journal: keep(openMemoryJournal({ now })),
         warm: keep(await openMemoryWarmStore({ now })),
+        spool: keep(openMemorySpool()),
         close,
       }
     }
@@ -90,6 +95,7 @@ export async function openStores(
     const sessions = keep(await documents('sessions'))
     const audit = keep(await documents('audit'))
     const warm = keep(await openSqliteWarmStore({ folder: join(dataDir, 'warm'), now, onDamage: warn }))
+    const spool = keep(await openSqliteSpool({ path: join(dataDir, 'spool.db') }))
     const journal = keep(
       await openSqliteJournal({
         folder: join(dataDir, 'journal'),
@@ -102,7 +108,7 @@ export async function openStores(
         onEvent: o.journalEvent,
       }),
     )
-    return { key, state, identities, sessions, audit, journal, warm, close }
+    return { key, state, identities, sessions, audit, journal, warm, spool, close }
   } catch (error) {
     await close().catch(() => {})
     throw error

@@ -1,5 +1,6 @@
 import type { BrokerMetrics } from '../broker/broker-port.ts'
 import type { JournalMetrics } from '../journal/journal-port.ts'
+import type { EndpointView } from './hub-actions.ts'
 import type { WarmMetrics } from '../storage/warm-store.ts'
 
 interface Sample {
@@ -16,6 +17,7 @@ export function prometheusText(
     warm: WarmMetrics
     devices: number
     methods: { open: number; late: number }
+    endpoints: readonly EndpointView[]
   },
 ): string {
   const lines: string[] = []
@@ -90,6 +92,20 @@ export function prometheusText(
     'counter',
     'gaps',
     each(c => c.gaps),
+  )
+  const ofEach = (name: string, type: 'counter' | 'gauge', help: string, pick: (endpoint: EndpointView) => number): void =>
+    metric(
+      name,
+      type,
+      help,
+      o.endpoints.map(endpoint => ({ labels: { node: endpoint.id, resource: endpoint.resource }, value: pick(endpoint) })),
+    )
+  ofEach('actions_done_total', 'counter', 'messages that an endpoint took', e => e.done)
+  ofEach('actions_retried_total', 'counter', 'tries after the first', e => e.retries)
+  ofEach('actions_dead_total', 'counter', 'messages given up', e => e.dead)
+  ofEach('actions_waiting', 'gauge', 'messages on disk for an endpoint', e => e.waiting)
+  ofEach('actions_up', 'gauge', '0 while an endpoint does not answer', e =>
+    e.health === 'unhealthy' || e.health === 'dead' ? 0 : 1,
   )
   one('warm_rows', 'gauge', 'readings kept in the warm store', warm.rows)
   one('warm_bytes', 'gauge', 'size of the warm store', warm.bytes)

@@ -110,6 +110,7 @@ describe('documentation', () => {
       warm: figures,
       devices: 0,
       methods: { open: 0, late: 0 },
+      endpoints: [{ id: 'n', resource: 'mqtt' }] as never,
     })
     const served = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!)
     const listed = named(pageOf('docs/operations.md'), /^\| `(thingloom_\w+)` \|/gm)
