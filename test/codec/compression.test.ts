@@ -94,12 +94,15 @@ describe('compressed payloads', function () {
   })
 
   if (kinds.includes('zstd'))
-    // Frame header descriptor without a content size, window descriptor with exponent 21.
-    it('refuses a zstd frame that asks for a window of 2 GiB', () =>
-      assert.equal(
-        refusal(() => inflated(bytesOf('28b52ffd 00 a8 0100 00'), 'zstd')),
-        'CODEC_LIMIT at 0',
-      ))
+    // Frame header without a content size, window descriptor with the exponents 14, 17 and 21, an empty last block.
+    it('refuses a zstd frame that asks for a window of more than 16 MiB', () => {
+      assert.equal(inflated(bytesOf('28b52ffd 00 70 010000'), 'zstd').length, 0)
+      for (const frame of ['28b52ffd 00 88 010000', '28b52ffd 00 a8 010000'])
+        assert.equal(
+          refusal(() => inflated(bytesOf(frame), 'zstd')),
+          'CODEC_LIMIT at 0',
+        )
+    })
   else
     it('says where zstd is to be had when this Node.js has none', () =>
       assert.throws(
