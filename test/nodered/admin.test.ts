@@ -257,10 +257,10 @@ describe('admin API', () => {
     const administered =
       /\/(credentials|consumers|issuers|cas|certificates|policies|retire|enrolments|templates|claims|pairing-codes|bootstrap|import|operations|audit|assign)\b/
     const questions =
-      /\/(policies\/(test|check)|audit\/verify|fleet\/(query|aggregate)|model-checks|reference\/\{table\}\/lookup)$/
+      /\/(policies\/(test|check)|audit\/verify|fleet\/(query|aggregate)|model-checks|registry\/(subjects\/\{subject\}|compatibility\/.*)|reference\/\{table\}\/lookup)$/
     for (const { method, secret, permission, path } of routes) {
       const needed =
-        method === 'get' || questions.test(path)
+        method === 'get' || (method === 'post' && questions.test(path))
           ? 'thingloom.read'
           : secret || administered.test(path) || (method === 'delete' && path.endsWith('/devices/{id}'))
             ? 'thingloom.admin.write'

@@ -33,6 +33,15 @@ export interface Answer {
   etag?: string
 }
 
+/** Another kind of JSON than ours, for clients of another API. */
+export interface JsonForm {
+  /** of answers */
+  mediaType: string
+  /** of bodies, beside plain JSON */
+  types: readonly string[]
+  failure(thrown: unknown): { status: number; body: unknown }
+}
+
 interface RouteOf<Scope> {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** Below the admin root, OpenAPI form. */
@@ -46,6 +55,7 @@ interface RouteOf<Scope> {
   bodyOptional?: boolean
   /** A body that is no JSON, in `file`. */
   raw?: RawBody
+  form?: JsonForm
   /** By status: what the answer holds; a `contentType` other than JSON, `or` one that it may have instead. */
   answers: Readonly<Record<number, { description: string; schema?: Schema; contentType?: string; or?: string }>>
   /** The answer holds key material: no cache may keep it. */
@@ -73,6 +83,9 @@ export const pathSchemas: Readonly<Record<string, Schema>> = {
   ca: { type: 'string', maxLength: 128, description: 'id of the CA' },
   node: { type: 'string', maxLength: 128, description: 'id of the node' },
   model: { type: 'string', maxLength: 128, description: 'id of the device model' },
+  subject: { type: 'string', maxLength: 255, description: 'subject of the schema registry' },
+  version: { type: 'string', maxLength: 20, description: 'number of the version, or `latest`' },
+  schema: { type: 'integer', minimum: 1, description: 'id of the schema' },
   table: { type: 'string', maxLength: 64, description: 'name of the reference table' },
   policy: { type: 'string', maxLength: 128, description: 'policy id' },
   group: { type: 'string', maxLength: 128, description: 'group id' },

@@ -16,7 +16,9 @@ import { modelRoutes } from './model-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { provisioningRoutes } from './provisioning-routes.ts'
 import { referenceRoutes } from './reference-routes.ts'
+import { registryRoutes } from './registry-routes.ts'
 import type { Route } from './route.ts'
+import { schemaRoutes } from './schema-routes.ts'
 import { ruleRoutes } from './rule-routes.ts'
 import { telemetryRoutes } from './telemetry-routes.ts'
 import { twinRoutes } from './twin-routes.ts'
@@ -42,6 +44,8 @@ export const routes: readonly Route[] = [
   ...fleetRoutes,
   ...configurationRoutes,
   ...modelRoutes,
+  ...schemaRoutes,
+  ...registryRoutes,
   ...referenceRoutes,
   ...provisioningRoutes,
   ...auditRoutes,

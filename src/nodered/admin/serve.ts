@@ -51,7 +51,9 @@ const handlerOf =
     try {
       reply(response, route, await answerOf(route, hubs, request))
     } catch (thrown) {
-      fail(response, thrown)
+      if (!route.form) return fail(response, thrown)
+      const { status, body } = route.form.failure(thrown)
+      response.status(status).type(route.form.mediaType).send(JSON.stringify(body))
     }
   }
 
@@ -75,7 +77,7 @@ async function answerOf(route: Route, hubs: Hubs, request: Request): Promise<Ans
   const file = route.raw && (await rawBodyOf(request, route.raw))
   if (!file && Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
     throw new LoomError('REQUEST_TOO_LARGE', `at most ${maxBodyBytes} bytes`)
-  const body = route.body && !(route.bodyOptional && isEmpty(request)) ? jsonOf(request) : {}
+  const body = route.body && !(route.bodyOptional && isEmpty(request)) ? await jsonIn(request, route) : {}
   if (route.body) check(body, route.body)
   const etag = request.headers['if-match']?.replace(/^(W\/)?"(.*)"$/, '$2')
   const call = { args, body, by: actorOf(request), ...(file && { file }), ...(etag && etag !== '*' && { etag }) }
@@ -85,6 +87,17 @@ async function answerOf(route: Route, hubs: Hubs, request: Request): Promise<Ans
 
 const isEmpty = ({ headers }: Request): boolean =>
   !Number(headers['content-length'] ?? 0) && headers['transfer-encoding'] === undefined
+
+/** JSON, also of a kind that the server does not know as such. */
+async function jsonIn(request: Request, { form }: Route): Promise<unknown> {
+  if (!form || isEmpty(request) || request.is('application/json')) return jsonOf(request)
+  const { text } = await rawBodyOf(request, { types: form.types, maxBytes: maxBodyBytes })
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new LoomError('REQUEST_INVALID', 'the body is not valid JSON', { cause })
+  }
+}
 
 /** The server parses what says that it is JSON and makes an empty object of everything else. */
 function jsonOf(request: Request): unknown {
@@ -114,5 +127,6 @@ function reply(response: Response, route: Route, { status = 200, body, text, fil
   else if (file)
     response.set({ 'Content-Type': file.type, 'Content-Disposition': `attachment; filename="${file.name}"` }).end(file.bytes)
   else if (body === undefined) response.end()
+  else if (route.form) response.type(route.form.mediaType).send(JSON.stringify(body))
   else response.json(body)
 }
