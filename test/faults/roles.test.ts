@@ -60,6 +60,7 @@ describe('roles', function () {
     const user = userFolder(join(folder, 'user'), [
       tab('tab'),
       hubNode('main', join(folder, 'hub'), {}, { broker: 'none', store: 'memory' }),
+      { id: 'rules', z: 'tab', x: 1, y: 1, type: 'loom-route', name: '', hub: 'node-main', rules: [], wires: [] },
     ])
     writeFileSync(join(user, 'settings.cjs'), settings)
     const args = ['--userDir', user, '--settings', join(user, 'settings.cjs'), '--port', String(port)]
@@ -277,6 +278,7 @@ describe('roles', function () {
     await by('POST /allow-lists/{list}/entries', { list: 'l1' }, { body: { entries: [{ serial: 'a' }] } })
     await by('DELETE /allow-lists/{list}/entries', { list: 'l1' }, { query: '?serials=a' })
     await by('DELETE /allow-lists/{list}', { list: 'l1' })
+    await by('PUT /thingloom/rules/{node}', { node: 'rules' }, { body: { rules: [] } })
     await by('DELETE /registrations/{registration}', { registration: 'r1' })
     await by('POST /devices/{id}/retire', id, { body: {} })
     await by('DELETE /devices/{id}', id)

@@ -159,6 +159,7 @@ describe('secrets', function () {
       model: await ids('/models'),
       table: await ids('/reference', 'name'),
       shadow: ['config'],
+      node: ['rules'],
       run: await ids('/commands'),
       enrolment: await ids('/enrolments'),
       template: await ids('/templates', 'name'),

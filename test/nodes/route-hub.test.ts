@@ -211,6 +211,16 @@ describe('loom-route with a hub', () => {
       )
     })
 
+    it('is a message like any other if it is of another node', async () => {
+      const running = await open([failing, all])
+      const [error, one] = [running.error(), running.outputs(1, 1)]
+      const replayed = { letter: 7, times: 1, stage: 'action', rule: 'failing', node: 'other' }
+      running.send({ payload: tooMany, device: 'd1', replayed })
+      await error
+      assert.deepEqual((await one)[0]!.replayed, replayed)
+      assert.deepEqual([hub.letters.length, hub.letters[0]!.id], [1, 1])
+    })
+
     it('is taken by nobody else', async () => {
       const running = await open([failing])
       hub.append(message('d1', { t: 1 }))

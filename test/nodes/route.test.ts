@@ -306,6 +306,18 @@ describe('loom-route', () => {
       assert.equal((broken!.error!.position as { line: number }).line, 1)
     })
 
+    it('refuses saved rules that are none, and takes those of a file that lacks what it may', async () => {
+      const { error } = await open([{ id: 'a', name: 'a', language: 'sql' }])
+      const failed = await error()
+      assert.deepEqual([failed.code, failed.position], ['NODE_CONFIG', 'rules[0].text'])
+      await unload()
+      const { send, outputs } = await open([{ id: 'a', name: '', source: '', topicTemplate: '', text: 'SELECT *' }])
+      const one = outputs(1)
+      send({ payload: 1, topic: 't' })
+      const [msg] = await one
+      assert.deepEqual([msg!.rule.name, msg!.topic], ['a', 't'])
+    })
+
     it('refuses a set of rules that there is not', async () => {
       const { error } = await open([], { ruleSet: 'nowhere' })
       assert.equal((await error()).code, 'NODE_CONFIG')

@@ -19,7 +19,7 @@ export interface LetterBox {
   node: string
 }
 
-/** Resolves when all are on disk, each as a dead letter of its own; one whose replay failed stays the same letter. */
+/** Resolves when all are on disk, each as a dead letter of its own; one of this node whose replay failed stays the same letter. */
 export async function keepFailures({ hub, consumer, node }: LetterBox, failures: readonly Failure[]): Promise<void> {
   await Promise.all(
     failures.map(({ item, rule, error }) => {
@@ -34,7 +34,7 @@ export async function keepFailures({ hub, consumer, node }: LetterBox, failures:
         stage: 'route',
         tries: 1,
         ...(rule !== undefined && { rule }),
-        ...(item.replayed && { letter: item.replayed.letter }),
+        ...(item.replayed?.node === node && { letter: item.replayed.letter }),
       })
     }),
   )

@@ -52,6 +52,15 @@ export function hotRulesOf(given: unknown, before: readonly RuleRow[]): HotRules
   return { rows, outputs }
 }
 
+/** Rules as a flow file holds them, which may be of any age and origin; without a name they have that of their id. NODE_CONFIG. */
+export function savedRulesOf(saved: unknown): RuleRow[] {
+  const rows = (Array.isArray(saved) ? saved : []) as (Given | null)[]
+  return hotRulesOf(
+    rows.map(row => ({ ...row, name: row?.name || row?.id, output: undefined })),
+    [],
+  ).rows
+}
+
 function rowOf(given: unknown, place: string, byName: ReadonlyMap<string, string>): RuleRow {
   if (typeof given !== 'object' || given === null) throw invalid(place, 'is no rule')
   const { id, name = id, enabled = true, sql, condition, source, topicTemplate } = given as Given
@@ -60,8 +69,7 @@ function rowOf(given: unknown, place: string, byName: ReadonlyMap<string, string
   if (id !== undefined && !isName(id)) throw invalid(`${place}.id`, `is no text of 1 to ${longestName} characters`)
   if (language !== 'sql' && language !== 'condition') throw invalid(`${place}.language`, 'is neither sql nor condition')
   if (typeof text !== 'string') throw invalid(`${place}.text`, 'is no text')
-  if (source !== undefined && !sources.includes(source as ConditionSource))
-    throw invalid(`${place}.source`, `is none of ${sources.join(', ')}`)
+  if (source && !sources.includes(source as ConditionSource)) throw invalid(`${place}.source`, `is none of ${sources.join(', ')}`)
   if (topicTemplate !== undefined && typeof topicTemplate !== 'string') throw invalid(`${place}.topicTemplate`, 'is no text')
   return {
     id: id ?? byName.get(name) ?? name,
@@ -69,8 +77,8 @@ function rowOf(given: unknown, place: string, byName: ReadonlyMap<string, string
     enabled: enabled !== false,
     language,
     text,
-    ...(source !== undefined && { source: source as ConditionSource }),
-    ...(topicTemplate !== undefined && { topicTemplate }),
+    ...(source ? { source: source as ConditionSource } : {}),
+    ...(topicTemplate ? { topicTemplate } : {}),
   }
 }
 

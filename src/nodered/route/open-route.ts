@@ -7,7 +7,7 @@ import type { Behaviour, Context, Msg, NewMsg } from '../define.ts'
 import { deliveries } from '../delivery.ts'
 import { hubOf } from '../hubs.ts'
 import { externalsOf, twinFor } from './externals.ts'
-import { hotRulesOf } from './hot-rules.ts'
+import { hotRulesOf, savedRulesOf } from './hot-rules.ts'
 import { HubSide } from './hub-side.ts'
 import { intakeOf } from './intake.ts'
 import { linkCalls } from './link-call.ts'
@@ -27,7 +27,7 @@ export async function openRoute(fields: RouteFields & NodeDef, { node, RED, stat
   const { id, type, name = '' } = fields
   const logic = fields.strict ? 'strict' : 'three-valued'
   const fromHub = fields.from === 'hub'
-  const rows = fields.ruleSet ? rowsOfSet(RED.nodes.getNode(fields.ruleSet), fields.ruleSet) : fields.rules
+  const rows = savedRulesOf(fields.ruleSet ? rulesOfSet(RED.nodes.getNode(fields.ruleSet), fields.ruleSet) : fields.rules)
   const configured = outputsOfNode(fields, rows)
   let hotOutputs: ReadonlyMap<string, number> = new Map()
   const outputOf = (rowId: string): number | undefined => hotOutputs.get(rowId) ?? configured.of(rowId)
@@ -120,9 +120,9 @@ export async function openRoute(fields: RouteFields & NodeDef, { node, RED, stat
   }
 }
 
-function rowsOfSet(set: Node | null | undefined, id: string): RuleRow[] {
+function rulesOfSet(set: Node | null | undefined, id: string): unknown {
   const { rules } = (set ?? {}) as { rules?: unknown }
-  if (Array.isArray(rules)) return rules as RuleRow[]
+  if (Array.isArray(rules)) return rules
   throw new LoomError('NODE_CONFIG', `no rules at ${id.slice(0, 60)}`, { hint: 'choose a set of rules in the node and deploy' })
 }
 

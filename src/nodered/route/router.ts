@@ -64,7 +64,12 @@ export class Router {
 
   #hasToAsk({ items }: Intake): boolean {
     const { table, twinOf } = this.#parts
-    return table.asks || (twinOf !== undefined && table.needsTwin) || items.some(({ replayed }) => replayed?.rule !== undefined)
+    return table.asks || (twinOf !== undefined && table.needsTwin) || items.some(item => this.#ruleOf(item) !== undefined)
+  }
+
+  /** Of a dead letter of this node that comes back: the rule that failed. Letters of other nodes pass by like any message. */
+  #ruleOf({ replayed }: Item): string | undefined {
+    return replayed?.node === this.#parts.source.id ? replayed.rule : undefined
   }
 
   async #routeSlowly(routed: Routed, emit: Emit): Promise<void> {
@@ -73,7 +78,7 @@ export class Router {
     for (const item of routed.intake.items) {
       if (this.#isRefused(item, routed)) continue
       if (table.needsTwin) await this.#attachTwin(item, twins)
-      const rule = item.replayed?.rule
+      const rule = this.#ruleOf(item)
       const matching = rule === undefined ? table.matchAsync(item.message) : table.matchOnly(rule, item.message)
       if (matching) this.#take(item, await matching, routed)
       else this.#fail({ item, rule: rule!, error: new LoomError('RULE_NOT_FOUND', rule!.slice(0, 100)) }, routed)
@@ -119,7 +124,7 @@ export class Router {
       }
     }
     seen(item, matched)
-    if (!first && !failed && item.replayed?.rule === undefined) this.#putUnmatched(item, routed)
+    if (!first && !failed && this.#ruleOf(item) === undefined) this.#putUnmatched(item, routed)
   }
 
   #fail(failure: Failure, { failures }: Routed): void {
