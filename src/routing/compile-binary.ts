@@ -58,32 +58,32 @@ function compareWithConstant(
       const same = operator === '='
       return scope => {
         const value = memo.at === scope ? memo.value : memo.fill(scope)
-        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return value === undefined ? undefined : (value === constant) === same
       }
     }
     case '<':
       return scope => {
         const value = memo.at === scope ? memo.value : memo.fill(scope)
-        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return typeof value === 'number' && typeof constant === 'number' ? value < constant : apply(value, constant)
       }
     case '<=':
       return scope => {
         const value = memo.at === scope ? memo.value : memo.fill(scope)
-        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return typeof value === 'number' && typeof constant === 'number' ? value <= constant : apply(value, constant)
       }
     case '>':
       return scope => {
         const value = memo.at === scope ? memo.value : memo.fill(scope)
-        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return typeof value === 'number' && typeof constant === 'number' ? value > constant : apply(value, constant)
       }
     case '>=':
       return scope => {
         const value = memo.at === scope ? memo.value : memo.fill(scope)
-        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return typeof value === 'number' && typeof constant === 'number' ? value >= constant : apply(value, constant)
       }
     case '-':
@@ -91,7 +91,7 @@ function compareWithConstant(
       const isProduct = operator === '*'
       return scope => {
         const value = memo.at === scope ? memo.value : memo.fill(scope)
-        const constant = parameter < 0 ? fixed : scope.parameters[parameter]
+        const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         if (typeof value !== 'number' || typeof constant !== 'number') return apply(value, constant)
         return finite(isProduct ? value * constant : value - constant)
       }

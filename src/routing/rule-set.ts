@@ -147,12 +147,15 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
       return
     }
     const { shapes, entries, firsts } = residual
-    for (const { test, entries, parameters } of shapes)
+    const { scope } = run
+    for (const { test, entries, parameters, perEntry } of shapes) {
+      scope.parameters = parameters
       this.#testEach(entries, run, i => {
-        run.scope.parameters = parameters[i]!
-        return test(run.scope)
+        scope.firstParameter = i * perEntry
+        return test(scope)
       })
-    this.#testEach(entries, run, i => firsts[i]!(run.scope))
+    }
+    this.#testEach(entries, run, i => firsts[i]!(scope))
   }
 
   #testEach(entries: readonly RuleEntry<R>[], run: Run<R>, test: (i: number) => unknown): void {

@@ -33,8 +33,9 @@ export class Scope implements CallContext {
   element: unknown = undefined
   /** What the name of FOREACH means. */
   item: unknown = undefined
-  /** The constants of the rule whose shape is tested. */
+  /** The constants of the rules whose shape is tested, one rule behind the other, and where those of the current rule begin. */
   parameters: readonly unknown[] = none
+  firstParameter = 0
   /** The memos that hold something of this message. */
   readonly touched: Memo[] = []
   /** Answers of external functions by call; `undefined` while nobody may be asked. */

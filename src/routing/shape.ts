@@ -10,8 +10,9 @@ import { type CompiledConjunct, compileTest } from './where.ts'
 export interface Shape<T> {
   readonly test: Closure
   readonly entries: T[]
-  /** Beside the entries. */
-  readonly parameters: unknown[][]
+  /** So many per entry, in one array, as numbers in a row are read fastest. */
+  readonly parameters: unknown[]
+  readonly perEntry: number
 }
 
 /** Fewer conditions of a shape are better tested by closures of their own. */
@@ -28,7 +29,7 @@ export function shapesOf<T>(
   conditionOf: (entry: T) => ShapedCondition | undefined,
   memos: Memos,
 ): { shapes: Shape<T>[]; rest: T[] } {
-  const groups = new Map<string, { entries: T[]; parameters: unknown[][]; make: () => Closure }>()
+  const groups = new Map<string, Omit<Shape<T>, 'test'> & { make: () => Closure }>()
   const rest: T[] = []
   for (const entry of entries) {
     const condition = conditionOf(entry)
@@ -42,15 +43,15 @@ export function shapesOf<T>(
     let group = groups.get(key)
     if (!group) {
       const make = () => compileShape(general.expression, parameters.length, condition, memos)
-      groups.set(key, (group = { entries: [], parameters: [], make }))
+      groups.set(key, (group = { entries: [], parameters: [], perEntry: parameters.length, make }))
     }
     group.entries.push(entry)
-    group.parameters.push(parameters)
+    group.parameters.push(...parameters)
   }
   const shapes: Shape<T>[] = []
-  for (const { entries: found, parameters, make } of groups.values()) {
-    if (found.length < leastEntries) rest.push(...found)
-    else shapes.push({ entries: found, parameters, test: make() })
+  for (const { make, ...group } of groups.values()) {
+    if (group.entries.length < leastEntries) rest.push(...group.entries)
+    else shapes.push({ ...group, test: make() })
   }
   return { shapes, rest }
 }
@@ -60,7 +61,7 @@ class Parameter extends Memo {
   override readonly parameter: number
 
   constructor(i: number) {
-    super(`?${i}`, scope => scope.parameters[i])
+    super(`?${i}`, scope => scope.parameters[scope.firstParameter + i])
     this.parameter = i
   }
 
