@@ -734,6 +734,29 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.deepEqual(await hub.models.modelOf({ device: 'm1' }), { by: 'registry', name: 'meter', known: false })
     })
 
+    it('keeps reference tables, looks many keys up, and knows many devices at once', async () => {
+      await hub.devices.register({ id: 'r1', tags: { site: 'west' }, attributes: { gateway: 'g1' } })
+      const events: HubEvent[] = []
+      const stop = hub.subscribe(event => events.push(event))
+      const made = await hub.reference.put({ name: 'sites', text: 'id,floor\nwest,2\n', format: 'csv', by: 'test' })
+      assert.deepEqual([made.version, made.rows, made.key, made.by], [1, 1, 'id', 'test'])
+      await until(() => events.some(event => event.type === 'reference' && event.table === 'sites'))
+      stop()
+      const put = { name: 'sites', rows: { a: [1], 7: null } }
+      assert.equal((await hub.reference.put(put)).version, 2)
+      const { items } = await hub.reference.lookup({ table: 'sites', keys: ['west', 'a', 7] })
+      assert.deepEqual(items.map(({ key, row }) => [key, row]).sort(), [
+        ['7', null],
+        ['a', [1]],
+      ])
+      await assert.rejects(hub.reference.put({ name: 'x', rows: [{ id: 1 }, {}] }), { code: 'REFERENCE_INVALID', position: 2 })
+      const facts = await hub.reference.devices({ ids: ['r1', 'r2'], of: ['tags', 'gateway'] })
+      assert.deepEqual(facts.items, [{ id: 'r1', tags: { site: 'west' }, gateway: 'g1' }])
+      await hub.reference.delete({ name: 'sites' })
+      await assert.rejects(hub.reference.lookup({ table: 'sites', keys: ['a'] }), { code: 'REFERENCE_UNKNOWN' })
+      assert.deepEqual(await hub.reference.list({}), { items: [] })
+    })
+
     it('tells its health and metrics', async () => {
       const health = await hub.health.get({})
       assert.equal(health.status, 'ok', JSON.stringify(health.problems))

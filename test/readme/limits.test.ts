@@ -119,6 +119,14 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['nodered/admin/import-routes', 'maxFileBytes', mib],
     ['provisioning/bulk-import', 'mostRows'],
   ],
+  'reference tables |': [['storage/reference-table', 'tables']],
+  'rows of a reference table |': [['storage/reference-table', 'rows']],
+  'rows of a reference table, as JSON': [
+    ['storage/reference-table', 'bytes', mib],
+    ['storage/reference-table', 'rowBytes'],
+  ],
+  'key of a row': [['storage/reference-table', 'keyChars']],
+  'keys of one lookup': [['storage/reference-table', 'asked']],
   'row; CSV field; columns': [
     ['provisioning/bulk-reader', 'lineChars'],
     ['codec/csv-reader', 'rowChars'],

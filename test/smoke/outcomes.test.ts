@@ -143,4 +143,24 @@ describe('examples, to their ends', function () {
     await until('the one that was woken', () => shown('me-d3').length > 0, limitMs)
     assert.deepEqual(shown('me-err'), [])
   })
+
+  it('enrich: two rooms have their place, the third is not in the table, and a tag is seen from when it is set', async () => {
+    await deploy('02-insights/enrich')
+    type Item = { device: string; values: { site?: string; floor?: number; owner?: string | null } }
+    const places = (): string[] =>
+      shown('en-tele')
+        .flatMap(text => JSON.parse(text) as Item[])
+        .map(({ device, values: { site, floor, owner } }) => `${device.slice(-1)} ${site} ${floor} ${owner}`)
+    for (const place of ['1 west 1 null', '2 east 2 null']) await until(place, () => places().includes(place), limitMs)
+    await until('the third', () => shown('en-lack').length > 0, limitMs)
+    const { code, missing } = JSON.parse(shown('en-lack')[0]!) as { code: string; missing: string[] }
+    assert.deepEqual([code, missing.slice(0, 2)], ['ENRICH_MISSING', ['site', 'floor']])
+    await nodeRed.call('POST', '/inject/en-tag')
+    await until('its owner', () => places().includes('1 west 1 anna'), limitMs)
+    assert.deepEqual(
+      [...new Set(places().map(place => place.slice(0, -5)))].toSorted().filter(place => place.startsWith('3')),
+      [],
+    )
+    assert.deepEqual(shown('en-err'), [])
+  })
 })
