@@ -20,9 +20,9 @@ export function ruleCounts({
   let timer: ReturnType<typeof setTimeout> | undefined
   let last: ReadonlyMap<string, RuleCounts> = new Map()
   const ask = async (): Promise<void> => {
-    const found = await api.get<{ rules: ({ id: string } & RuleCounts)[] }>([nodeId]).catch(() => undefined)
+    const found = await api.get<{ items: ({ id: string } & RuleCounts)[] }>([nodeId]).catch(() => undefined)
     if (closed) return
-    last = new Map(found?.rules.map(rule => [rule.id, rule]))
+    last = new Map(found?.items.map(rule => [rule.id, rule]))
     show(last)
     if (found) timer = setTimeout(ask, everyMs)
   }

@@ -48,7 +48,7 @@ const css = `
 .loom-rules .loom-conjuncts li + li { border-top: 1px solid var(--red-ui-secondary-border-color); }
 .loom-rules .loom-conjuncts li > i { flex: none; width: 14px; text-align: center; }
 .loom-rules .loom-conjuncts code { flex: 1 1 100px; min-width: 0; }
-.loom-rules .loom-reads { flex: 1 0 100%; display: flex; flex-wrap: wrap; gap: 0 14px; padding-left: 22px; font-size: 12px; overflow-wrap: anywhere; }
+.loom-rules .loom-reads { box-sizing: border-box; flex: 1 1 100%; min-width: 0; display: flex; flex-wrap: wrap; gap: 0 14px; padding-left: 22px; font-size: 12px; overflow-wrap: anywhere; }
 .loom-rules .loom-verdict { font-weight: bold; }
 .loom-rules .loom-wrong { color: var(--red-ui-text-color-error); }
 .loom-rules .loom-answer { display: grid; gap: 2px; margin-bottom: 6px; }
@@ -68,7 +68,7 @@ const css = `
   .loom-rules .loom-try { grid-template: 'message result' / 1fr 1fr; }
   .loom-rules .loom-try-form { grid-area: message; }
   .loom-rules .loom-try-result { grid-area: result; }
-  .loom-rules .loom-try-form .loom-field > label { flex-basis: 80px; }
+  .loom-rules .loom-try-form .loom-field > label { flex-basis: 96px; }
 }
 `
 
