@@ -475,6 +475,30 @@ describe('loom-route', () => {
       assert.match(message, /nobody/)
     })
 
+    it('takes the nearest of several, and none of several elsewhere', async () => {
+      const config = { type: 'loom-route', rules: [row('r', 'SELECT aws_lambda(name, 1) AS answer')] }
+      const far = (name: string, id: string) => [
+        { ...link(name, id), z: 't2', wires: [[`${id}-out`]] },
+        { ...back, id: `${id}-out`, z: 't2' },
+      ]
+      const others = [
+        { id: 't2', type: 'tab' },
+        link('near'),
+        back,
+        ...far('near', 'f1'),
+        ...far('far', 'f2'),
+        ...far('two', 'f3'),
+        ...far('two', 'f4'),
+      ]
+      const { send, outputs, error } = await flow([linkCore, route], config, { others, outputs: 1 })
+      const two = outputs(2)
+      for (const name of ['near', 'far']) send({ payload: { name } })
+      await two
+      const failed = error()
+      send({ payload: { name: 'two' } })
+      assert.match((await failed).message, /2 link in nodes of the name two/)
+    })
+
     it('evaluates JSONata, and ends what goes round for ever', async () => {
       const { send, outputs, error } = await open([
         row('sum', "SELECT jsonata('$sum(list)') AS s WHERE n = 1"),

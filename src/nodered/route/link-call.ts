@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Node, NodeAPI } from 'node-red'
+import type { Node, NodeAPI, NodeDef } from 'node-red'
 import { LoomError } from '../../errors.ts'
 import type { Msg } from '../define.ts'
 
-interface LinkTargets {
-  getTargetNode(source: Node, target: string, byName: boolean): Node
-}
 /** What a Link Out node in the mode `return` calls on the node that the message came from. */
 type Caller = Node & { returnLinkMessage?(id: string, msg: Msg): void }
 
@@ -15,11 +12,9 @@ type Caller = Node & { returnLinkMessage?(id: string, msg: Msg): void }
  */
 export function linkCalls(RED: NodeAPI, node: Node, limitMs: number): (name: string, payload: unknown) => Promise<unknown> {
   const waiting = new Map<string, (payload: unknown) => void>()
-  const { linkcallTargets } = RED.nodes as unknown as { linkcallTargets?: LinkTargets }
   ;(node as Caller).returnLinkMessage = (id, { payload }) => waiting.get(id)?.(payload)
   return async (name, payload) => {
-    if (!linkcallTargets) throw new LoomError('NOT_FOUND', 'this Node-RED has no link calls')
-    const target = linkcallTargets.getTargetNode(node, name, true)
+    const target = targetOf(RED, node, name)
     const id = randomUUID()
     const answer = Promise.withResolvers<unknown>()
     const timer = setTimeout(() => answer.reject(new RangeError(`${name} gave no answer in ${limitMs} ms`)), limitMs).unref()
@@ -33,4 +28,20 @@ export function linkCalls(RED: NodeAPI, node: Node, limitMs: number): (name: str
       waiting.delete(id)
     }
   }
+}
+
+/** Node-RED 4 keeps its own list of these nodes to itself. */
+function targetOf(RED: NodeAPI, { z }: Node, name: string): Node {
+  const found: { node: Node; near: boolean }[] = []
+  RED.nodes.eachNode(config => {
+    const { id, type, name: called } = config as NodeDef
+    if (type !== 'link in' || (called !== name && id !== name)) return
+    const node = RED.nodes.getNode(id)
+    if (node) found.push({ node, near: (config as NodeDef).z === z })
+  })
+  const near = found.filter(one => one.near)
+  const [target, ...others] = near.length > 0 ? near : found
+  if (target && others.length === 0) return target.node
+  const many = target ? `${others.length + 1} link in nodes` : 'no link in node'
+  throw new LoomError('NOT_FOUND', `${many} of the name ${name.slice(0, 60)}`)
 }
