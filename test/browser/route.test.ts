@@ -217,10 +217,16 @@ describe('rules in the dialog of loom-route', function () {
     assert.equal(await field('fresh', 'outputs'), 1)
     assert.ok(await field('fresh', 'valid'))
     await page.click('#red-ui-header-button-deploy')
-    await until('the rule runs', async () => {
-      const found = await nodeRed.call<{ items: { name: string }[] }>('GET', '/thingloom/rules/fresh').catch(() => undefined)
-      return found?.items[0]?.name === 'hot'
-    })
+    // The node with shared rules that were changed since asks for a look.
+    await page.getByRole('button', { name: 'Confirm deploy' }).click()
+    await until(
+      'the rule runs',
+      async () => {
+        const found = await nodeRed.call<{ items: { name: string }[] }>('GET', '/thingloom/rules/fresh').catch(() => undefined)
+        return found?.items[0]?.name === 'hot'
+      },
+      60_000,
+    )
     await openDialog('fresh')
     await nodeRed.call('POST', '/inject/in')
     await rows().locator('.loom-rule-counts', { hasText: '1 matched' }).waitFor()
@@ -259,7 +265,7 @@ describe('rules in the dialog of loom-route', function () {
     await page.mouse.move(to.x + 4, to.y + 4, { steps: 8 })
     await page.mouse.move(to.x + 4, to.y + 20, { steps: 8 })
     await page.mouse.up()
-    await until('the row has moved', async () => (await names()).join('') === 'cba')
+    await until('the row has moved', async () => (await names()).join('') === 'cba', 60_000)
     await page.getByRole('button', { name: 'Remove b' }).click()
     assert.deepEqual(await names(), ['c', 'a'])
     await page.getByRole('button', { name: 'rule', exact: true }).click()
@@ -268,7 +274,7 @@ describe('rules in the dialog of loom-route', function () {
     assert.deepEqual(await wires('wired'), ['0 to-c', '1 to-a', '3 to-unmatched'])
     assert.equal(await field('wired', 'outputs'), 4)
     await page.evaluate(() => (window as any).RED.history.pop())
-    await until('it can be undone', async () => (await field('wired', 'outputRules')).length === 3)
+    await until('it can be undone', async () => (await field('wired', 'outputRules')).length === 3, 60_000)
     assert.deepEqual(await wires('wired'), ['0 to-a', '1 to-c', '2 to-b', '3 to-unmatched'])
   })
 
