@@ -16,6 +16,7 @@ const all = [
   'fleet',
   'configuration',
   'models',
+  'routing',
   'codecs',
 ]
 const wanted = process.argv.slice(2)

@@ -46,11 +46,17 @@ export function ruleFunction<const Parameters extends readonly Parameter[]>(
     ...more,
     call(args, context) {
       if (args.length < least || args.length > kinds.length) return undefined
-      const values: unknown[] = []
+      // Most arguments are what they should be, then nothing is copied.
+      let values = args as unknown[]
       for (let i = 0; i < args.length; i++) {
-        const value = convert[kinds[i]!](args[i])
-        if (value === undefined && kinds[i] !== 'V') return undefined
-        values.push(value)
+        const kind = kinds[i]!
+        const arg = args[i]
+        if (kind === 'V' || (kind === 'S' && typeof arg === 'string')) continue
+        const value = convert[kind](arg)
+        if (value === undefined) return undefined
+        if (Object.is(value, arg)) continue
+        if (values === args) values = [...args]
+        values[i] = value
       }
       return call(values as Values<Parameters>, context)
     },
