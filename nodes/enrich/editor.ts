@@ -52,7 +52,8 @@ function enrichmentRow(
   input('loom-path', path, source)
   const keyed = $(line).appendTo(item)
   $('<span style="min-width:60px">').text(text('key')).appendTo(keyed)
-  const keyInput = input('loom-key', key, $('<div style="flex:1">').appendTo(keyed)).css('width', '100%')
+  // The widget takes the first width of the style, also the least one.
+  const keyInput = input('loom-key', key, $('<div style="flex:1">').appendTo(keyed)).attr('style', 'width:100%')
   keyInput.typedInput({
     types: [{ value: 'reading', label: text('reading'), hasValue: true }, 'msg', 'str'],
     default: keyType,
