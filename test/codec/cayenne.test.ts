@@ -46,7 +46,7 @@ describe('Cayenne LPP', function () {
             refusal(() => cayenneCodec(options).decode(bytes.subarray(0, length), {})),
             `CODEC_TRUNCATED at ${length}`,
           )
-        else assert.deepEqual(part, Object.fromEntries(Object.entries(value).slice(0, Object.keys(part).length)))
+        else assert.deepEqual(part, Object.fromEntries(Object.entries(value).slice(0, Object.keys(part ?? {}).length)))
       }
     })
   }

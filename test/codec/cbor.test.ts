@@ -12,7 +12,7 @@ const hexOf25 = `${upTo25
   .join('')}18181819`
 
 /** RFC 8949, appendix A, as plain JSON. */
-const vectors: readonly [hex: string, value: unknown][] = [
+const vectors: readonly (readonly [hex: string, value: unknown])[] = [
   ...([
     ['00', 0],
     ['01', 1],

@@ -24,7 +24,7 @@ describe('azure-iot-provisioning-device-mqtt with three hubs', function () {
   let sent = 0
 
   before(async () => {
-    houses = await Promise.all(['sdk-hub-a', 'sdk-hub-b', 'sdk-hub-c'].map(provisioningHouse))
+    houses = await Promise.all(['sdk-hub-a', 'sdk-hub-b', 'sdk-hub-c'].map(name => provisioningHouse(name)))
     house = houses[0]!
     caFile = house.file('cas.pem', houses.map(one => readFileSync(one.caFile, 'utf8')).join(''))
     house.hub.subscribe(event => {
