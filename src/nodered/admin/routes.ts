@@ -5,6 +5,7 @@ import { certificateRoutes } from './certificate-routes.ts'
 import { configurationRoutes } from './configuration-routes.ts'
 import { credentialRoutes } from './credential-routes.ts'
 import { deviceRoutes } from './device-routes.ts'
+import { endpointRoutes } from './endpoint-routes.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { groupRoutes } from './group-routes.ts'
 import { hubRoutes, runtimeRoutes } from './hub-routes.ts'
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...ruleRoutes,
   ...hubRoutes,
   ...letterRoutes,
+  ...endpointRoutes,
   ...importRoutes,
   ...deviceRoutes,
   ...twinRoutes,

@@ -2,6 +2,7 @@ import { keyTypes } from '../../pki/keys.ts'
 import { accessSchemas } from './access-schemas.ts'
 import { commandSchemas } from './command-schemas.ts'
 import { configurationSchemas } from './configuration-schemas.ts'
+import { endpointSchemas } from './endpoint-routes.ts'
 import { fleetSchemas } from './fleet-schemas.ts'
 import { modelSchemas } from './model-schemas.ts'
 import { pkiSchemas } from './pki-schemas.ts'
@@ -201,6 +202,7 @@ export const components: Readonly<Record<string, Schema>> = {
     ['id', 'at', 'code', 'message', 'state'],
     { additionalProperties: true },
   ),
+  ...endpointSchemas,
   ...commandSchemas,
   ...pkiSchemas,
   ...accessSchemas,
