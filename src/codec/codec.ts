@@ -23,6 +23,8 @@ export interface Codec {
   /** Whether the bytes or the content type say that this format is meant. */
   detect?(bytes: Uint8Array, context: CodecContext): boolean
   decode(bytes: Uint8Array, context: CodecContext): unknown
+  /** The list that `decode` would give, bit by bit, of bytes that may hold a long one; undefined of others. */
+  parts?(bytes: Uint8Array, context: CodecContext): Iterable<readonly unknown[]> | undefined
   encode?(value: unknown, context: CodecContext): Uint8Array
 }
 

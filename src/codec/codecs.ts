@@ -63,6 +63,9 @@ export async function openCodec<N extends CodecName>(
   return format.open(options)
 }
 
+/** The media type by which a format goes. */
+export const contentTypeOf = (name: CodecName): string => formats[name].types[0]
+
 /** The format of a media type, parameters aside; of those with a suffix that is not known itself, that of the suffix. */
 export function codecOfType(contentType: string | undefined): CodecName | undefined {
   const type = mediaTypeOf(contentType)

@@ -43,7 +43,23 @@ const readingMembers: ReadonlySet<string> = new Set(['time', 'seq', 'values', 's
  */
 export function readingsOfBody(source: BodySource): BodyReadings {
   const items = itemsOf(source)
-  if (!Array.isArray(items)) return items
+  return Array.isArray(items) ? readingsOfItems(items, source) : items
+}
+
+/** Where a value comes from that another format than JSON has decoded. */
+export type ValueSource = Omit<BodySource, keyof Body> & Pick<Body, 'time'>
+
+/** The same for a value that is decoded already, of at most `most` readings. */
+export function readingsOfValue(
+  value: unknown,
+  source: ValueSource,
+  most: number,
+): { readings: Reading[]; timeUnsure: boolean } | { undecodable: string } {
+  const items = itemsIn(value, most)
+  return Array.isArray(items) ? readingsOfItems(items, source) : items
+}
+
+function readingsOfItems(items: readonly unknown[], source: ValueSource): { readings: Reading[]; timeUnsure: boolean } {
   let timeUnsure = false
   const readings = items.map((item, idx) => {
     const { unsure, reading } = readingOf(item, idx, source)
@@ -97,10 +113,14 @@ function itemsOf({ body, contentType, contentEncoding }: Body): unknown[] | { un
   } catch (error) {
     return { undecodable: body.length === 0 ? 'the payload is empty' : reasonOf(error) }
   }
-  const items = Array.isArray(decoded) && (decoded.length === 0 || decoded.some(isObject)) ? decoded : [decoded]
+  return itemsIn(decoded, READINGS)
+}
+
+function itemsIn(value: unknown, most: number): unknown[] | { undecodable: string } {
+  const items = Array.isArray(value) && (value.length === 0 || value.some(isObject)) ? value : [value]
   const misfit = items.length > 1 ? items.findIndex(item => !isObject(item)) : -1
   if (misfit >= 0) return { undecodable: `item ${misfit} of the batch is not an object` }
-  if (items.length > READINGS) return { undecodable: `${items.length} readings in one message, at most ${READINGS}` }
+  if (items.length > most) return { undecodable: `${items.length} readings in one message, at most ${most}` }
   return items
 }
 
@@ -147,7 +167,7 @@ interface Form {
   props?: unknown
 }
 
-function readingOf(item: unknown, idx: number, source: BodySource): { reading: Reading; unsure: boolean } {
+function readingOf(item: unknown, idx: number, source: ValueSource): { reading: Reading; unsure: boolean } {
   const form = formOf(item)
   const { device, arrived, topic } = source
   const asked = source.time ?? timeOfForm(form, arrived)

@@ -2,10 +2,10 @@ import { LoomError } from '../../errors.ts'
 import { Lru } from '../../identity/lru.ts'
 import type { Codec, CodecContext } from '../codec.ts'
 import { assertInput } from '../input.ts'
-import { frameOf, meansAvro, registryFrame, singleFrame } from '../schema-frames.ts'
+import { frameOf, isContainer, meansAvro, registryFrame, singleFrame } from '../schema-frames.ts'
 import { type ChosenSchema, chosenSchema, type SchemaText } from '../schema-text.ts'
 import { avroFingerprints, resolutionText, sha256Of } from './avro-canonical.ts'
-import { readContainer, writeContainer } from './avro-container.ts'
+import { containerParts, writeContainer } from './avro-container.ts'
 import { AvroInput } from './avro-input.ts'
 import { AvroOutput } from './avro-output.ts'
 import { type AvroRead, avroReader, readWhole } from './avro-read.ts'
@@ -71,21 +71,30 @@ export function createAvroCodec(): Codec {
     return found
   }
 
+  const partsOf = (bytes: Uint8Array, schema: ChosenSchema | undefined): Iterable<unknown[]> | undefined => {
+    if ((schema?.frame ?? 'container') !== 'container' || !isContainer(bytes)) return undefined
+    const reader = schema?.reader && compile(schema.reader)
+    return containerParts(bytes, (root, text) => {
+      const own = { root, key: sha256Of(text), text, crc64: '' }
+      return readerOf(own, reader ?? own)
+    })
+  }
+
   return {
     name: 'avro',
     detect: meansAvro,
 
+    parts(bytes, context) {
+      assertInput('Avro', bytes, context)
+      return partsOf(bytes, chosen(context))
+    },
+
     decode(bytes, context) {
       assertInput('Avro', bytes, context)
       const schema = chosen(context)
+      const parts = partsOf(bytes, schema)
+      if (parts) return [...parts].flat()
       const found = schema?.frame === 'bare' ? undefined : frameOf(bytes)
-      if (found?.frame === 'container' && (schema?.frame ?? 'container') === 'container') {
-        const reader = schema?.reader && compile(schema.reader)
-        return readContainer(bytes, (root, text) => {
-          const own = { root, key: sha256Of(text), text, crc64: '' }
-          return readerOf(own, reader ?? own)
-        })
-      }
       const key = found && 'key' in found ? found.key : undefined
       if (!schema)
         throw new LoomError('SCHEMA_UNKNOWN', key ?? 'neither the bytes nor the context name one', {

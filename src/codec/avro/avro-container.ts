@@ -13,9 +13,15 @@ import type { AvroWrite } from './avro-write.ts'
 const magic = [0x4f, 0x62, 0x6a, 1] as const
 const syncBytes = 16
 const smallOutput = 4096
+const partValues = 1000
 
-/** The values of an object container file of Avro. `readerOf` answers how to read what was written with the file's own schema. Codecs null and deflate. */
-export function readContainer(bytes: Uint8Array, readerOf: (writer: AvroType, text: string) => AvroRead): unknown[] {
+/**
+ * The values of an object container file of Avro, in parts. `readerOf` answers how to read what was written with the file's own schema. Codecs null and deflate.
+ */
+export function* containerParts(
+  bytes: Uint8Array,
+  readerOf: (writer: AvroType, text: string) => AvroRead,
+): Generator<unknown[], void> {
   const seen = { elements: 0 }
   const input = new AvroInput(bytes, magic.length, seen)
   const meta = new Map<string, Buffer>()
@@ -28,23 +34,28 @@ export function readContainer(bytes: Uint8Array, readerOf: (writer: AvroType, te
   const sync = input.take(syncBytes)
   const { root } = readAvroSchema(text)
   const read = readerOf(root, text)
-  const values: unknown[] = []
   let inflated = 0
 
   while (input.left) {
     const count = input.long()
-    if (typeof count !== 'number' || count < 0) return input.bad(`a block of ${count} values`)
+    if (typeof count !== 'number' || count < 0) throw input.bad(`a block of ${count} values`)
     input.expect(count)
     const at = input.pos
     const packed = input.take(input.size())
     const block = codec === 'null' ? packed : inflate(packed, { inflated, whole: bytes.length, at })
     inflated += block.length
     const inside = new AvroInput(block, 0, seen)
-    for (let i = 0; i < count; i++) values.push(i === count - 1 ? readWhole(read, inside, root) : read(inside))
+    let values: unknown[] = []
+    for (let i = 0; i < count; i++) {
+      values.push(i === count - 1 ? readWhole(read, inside, root) : read(inside))
+      if (values.length < partValues) continue
+      yield values
+      values = []
+    }
     if (!count && block.length) input.bad('a block with bytes and no values')
     if (!input.take(syncBytes).equals(sync)) input.bad('the marker after a block is not that of the file')
+    if (values.length) yield values
   }
-  return values
 }
 
 function inflate(packed: Buffer, { inflated, whole, at }: { inflated: number; whole: number; at: number }): Buffer {
