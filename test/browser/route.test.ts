@@ -162,7 +162,7 @@ describe('rules in the dialog of loom-route', function () {
     await nodeRed?.child.stop()
   })
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') await page.screenshot({ path: join(folder, 'failed.png') })
+    if (this.currentTest?.state === 'failed') await page?.screenshot({ path: join(folder, 'failed.png') })
     await context.close()
     assert.deepEqual(problems.splice(0), [])
   })
@@ -376,19 +376,31 @@ describe('rules in the dialog of loom-route', function () {
       await closeDialog('cancel')
     })
 
-  it('finds its engine below another admin root', async () => {
+  it('finds its engine below another admin root, and marks and mends in the plainer code editor', async () => {
     const [port] = (await freePorts(1)) as [number]
-    const user = userFolder(join(folder, 'rooted'), flows)
-    appendFileSync(join(user, 'settings.cjs'), "module.exports.httpAdminRoot = '/deep/admin'\n")
+    const mended = route('mended', {
+      y: 400,
+      rules: [rule('m', "SELECT * WHERE colour <> 'red'")],
+      outputRules: ['m'],
+      outputs: 1,
+    })
+    const user = userFolder(join(folder, 'rooted'), [...flows, mended])
+    const settings = "module.exports.httpAdminRoot = '/deep/admin'\nmodule.exports.editorTheme.codeEditor = { lib: 'ace' }\n"
+    appendFileSync(join(user, 'settings.cjs'), settings)
     const red = join(nodeRedFolder ?? join(root, 'node_modules', 'node-red'), 'red.js')
     const args = [red, '--userDir', user, '--settings', join(user, 'settings.cjs'), '--port', String(port)]
     const child = start(process.execPath, args, { cwd: user, env: { NODE_OPTIONS: '' } })
     try {
       await child.says(/Started flows/, 60_000)
       await openEditor(`http://127.0.0.1:${port}/deep/admin`)
-      await openDialog('wired')
+      await openDialog('mended')
+      await verdict('a part has no value')
+      await page.locator(`${panel} .loom-problems [data-kind=warning]`).first().waitFor()
+      await page.screenshot({ path: join(folder, 'plainer.png') })
+      await detail().getByRole('button', { name: 'Fix' }).click()
       await verdict(matched)
-      await closeDialog('cancel')
+      await closeDialog()
+      assert.match((await field('mended', 'rules'))[0].text, /isundefined\(colour\)/i)
     } finally {
       await child.stop()
     }
