@@ -1,5 +1,5 @@
 import type { EditorNodeInstance, EditorRED } from 'node-red'
-import { type SchemaConfig, type SchemaRuleField, validRules, validVersion } from './config.ts'
+import { modes, type SchemaConfig, type SchemaRuleField, validRules, validVersion } from './config.ts'
 
 declare const RED: EditorRED
 
@@ -69,6 +69,9 @@ RED.nodes.registerType<SchemaConfig>('loom-schema', {
       height: 'auto',
     })
     for (const rule of dialog.rules ?? []) (list as any).editableList('addItem', rule)
+    const compatibility = $('#node-config-input-compatibility')
+    for (const mode of modes) compatibility.append($('<option>').val(mode).text(mode))
+    compatibility.val(this.compatibility || 'hub')
     const reader = $('#node-config-input-reader')
     const show = (): void => void $('.loom-schema-pinned').toggle(reader.val() === 'pinned')
     reader.on('change', show)

@@ -117,7 +117,7 @@ describe('roles', function () {
   const tries = ({ method, path }: Documented, o: Ask) => {
     const filled = path
       .replace('{hub}', 'main')
-      .replace('{letter}', '1')
+      .replace(/\{(letter|schema)\}/, '1')
       .replace(/\{\w+\}/g, 'nobody')
     if (/import$|resume$/.test(path)) return ask(method, filled, { ...o, csv: 'id\n' })
     return ask(method, filled, { ...o, ...(/POST|PUT|PATCH/.test(method) && { body: {} }) })

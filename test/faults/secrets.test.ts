@@ -30,6 +30,8 @@ async function fill(call: Call): Promise<void> {
   await call('POST', '/groups', { body: { id: 'hall' } })
   await call('PUT', '/configurations/log', { body: { text: 'thingGroupNames:hall', desired: { log: 'warn' } } })
   await call('POST', '/models', { body: { id: 'meter', source: 'none', document: {} } })
+  await call('POST', '/schemas', { body: { subject: 'meter', schema: '"string"' } })
+  await call('PUT', '/registry/config/meter', { body: { compatibility: 'FULL' } })
   await call('POST', '/reference', { body: { name: 'sites', rows: { a: 1 } } })
   await call('PATCH', '/devices/sas-1/shadows/config', { body: { desired: { on: true } } })
   await call('POST', '/groups/hall/members', { body: { devices: ['sas-1'] } })
@@ -157,6 +159,7 @@ describe('secrets', function () {
       group: [...(await ids('/groups')), ...(await ids('/fleet/groups'))],
       configuration: await ids('/configurations'),
       model: await ids('/models'),
+      ...{ subject: ['meter'], version: ['latest'], schema: ['1'] },
       table: await ids('/reference', 'name'),
       shadow: ['config'],
       node: ['rules'],
