@@ -32,8 +32,15 @@ const layers: { layer: RegExp; may: RegExp }[] = [
     ),
   },
   { layer: /^src\/hub\/jwt-verifier\.ts$/, may: /^(src\/errors\.ts|src\/identity\/token-verifier\.ts|jose)$/ },
-  { layer: /^src\/hub\/ajv-validator\.ts$/, may: /^(src\/errors\.ts|src\/twin\/model\/.*|ajv(\/dist\/2020\.js)?)$/ },
+  {
+    layer: /^src\/hub\/ajv-validator\.ts$/,
+    may: /^(src\/errors\.ts|src\/runtime\/ajv-parts\.ts|src\/twin\/model\/.*|ajv(\/dist\/2020\.js)?)$/,
+  },
   { layer: /^src\/hub\//, may: /^(src\/(?!nodered|simulator).*|node:.*)$/ },
+  {
+    layer: /^src\/runtime\/(ajv-parts|json-schema-checks)\.ts$/,
+    may: new RegExp(`^(src/errors\\.ts|${domain}.*|ajv(/dist/2020\\.js)?)$`),
+  },
   // What Node.js and optional packages give the domains, in whichever thread they run.
   { layer: /^src\/runtime\//, may: new RegExp(`^(src/errors\\.ts|${domain}.*|node:.*|re2js)$`) },
   { layer: /^src\/nodered\/route\/jsonata\.ts$/, may: /^(src\/errors\.ts|jsonata)$/ },

@@ -1,8 +1,7 @@
-import type { ErrorObject } from 'ajv'
 import { LoomError } from '../errors.ts'
+import { boundedRegExp, faultOf } from '../runtime/ajv-parts.ts'
 import { formats } from '../twin/model/formats.ts'
-import type { JsonSchema, ModelFault } from '../twin/model/model.ts'
-import { judgePattern } from '../twin/model/pattern.ts'
+import type { JsonSchema } from '../twin/model/model.ts'
 import type { Validator } from '../twin/model/validator.ts'
 
 type Library = Pick<typeof import('ajv/dist/2020.js'), 'Ajv2020'>
@@ -39,36 +38,4 @@ export async function loadAjvValidator(load: () => Promise<Library> = () => impo
       }
     },
   }
-}
-
-/** Patterns are judged when a model is read; here they get no longer text than that allows. */
-function boundedRegExp(pattern: string, flags: string) {
-  const verdict = judgePattern(pattern)
-  if ('refused' in verdict) throw new LoomError('MODEL_INVALID', `pattern: ${verdict.refused}`)
-  const expression = new RegExp(pattern, flags)
-  return { test: (text: string) => text.length <= verdict.mostChars && expression.test(text) }
-}
-// It would name what stands for the function in code that is written to a file, which is never done.
-boundedRegExp.code = 'new RegExp'
-
-function faultOf(error: ErrorObject | undefined): ModelFault {
-  const { instancePath = '', keyword: rule = 'schema', message = 'is not valid', params = {} } = error ?? {}
-  const named =
-    rule === 'additionalProperties' ? params.additionalProperty : rule === 'required' ? params.missingProperty : undefined
-  const allowed = rule === 'enum' ? ` (${JSON.stringify(params.allowedValues).slice(0, 80)})` : ''
-  const text = named === undefined ? message + allowed : rule === 'required' ? 'is missing' : 'is more than the model has'
-  return { path: pathOf(instancePath, named === undefined ? undefined : String(named)), rule, message: text.slice(0, 160) }
-}
-
-/** A JSON pointer as paths are written here: `position.lat`, `values[3]`. */
-function pathOf(pointer: string, last?: string): string {
-  const parts = pointer
-    .split('/')
-    .slice(1)
-    .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-  if (last !== undefined) parts.push(last)
-  return parts
-    .map((part, i) => (/^\d+$/.test(part) ? `[${part}]` : i ? `.${part.slice(0, 64)}` : part.slice(0, 64)))
-    .join('')
-    .slice(0, 200)
 }

@@ -37,6 +37,7 @@ import type { HubLimits, HubOptions } from './options.ts'
 import type { Presence } from './presence.ts'
 import type { Problems } from './problems.ts'
 import { prometheusText } from './prometheus.ts'
+import { UnknownSchemas } from './unknown-schemas.ts'
 
 export interface ApiParts {
   options: HubOptions
@@ -91,6 +92,7 @@ export interface ApiParts {
 export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]> {
   const { options, limits, since, problems, registry, devices, presence, broker, ingest, imports, changed, fleet } = parts
   const { journal, warm } = parts.stores
+  const unknownSchemas = new UnknownSchemas(parts)
   const { hubId, name = hubId, store } = options
 
   const health = async (): Promise<HubHealth> => {
@@ -166,7 +168,11 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
       },
       pin: o => journal.pin(o.name, o.seq),
       deadLetters: o => journal.deadLetters(o),
-      addDeadLetter: async letter => ({ id: await journal.addDeadLetter(letter) }),
+      addDeadLetter: async letter => {
+        const id = await journal.addDeadLetter(letter)
+        unknownSchemas.see(letter)
+        return { id }
+      },
       replayDeadLetter: o => journal.replayDeadLetter(o.id),
       replayDeadLetters: o => replayLetters(journal, o),
       discardDeadLetter: o => journal.discardDeadLetter(o.id),

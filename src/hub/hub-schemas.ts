@@ -11,8 +11,19 @@ import type { RegistrySettings } from '../codec/registry/registry-book.ts'
 import type { SchemaType } from '../codec/schema-text.ts'
 import type { Fingerprints } from '../codec/avro/avro-canonical.ts'
 
+export type SchemaEvent = NewVersionEvent | UnknownSchemaEvent
+
+/** A payload names a schema that nobody has registered; once an hour for each fingerprint or `id:n`. */
+interface UnknownSchemaEvent {
+  type: 'schema-unknown'
+  at: number
+  key: string
+  device: string
+  topic: string
+}
+
 /** A version of a subject that was not there before. */
-export interface SchemaEvent {
+interface NewVersionEvent {
   type: 'schema'
   at: number
   subject: string

@@ -68,7 +68,8 @@ export class DeadLetters {
       key,
       kind: record?.kind ?? kinds.message,
       qos: record?.qos ?? 0,
-      props: record?.props ?? { v: 1, p: letter.properties, s: {}, e: {} },
+      arrived: letter.arrived,
+      props: record?.props ?? { v: 1, p: letter.properties, s: {}, e: letter.envelope ?? {} },
     }
     const stored: NewStoredLetter = {
       seq: jseq ?? null,

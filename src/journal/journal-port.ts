@@ -32,6 +32,8 @@ export interface Replayed {
   stage: string
   rule?: string
   node?: string
+  /** when what failed came to the hub first, epoch ms, where its letter says so */
+  arrived?: number
 }
 
 /** The system property that says, of a record with the flag `invalid`, what its device's model does not allow: a JSON list of faults. Counts only together with the flag. */
@@ -212,8 +214,15 @@ export interface DeadLetter {
   replays: number
   state: 'open' | 'replayed' | 'discarded'
 }
-/** `letter`: the one that failed again in a replay; it is changed, and no other is made. */
-export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'state' | 'replays'> & { letter?: number }
+/**
+ * `letter`: the one that failed again in a replay; it is changed, and no other is made. `arrived`: when it came to the hub, epoch ms. `envelope`: what its replay says of the
+ * body, where the journal does not know the record.
+ */
+export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'state' | 'replays'> & {
+  letter?: number
+  arrived?: number
+  envelope?: RecordProps['e']
+}
 /** Which letters; every condition that is given holds. `from` and `to` epoch ms, `to` exclusive. */
 export interface LetterFilter {
   state?: DeadLetter['state']

@@ -22,6 +22,7 @@ export interface LetterHead {
   key?: string | undefined
   /** Absent: never replayed. */
   replays?: number | undefined
+  arrived?: number | undefined
   kind: RecordKind
   qos: number
   props: RecordProps
@@ -74,13 +75,14 @@ export function replayRecord(stored: StoredLetter): NewRecord {
   const { head, payload } = decodeLetter(stored.record)
   const { [replayFor]: _, [replayOf]: __, ...system } = head.props.s
   const { id, consumer, device, node } = stored
-  const { stage, rule, replays = 0 } = head
+  const { stage, rule, replays = 0, arrived } = head
   const replayed: Replayed = {
     letter: id,
     times: replays + 1,
     stage,
     ...(rule !== undefined && { rule }),
     ...(node !== null && { node }),
+    ...(arrived !== undefined && { arrived }),
   }
   return {
     kind: kinds.injected,
