@@ -2,25 +2,23 @@ import type { HttpAnswer, HttpRequest } from '../telemetry/http-exchange.ts'
 import type { ConnectionView } from './connection-history.ts'
 import type { DecommissionReport, TelemetryFate } from './decommission.ts'
 import type { AuditApi, GroupsApi, PoliciesApi } from './hub-access.ts'
-import type { ActionsApi, EndpointEvent } from './hub-actions.ts'
-import type { ConfigurationEvent, ConfigurationsApi } from './hub-configurations.ts'
+import type { ActionsApi } from './hub-actions.ts'
+import type { ConfigurationsApi } from './hub-configurations.ts'
 import type { FleetApi } from './hub-fleet.ts'
 import type { FleetDialect } from '../topology/fleet-query/ast.ts'
-import type { CommandsApi, CommandsEvent } from './hub-commands.ts'
-import type { ModelEvent, ModelsApi } from './hub-models.ts'
-import type { SchemaEvent, SchemasApi } from './hub-schemas.ts'
-import type { ReferenceApi, ReferenceEvent } from './hub-reference.ts'
-import type { GatewaysApi, LeafEvent } from './hub-gateways.ts'
+import type { CommandsApi } from './hub-commands.ts'
+import type { ModelsApi } from './hub-models.ts'
+import type { SchemasApi } from './hub-schemas.ts'
+import type { ReferenceApi } from './hub-reference.ts'
+import type { HubEvent } from './hub-event.ts'
+import type { GatewaysApi } from './hub-gateways.ts'
 import type { ImportsApi } from './hub-imports.ts'
 import type { ProvisioningApi } from './hub-provisioning.ts'
 import type { TwinsApi } from './hub-twins.ts'
-import type { TwinEvent } from '../twin/change-event.ts'
 import type { Listening } from '../broker/broker-port.ts'
 import type { ErrorData } from '../errors.ts'
 import type { CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
 import type { IssuerView, NewIssuer } from '../identity/issuers.ts'
-import type { ProvisioningRequest } from '../provisioning/provisioning-port.ts'
-import type { CredentialEvent } from '../identity/rotation.ts'
 import type { CaView, DeviceCertificate, ExportedRoot, ImportRequest, RegisterCaRequest, RegisteredCa } from '../pki/authority.ts'
 import type { RevocationReason } from '../pki/crl.ts'
 import type { KeyType } from '../pki/keys.ts'
@@ -59,6 +57,7 @@ export type { TwinsApi, TwinView } from './hub-twins.ts'
 export type { ReferenceApi, ReferenceView } from './hub-reference.ts'
 export type { ProvisioningApi, WaitingDevice } from './hub-provisioning.ts'
 export type { CredentialKind, CredentialRequest, CredentialView, DeviceSecrets } from '../identity/credential-types.ts'
+export type { DeviceChange, HubEvent } from './hub-event.ts'
 export type { HubOptions } from './options.ts'
 
 export interface DeviceView {
@@ -268,61 +267,6 @@ export interface HealthApi {
   /** Prometheus text exposition format 0.0.4. */
   metrics(o: Record<string, never>): Promise<{ text: string; warm: WarmMetrics }>
 }
-
-export type DeviceChange =
-  | 'created'
-  | 'updated'
-  | 'deleted'
-  | 'connected'
-  | 'disconnected'
-  | 'online'
-  | 'offline'
-  | 'silent'
-  | 'heard'
-
-/** Live changes for people's eyes: at most once, never the source of truth (that is the journal). */
-export type HubEvent =
-  | {
-      type: 'device'
-      id: string
-      change: DeviceChange
-      at: number
-      reason?: string
-    }
-  | { type: 'health'; status: HubHealth['status']; at: number }
-  /** live; with before and after it is in the journal */
-  | { type: 'twin'; at: number; device: string; name: string; section: TwinEvent['section']; version: number; by: string }
-  | { type: 'metrics'; at: number; connections: number; received: number; headSeq: number }
-  | ({ type: 'credential'; at: number } & CredentialEvent)
-  | {
-      type: 'provisioning'
-      at: number
-      /** ISSUED, ACTIVE, PENDING_APPROVAL, DENIED, CLONE_SUSPECTED, .. */
-      state: string
-      by: string
-      ip: string
-      deviceId?: string
-      registrationId?: string
-      enrolmentId?: string
-      /** of a device that DPS assigned: `self`, or `host[:port]` of the other hub, which must be told of it */
-      hub?: string
-      template?: string
-      claimId?: string
-      code?: string
-      reason?: string
-    }
-  | { type: 'provisioning-question'; at: number; request: ProvisioningRequest; until: number }
-  /** A device that is away is called. `token` proves to it who woke it; good until `exp` in it, once. */
-  | LeafEvent
-  | { type: 'wake'; at: number; device: string; method: string; until: number; token: string }
-  | ModelEvent
-  | SchemaEvent
-  | ReferenceEvent
-  | ConfigurationEvent
-  | EndpointEvent
-  | CommandsEvent
-  | { type: 'deadletter'; at: number; id: number; code: string; device: string }
-  | { type: 'security'; at: number; code: string; message: string; device?: string; address?: string }
 
 /** Rules that run in the hub. One that does not compile lets nothing through. */
 export interface ConsumerRules {
