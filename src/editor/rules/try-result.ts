@@ -87,10 +87,11 @@ export function tryResult({ words, changed }: { words: Words; changed(): void })
     askedShown = ''
   }
   const verdictOf = ({ language }: RuleRow, { matched, concerned, error, conjuncts }: Trial): void => {
+    const valueless = conjuncts.some(each => each.undefined)
     if (error) verdict.say('error', error.message)
     else if (matched) verdict.say('ok', words('matched'))
     else if (!concerned) verdict.say('note', words(language === 'sql' ? 'otherTopic' : 'otherSource'))
-    else verdict.say('note', words(conjuncts.some(each => each.undefined) ? 'notMatchedUndefined' : 'notMatched'))
+    else verdict.say('note', words(valueless ? 'notMatchedUndefined' : 'notMatched'))
   }
   return {
     element: make(
@@ -124,7 +125,8 @@ export function tryResult({ words, changed }: { words: Words; changed(): void })
       showParts(trial)
       showOutput(trial)
       showAsked(trial!.asked)
-      const { index } = trial!
+      // What rules share is looked up too, but each message has it worked out.
+      const index = look.warnings.some(({ code }) => code === 'not-indexed') ? undefined : trial!.index
       fill(
         facts,
         ...(index
