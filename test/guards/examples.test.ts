@@ -39,6 +39,9 @@ function coreTypes(): Set<string> {
     'link in',
     'link out',
     'link call',
+    'http in',
+    'http response',
+    'http request',
     'catch',
     'status',
   ]

@@ -34,7 +34,7 @@ describe('examples, to their ends', function () {
 
   const deploy = async (name: string): Promise<void> => {
     const flow = readJson<FlowNode[]>(installedPackage(folder), 'examples', `${name}.json`)
-    await nodeRed.deploy(await apart(flow))
+    await nodeRed.deploy(await apart(flow, nodeRed.url))
   }
   const shown = (id: string): string[] => debug.messages.filter(message => message.id === id).map(({ msg }) => msg)
   const told = (id: string): [device: string | undefined, state: string, reason: string | undefined][] =>
@@ -118,6 +118,28 @@ describe('examples, to their ends', function () {
     ])
     assert.match(shown('sh-no')[0]!, /TWIN_VERSION_CONFLICT/)
     assert.deepEqual([shown('sh-d9'), shown('sh-err')], [[], []])
+  })
+
+  it('webhook: while the receiver fails, readings wait, and then come in order without a gap', async () => {
+    await deploy('03-actions/webhook')
+    const health = () => shown('wh-d4').map(text => /^\w+/.exec(text)![0])
+    await until('it fails and is back', () => /unhealthy degraded/.test(health().join(' ')), limitMs)
+    await until('readings that were late', () => shown('wh-d3').some(text => /, [3-9] s late|, \d\d s late/.test(text)), limitMs)
+    assert.deepEqual([shown('wh-d2'), shown('wh-err')], [[], []])
+  })
+
+  it('error-action: what the service refuses is a dead letter with a report, and is accepted when it is replayed', async () => {
+    await deploy('03-actions/error-action')
+    await until('a report', () => shown('ea-d1').length > 0, limitMs)
+    const { ruleName, base64OriginalPayload, failures } = JSON.parse(shown('ea-d1')[0]!)
+    const { device } = JSON.parse(Buffer.from(base64OriginalPayload, 'base64').toString())
+    assert.deepEqual([ruleName, failures.length, failures[0].failedAction], ['warm', 1, 'Webhook'])
+    assert.match(device, /^service-room-000\d$/)
+    await until('the replay', () => shown('ea-d4').length > 0, limitMs)
+    const { replayed } = JSON.parse(shown('ea-d4')[0]!)
+    assert.ok(replayed > 0, shown('ea-d4')[0])
+    await until('all of them', () => shown('ea-d2').length >= replayed, limitMs)
+    assert.deepEqual(shown('ea-err'), [])
   })
 
   it('methods: a group is called three at a time; the one that is silent fails, and progress is told', async () => {

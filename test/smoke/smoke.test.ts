@@ -106,7 +106,7 @@ for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
             return debug.messages.some(({ id }) => wanted === undefined || id === wanted)
           }
           try {
-            await nodeRed.deploy(await apart(flow))
+            await nodeRed.deploy(await apart(flow, nodeRed.url))
             // What does not run by itself waits for a button.
             await until('a message without a click', shown, 20_000).catch(async () => {
               for (const { id, type } of flow) if (type === 'inject') await nodeRed.call('POST', `/inject/${id}`)
