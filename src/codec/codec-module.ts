@@ -5,4 +5,15 @@ export { type CodecName, codecNames, codecOfType, type CodecOptions, detectCodec
 export { compressed, type Compression, compressionByMagic, compressionOf, inflated } from './compression.ts'
 export { plainOf } from './plain.ts'
 export { readingsOfSenml } from './senml.ts'
+export {
+  openSparkplug,
+  type Sparkplug,
+  type SparkplugOptions,
+  type SparkplugReading,
+  type SparkplugTaken,
+} from './sparkplug/open-sparkplug.ts'
+export { openSparkplugCodec } from './sparkplug/sparkplug-codec.ts'
+export { type SparkplugCommand, sparkplugCommand } from './sparkplug/sparkplug-command.ts'
+export type { SparkplugMetric, SparkplugPayload } from './sparkplug/sparkplug-payload.ts'
+export { hostState, hostTopic, readHostTopic, readSparkplugTopic, sparkplugTopic } from './sparkplug/topic.ts'
 export type { SenmlRecord } from './senml-records.ts'

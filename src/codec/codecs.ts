@@ -11,6 +11,7 @@ import { openMessagePack } from './message-pack.ts'
 import { openProtobuf } from './protobuf/protobuf-codec.ts'
 import { meansAvro } from './schema-frames.ts'
 import { openSenmlCbor, senmlJson } from './senml.ts'
+import { openSparkplugCodec } from './sparkplug/sparkplug-codec.ts'
 
 /** What `openCodec` takes, by format. */
 export interface CodecOptions {
@@ -44,6 +45,7 @@ const formats = {
     open: createAvroCodec,
   },
   protobuf: { types: ['application/protobuf', 'application/x-protobuf', 'application/vnd.google.protobuf'], open: openProtobuf },
+  sparkplug: { types: ['application/x-sparkplug-b'], open: openSparkplugCodec },
   json: { types: ['application/json', 'text/json', '+json'], open: () => jsonCodec },
 } as const satisfies Record<string, Format>
 
