@@ -710,6 +710,27 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.equal(record!.flags & flags.invalid, flags.invalid)
     })
 
+    it('keeps schemas with their versions, refuses what breaks them and tells of what is new', async () => {
+      const told: HubEvent[] = []
+      const leave = hub.subscribe(event => void (event.type === 'schema' && told.push(event)))
+      const rec = (...fields: object[]) => JSON.stringify({ type: 'record', name: 'R', fields })
+      const a = { name: 'a', type: 'int' }
+      const made = await hub.schemas.register({ subject: 'room', schema: rec(a), by: 'test' })
+      assert.deepEqual([made.id, made.version, made.by], [1, 1, 'test'])
+      await assert.rejects(
+        hub.schemas.register({ subject: 'room', schema: rec(a, { name: 'b', type: 'int' }) }),
+        (error: any) => error.code === 'SCHEMA_INCOMPATIBLE' && error.position === '/b',
+      )
+      const { crc64 } = made.fingerprints
+      const found = await hub.schemas.get({ fingerprint: crc64! })
+      assert.deepEqual([found!.subject, found!.texts], ['room', []])
+      assert.equal(await hub.schemas.get({ id: 7 }), undefined)
+      assert.deepEqual(await hub.schemas.delete({ subject: 'room' }), { versions: [1] })
+      assert.deepEqual(await hub.schemas.list({}), { items: [] })
+      await until(() => told.length === 1)
+      leave()
+    })
+
     it('holds what devices say against their models, and keeps what is not so apart', async () => {
       const document = { telemetry: { t: { schema: { type: 'number' } } } }
       const put = { id: 'meter', source: 'none', document, short: { k: 't' }, mode: 'strict' } as const

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createAvroCodec } from '../../src/codec/avro/avro-codec.ts'
+import { openRuleProtobuf } from '../../src/codec/protobuf/rule-protobuf.ts'
 import type { Hub, HubEvent } from '../../src/hub/hub.ts'
 import type { SchemaEvent } from '../../src/hub/hub-schemas.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
@@ -13,7 +14,8 @@ const avro = createAvroCodec()
 describe('schemas in a hub', function () {
   this.timeout(60_000)
   let hub: Hub
-  let news: SchemaEvent[]
+  let news: Extract<SchemaEvent, { type: 'schema' }>[]
+  let unknown: Extract<SchemaEvent, { type: 'schema-unknown' }>[]
   const folder = tempFolder('schemas')
 
   const open = async (store: 'memory' | 'sqlite'): Promise<void> => {
@@ -26,7 +28,11 @@ describe('schemas in a hub', function () {
       listeners: [],
     })
     news = []
-    hub.subscribe((event: HubEvent) => void (event.type === 'schema' && news.push(event)))
+    unknown = []
+    hub.subscribe((event: HubEvent) => {
+      if (event.type === 'schema') news.push(event)
+      else if (event.type === 'schema-unknown') unknown.push(event)
+    })
   }
   afterEach(() => hub.close())
 
@@ -74,6 +80,12 @@ describe('schemas in a hub', function () {
     assert.deepEqual(decoded(heard), [0, 1, 2])
   })
 
+  it('tells once of a schema that many messages wait for', async () => {
+    await open('memory')
+    const { key } = await park(3)
+    assert.deepEqual(unknown, [{ type: 'schema-unknown', at: unknown[0]!.at, key, device: 'd', topic: 'x' }])
+  })
+
   it('replays them in order where that is set, also after a restart', async () => {
     await open('sqlite')
     await hub.schemas.setSettings({ replay: 'start' })
@@ -110,5 +122,41 @@ describe('schemas in a hub', function () {
       compatible: false,
       faults: [{ version: 1, path: 'M/a = 1', reason: 'is string, not int32' }],
     })
+  })
+})
+
+describe('Protobuf in rules', function () {
+  this.timeout(60_000)
+
+  it('is decoded with what is registered, from the next moment on', async () => {
+    const hub = await startHub({
+      ...{ hubId: 'proto', dataDir: tempFolder('proto'), store: 'memory', broker: 'none', threaded: false, listeners: [] },
+    })
+    const proto = 'syntax = "proto3"; message A { int32 x = 1; } message B { string y = 1; }'
+    await hub.schemas.register({ subject: 'old', type: 'PROTOBUF', schema: proto })
+    const failures: unknown[] = []
+    const protobuf = await openRuleProtobuf(
+      {
+        list: o => hub.schemas.list(o),
+        get: o => hub.schemas.get(o),
+        changed: listener => hub.subscribe(event => void (event.type === 'schema' && listener(event.subject))),
+      },
+      error => failures.push(error),
+    )
+    const x5 = Uint8Array.of(8, 5)
+    assert.deepEqual(protobuf.decode(x5, 'old', 'A'), { x: 5 })
+    assert.throws(() => protobuf.decode(x5, 'new', 'A'), { code: 'SCHEMA_UNKNOWN' })
+    assert.throws(() => protobuf.decode(x5, 'old', 'C'), { code: 'SCHEMA_NOT_FOUND' })
+    await hub.schemas.register({ subject: 'new', type: 'PROTOBUF', schema: proto })
+    await until(() => {
+      try {
+        return (protobuf.decode(Uint8Array.of(10, 1, 97), 'new', 'B') as { y: string }).y === 'a'
+      } catch {
+        return false
+      }
+    })
+    assert.deepEqual(failures, [])
+    protobuf.close()
+    await hub.close()
   })
 })
