@@ -7,7 +7,8 @@ import { faultText } from '../twin/model/checked-model.ts'
 import type { NewMsg } from './define.ts'
 import type { Handout } from './feed.ts'
 
-function bytesOf({ device, topic, payload, at, seq: jseq, props, deliveries }: Delivered): NewMsg {
+/** The message of a record whose body stays bytes. */
+export function bytesOf({ device, topic, payload, at, seq: jseq, props, deliveries }: Delivered): NewMsg {
   const { contentType, contentEncoding, stream = '', time = at, seq, schema } = props.e
   return {
     payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),

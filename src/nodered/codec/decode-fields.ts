@@ -1,0 +1,66 @@
+import type { CayenneOptions } from '../../codec/cayenne.ts'
+import { type CodecName, codecNames } from '../../codec/codecs.ts'
+import type { Compression } from '../../codec/compression.ts'
+import type { CsvOptions } from '../../codec/csv.ts'
+import { LoomError } from '../../errors.ts'
+
+/** What decoding and encoding nodes ask of their formats. */
+export interface FormatFields {
+  timeMember?: string
+  /** of Protobuf */
+  message?: string
+  /** of CSV, comma-separated; empty: the first row has the names */
+  columns?: string
+  separator?: string
+  decimal?: string
+  /** of Cayenne LPP */
+  extended?: boolean
+}
+
+export interface DecodeFields extends FormatFields {
+  hub?: string
+  schemas?: string
+  format?: string
+  compression?: string
+  /** subject of type JSON that values must fit; empty: none */
+  subject?: string
+  /** number; empty: the latest */
+  version?: string
+}
+
+const compressions = ['gzip', 'deflate', 'zstd'] as const
+
+/** NODE_CONFIG for a name that is none. */
+export function formatOf(format: string | undefined): CodecName {
+  if ((codecNames as readonly (string | undefined)[]).includes(format)) return format as CodecName
+  throw new LoomError('NODE_CONFIG', `format "${String(format).slice(0, 40)}"`, { hint: `one of ${codecNames.join(', ')}` })
+}
+
+export function compressionOfField<O extends string>(value: string | undefined, others: readonly O[]): Compression | O {
+  const known: readonly (Compression | O)[] = [...others, ...compressions]
+  const found = known.find(one => one === (value || others[0]))
+  if (found) return found
+  throw new LoomError('NODE_CONFIG', `compression "${String(value).slice(0, 40)}"`, { hint: `one of ${known.join(', ')}` })
+}
+
+/** NODE_CONFIG for what is no version. */
+export function versionOf(version: string | number | undefined): number | 'latest' {
+  const text = String(version ?? '').trim()
+  if (text === '' || text === 'latest') return 'latest'
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new LoomError('NODE_CONFIG', `version "${text.slice(0, 40)}"`, { hint: 'a whole number from 1, or empty for the latest' })
+}
+
+export function csvOptionsOf({ columns = '', separator, decimal }: FormatFields): CsvOptions {
+  const names = columns
+    .split(',')
+    .map(name => name.trim())
+    .filter(Boolean)
+  return {
+    ...(names.length && { columns: names }),
+    ...(separator && { separator: separator === '\\t' ? '\t' : separator }),
+    ...(decimal === ',' && { decimal }),
+  }
+}
+
+export const cayenneOptionsOf = ({ extended }: FormatFields): CayenneOptions => ({ extended: extended === true })
