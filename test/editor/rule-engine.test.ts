@@ -58,6 +58,8 @@ describe('the engine of the page', () => {
     assert.equal(await slow, 'slow')
     assert.ok(workers[0]!.ended)
     say(workers[0]!, { id: 1, answer: 'too late' })
+    say(workers[0]!, { ready: true })
+    assert.deepEqual(workers[1]!.asked, [], 'it is not there yet')
     say(workers[1]!, { ready: true })
     say(workers[1]!, { id: 2, answer: 'fine' })
     assert.equal(await next, 'fine')
