@@ -1,0 +1,25 @@
+export const type = 'loom-decode'
+
+export interface DecodeConfig {
+  name: string
+  /** Keeps what cannot be decoded, and checks values; empty: neither. */
+  hub: string
+  format: string
+  /** a `loom-schema` node; empty: none */
+  schemas: string
+  /** of Protobuf; empty: as the schemas say, else the first */
+  message: string
+  compression: 'auto' | 'none' | 'gzip' | 'deflate' | 'zstd'
+  /** Name of the value that is the time of a reading; empty: none. */
+  timeMember: string
+  /** of CSV, comma-separated; empty: the first row */
+  columns: string
+  separator: string
+  decimal: '.' | ','
+  /** of Cayenne LPP */
+  extended: boolean
+  /** subject of a JSON Schema that the values must fit; empty: none */
+  subject: string
+  /** empty: the latest */
+  version: string
+}

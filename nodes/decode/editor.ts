@@ -1,0 +1,53 @@
+import type { EditorRED } from 'node-red'
+import type { DecodeConfig } from './config.ts'
+
+declare const RED: EditorRED
+
+RED.nodes.registerType<DecodeConfig>('loom-decode', {
+  category: 'IoT things',
+  color: '#8fc7b8',
+  icon: 'decode.svg',
+  inputs: 1,
+  outputs: 2,
+  defaults: {
+    name: { value: '' },
+    hub: {
+      value: '',
+      type: 'loom-hub',
+      required: false,
+      validate(this: DecodeConfig, hub: unknown) {
+        return Boolean(hub && hub !== '_ADD_') || !this.subject
+      },
+    } as never,
+    format: { value: 'auto' },
+    schemas: { value: '', type: 'loom-schema', required: false },
+    message: { value: '' },
+    columns: { value: '' },
+    separator: { value: '', validate: value => !value || value === '\\t' || value.length === 1 },
+    decimal: { value: '.' },
+    extended: { value: false },
+    compression: { value: 'auto' },
+    timeMember: { value: '' },
+    subject: { value: '' },
+    version: { value: '', validate: value => !value || /^[1-9]\d{0,8}$/.test(value) },
+  },
+  paletteLabel: 'decode',
+  label() {
+    return this.name || (this.format === 'auto' ? 'decode' : `decode ${this.format}`)
+  },
+  outputLabels(index) {
+    return this._(index === 0 ? 'decode.output.readings' : 'decode.output.problems')
+  },
+  oneditprepare() {
+    const format = $('#node-input-format')
+    const show = (): void => {
+      const chosen = String(format.val())
+      $('.loom-csv').toggle(chosen === 'csv')
+      $('.loom-cayenne').toggle(chosen === 'cayenne')
+      $('.loom-protobuf').toggle(['auto', 'protobuf'].includes(chosen))
+      $('.loom-schemas').toggle(['auto', 'avro', 'protobuf', 'json'].includes(chosen))
+    }
+    format.on('change', show)
+    show()
+  },
+})
