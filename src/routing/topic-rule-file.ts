@@ -46,6 +46,7 @@ const suggestions: Readonly<Record<string, readonly string[]>> = {
 }
 
 const ruleMembers = new Set(['sql', 'description', 'ruleDisabled', 'awsIotSqlVersion', 'actions', 'errorAction'])
+const mostLevels = 64
 /** What `get-topic-rule` and `create-topic-rule` put beside; of no use here. */
 const passedOver = new Set(['ruleName', 'createdAt', 'ruleArn', 'tags'])
 
@@ -55,12 +56,16 @@ const passedOver = new Set(['ruleName', 'createdAt', 'ruleArn', 'tags'])
  */
 export function importTopicRule(json: unknown): ImportedTopicRule {
   const given = typeof json === 'string' ? parsed(json) : json
+  if (isDeeper(given, mostLevels))
+    throw new LoomError('REQUEST_INVALID', `the topic rule is nested deeper than ${mostLevels} levels`)
   if (!isRecord(given)) throw new LoomError('REQUEST_INVALID', 'a topic rule is a JSON object')
   const wrapper = ['topicRulePayload', 'rule'].find(name => isRecord(given[name]))
   const payload = (wrapper ? given[wrapper] : given) as Record<string, unknown>
   const { sql, description, ruleDisabled = false, awsIotSqlVersion = '2016-03-23', actions = [], errorAction } = payload
   if (typeof sql !== 'string' || !sql.trim())
     throw new LoomError('REQUEST_INVALID', 'the topic rule has no sql', { position: 'sql' })
+  if (typeof awsIotSqlVersion !== 'string')
+    throw new LoomError('REQUEST_INVALID', 'awsIotSqlVersion of a topic rule is a text', { position: 'awsIotSqlVersion' })
   if (!Array.isArray(actions))
     throw new LoomError('REQUEST_INVALID', 'actions of a topic rule are a list', { position: 'actions' })
   const unknown = [
@@ -76,7 +81,7 @@ export function importTopicRule(json: unknown): ImportedTopicRule {
       sql,
       enabled: ruleDisabled !== true,
       ...(typeof description === 'string' && description && { description }),
-      sqlVersion: String(awsIotSqlVersion),
+      sqlVersion: awsIotSqlVersion,
     },
     outputs,
     ...(failure && { errorAction: failure }),
@@ -104,6 +109,9 @@ function actionOf(action: unknown, path: string, unknown: string[]): ImportedAct
     return { action: name, suggestion, settings: isRecord(settings) ? settings : {} }
   })
 }
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some(item => isDeeper(item, levels - 1)))
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -34,6 +34,8 @@ const schemasInside = [
   'unevaluatedProperties',
   'unevaluatedItems',
 ]
+/** Levels of JSON, of values and unknown keywords too; a schema inside another takes up to two. */
+const deepestText = 4 * schemaLimits.depth
 const listsInside = ['allOf', 'anyOf', 'oneOf', 'prefixItems']
 const mapsInside = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']
 
@@ -63,6 +65,7 @@ function documentOf(text: string, others: ReadonlyMap<string, JsonDocument>): Js
   }
   if (typeof root !== 'boolean' && !isObject(root))
     throw new LoomError('SCHEMA_INVALID', 'it is neither an object nor true or false')
+  if (isDeeper(root, deepestText)) throw new LoomError('SCHEMA_LIMIT', `a text nested deeper than ${deepestText}`)
   const document: JsonDocument = {
     root,
     follow(ref) {
@@ -81,13 +84,25 @@ function documentOf(text: string, others: ReadonlyMap<string, JsonDocument>): Js
 function at(root: JsonSchema, pointer: string): JsonSchema | undefined {
   let here: unknown = root
   for (const part of pointer.split('/').slice(1)) {
-    const key = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')
+    const key = unescaped(part)?.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (key === undefined) return undefined
     here =
       typeof here === 'object' && here !== null && Object.hasOwn(here, key) ? (here as Record<string, unknown>)[key] : undefined
   }
   if (pointer !== '' && !pointer.startsWith('/')) return undefined
   return typeof here === 'boolean' || isObject(here) ? here : undefined
 }
+
+function unescaped(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return undefined
+  }
+}
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some(item => isDeeper(item, levels - 1)))
 
 export const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
