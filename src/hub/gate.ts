@@ -13,6 +13,7 @@ import type { Classified, Family, FilterRuling, WireAnswer } from '../dialects/d
 import { classifyTopic, refuseRequest, ruleFilter } from '../dialects/topic-table.ts'
 import { deviceIn, leafFilter, leafPublish } from '../dialects/plain/leaf.ts'
 import { readConnect } from '../dialects/connect.ts'
+import { contentTypeOfTopic } from '../dialects/plain/sparkplug.ts'
 import { LoomError } from '../errors.ts'
 import type { Authenticator } from '../identity/authenticate.ts'
 import { isOwnClientId } from '../identity/client-id.ts'
@@ -377,14 +378,9 @@ const isLoopback = (address: string): boolean =>
   address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
 
 /** A topic of no dialect, allowed by policy: telemetry with the topic as its only header. */
-const ordinaryEnvelope = (deviceId: string, { topic, payload, qos, retain, will }: InboundPublish): Envelope => ({
-  deviceId,
-  stream: '',
-  body: payload,
-  properties: retain ? { 'mqtt-retain': 'true' } : {},
-  system: {},
-  topic,
-  qos,
-  will,
-  dialect: 'plain',
-})
+function ordinaryEnvelope(deviceId: string, { topic, payload, qos, retain, will }: InboundPublish): Envelope {
+  const contentType = contentTypeOfTopic(topic)
+  const properties: Envelope['properties'] = retain ? { 'mqtt-retain': 'true' } : {}
+  const head = { deviceId, stream: '', properties, system: {}, ...(contentType !== undefined && { contentType }) }
+  return { ...head, body: payload, topic, qos, will, dialect: 'plain' }
+}

@@ -16,7 +16,7 @@ export interface EdgeMessage<S> {
 export type DropReason =
   /** came before, or is of a session that has ended */
   | 'duplicate'
-  /** the birth that followed does not know its aliases, or its device was not born */
+  /** the birth that followed does not know its aliases or is of another session, or its device was not born */
   | 'unknown'
   /** too much waits for a birth, or the edge has too many devices */
   | 'full'
@@ -103,10 +103,7 @@ export class SparkplugEdge<S> {
 
   /** Nothing more is taken: what waits is dropped. */
   forget(): void {
-    for (const { source, bytes } of this.#release()) {
-      this.#room.heldBytes -= bytes
-      this.#tell.drop({ source, reason: 'full' })
-    }
+    for (const one of this.#release()) this.#lose(one, 'full')
   }
 
   #birth(message: EdgeMessage<S>, now: number): void {
@@ -119,6 +116,8 @@ export class SparkplugEdge<S> {
     }
     for (const device of this.#owners.keys()) if (!whole(device)) this.#stale(device, now)
     const held = this.#release()
+    // Aliases mean something else in another session.
+    const sameSession = this.#bdSeq === undefined || this.#bdSeq === bdSeq
     const born = bornMetrics(wire)
     this.#owners = new Map([[edgeItself, born]])
     this.#born = this.#alive = true
@@ -132,7 +131,8 @@ export class SparkplugEdge<S> {
     const later = held.filter(isLater)
     for (const one of held)
       if (!isLater(one)) {
-        if (one.kind === 'DDATA') this.#parked.push(one)
+        if (!sameSession) this.#lose(one, 'unknown')
+        else if (one.kind === 'DDATA') this.#parked.push(one)
         else this.#late(one, now)
       }
     this.#emit(message, born, now)
@@ -148,7 +148,7 @@ export class SparkplugEdge<S> {
     }
     for (const device of this.#owners.keys()) this.#stale(device, now)
     this.#owners.clear()
-    this.#parked = this.#release()
+    for (const one of this.#release()) this.#lose(one, 'unknown')
     this.#born = this.#alive = this.#wants = false
   }
 
@@ -262,9 +262,7 @@ export class SparkplugEdge<S> {
   #hold({ bytes, source }: EdgeMessage<S>): boolean {
     const room = this.#room
     while (this.#parked.length && (this.#parked.length >= this.#limits.parked || room.heldBytes + bytes > room.mostBytes)) {
-      const oldest = this.#parked.shift()!
-      room.heldBytes -= oldest.bytes
-      this.#tell.drop({ source: oldest.source, reason: 'full' })
+      this.#lose(this.#parked.shift()!, 'full')
     }
     if (room.heldBytes + bytes > room.mostBytes) {
       this.#tell.drop({ source, reason: 'full' })
@@ -272,6 +270,12 @@ export class SparkplugEdge<S> {
     }
     room.heldBytes += bytes
     return true
+  }
+
+  /** Of what is held. */
+  #lose({ source, bytes }: EdgeMessage<S>, reason: DropReason): void {
+    this.#room.heldBytes -= bytes
+    this.#tell.drop({ source, reason })
   }
 
   /** All that waits, oldest first: what is parked, then what came too early by its numbers. */
