@@ -42,6 +42,13 @@ const rowsOf = (list: ListOf): Named[] =>
     }))
     .filter(({ name, value }) => name || value)
 
+/** Choices that no language has other words for. */
+function choose(field: string, values: readonly (string | number)[], chosen: string | number): void {
+  const select = $(`#node-input-${field}`)
+  for (const value of values) select.append($('<option>').val(value).text(value))
+  select.val(chosen)
+}
+
 RED.nodes.registerType<ActionConfig, ActionCredentials>('loom-action', {
   category: 'IoT insights',
   color: '#c0deed',
@@ -93,6 +100,8 @@ RED.nodes.registerType<ActionConfig, ActionCredentials>('loom-action', {
   oneditprepare() {
     openList(this, $('#node-input-headers-container') as ListOf, this.headers ?? [])
     openList(this, $('#node-input-properties-container') as ListOf, this.properties ?? [])
+    choose('method', ['POST', 'PUT', 'PATCH', 'GET', 'DELETE'], this.method)
+    choose('qos', [0, 1], Number(this.qos))
     const [kind, auth] = [$('#node-input-kind'), $('#node-input-auth')]
     const show = (): void => {
       const webhook = kind.val() !== 'republish'

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the template of an action
+import { randomBytes } from 'node:crypto'
 import { hubNode, tab, telemetryIn } from '../hub-flows.ts'
 import type { FlowNode } from '../node-red-process.ts'
 import type { SecretHouse } from './secret-house.ts'
@@ -5,6 +7,9 @@ import type { SecretHouse } from './secret-house.ts'
 const z = 'tab'
 const position = { x: 100, y: 100 }
 const hub = 'node-main'
+
+/** What an action of the flow proves itself with. */
+export const actionSecret = randomBytes(32).toString('base64')
 
 /** Appends what `line` makes of a message to a file, as JSON. */
 const writes = (id: string, file: string, line: string, wires: string[][] = [[]]): FlowNode => ({
@@ -83,6 +88,13 @@ export function secretFlows({ folder, ports, seen }: SecretHouse, hubKey: string
       device: '',
       keyType: '',
       days: '',
+    }),
+    // Nobody listens there: its messages wait on disk.
+    ...watched('action', 'loom-action', ['seen', 'seen'], {
+      url: "http://127.0.0.1:9/hook/${get_secret('secret')}",
+      auth: 'bearer',
+      tries: 1,
+      credentials: { secret: actionSecret },
     }),
     ...watched('provision', 'loom-provision', ['none', 'seen', 'seen', 'seen', 'made'], {
       kinds: [],

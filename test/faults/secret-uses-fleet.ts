@@ -281,6 +281,12 @@ export async function useNodes(house: SecretHouse): Promise<void> {
   await tell('device', { action: 'rotate', payload: { id: 'flow-1', credential: { kind: 'sas' } } })
   await tell('device', { action: 'regenerate', payload: { id: 'flow-1', slot: 'primary' } })
   await tell('certificate', { action: 'issue', device: 'flow-2', payload: '' })
+  await tell('action', { device: 'flow-1', payload: { t: 1 } })
+  await until(
+    'a message waits for its endpoint',
+    async () => JSON.parse((await ask('GET', `${hubPath}/endpoints`)).text).items[0]?.waiting === 1,
+    30_000,
+  )
   await tell('provision', { action: 'enrol', payload: { id: 'flow-group', kind: 'group', attestation: { kind: 'sas' } } })
   await tell('provision', { action: 'claim', payload: { id: 'flow-claim', templates: ['pumps'], keyType: 'ec-p256' } })
   const made = (): any[] => linesOf(seen('made.jsonl')).map(line => JSON.parse(line))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { linesOf } from '../hub-flows.ts'
 import { root } from '../node-red-process.ts'
 import { stopAll, until } from '../processes.ts'
-import { secretFlows } from './secret-flows.ts'
+import { actionSecret, secretFlows } from './secret-flows.ts'
 import { filesIn, plant, secretHouse, type SecretHouse } from './secret-house.ts'
 import { misuse } from './secret-misuses.ts'
 import { createVault, type Hit, type Vault } from './secret-search.ts'
@@ -63,6 +63,7 @@ describe('secrets', function () {
       'hub key of the node': hubKey,
       'hub key of the environment': environmentKey,
       'hub key that does not fit': otherKey,
+      'secret of an action': actionSecret,
     })
     house = await secretHouse({ vault, hubId: 'main', env: { THINGLOOM_KEY: environmentKey } })
     await house.deploy(secretFlows(house, hubKey))
