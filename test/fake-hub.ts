@@ -352,7 +352,7 @@ export function fakeHub(): FakeHub {
     groups: notFaked<Hub['groups']>(),
     fleet: fakeFleet(asked, () => hub.fleetPages),
     models: notFaked(),
-    schemas: notFaked(),
+    schemas: Object.assign(notFaked<Hub['schemas']>(), { list: async () => ({ items: [] }) }),
     reference: notFaked<Hub['reference']>(),
     actions: notFaked<Hub['actions']>(),
     configurations: notFaked<Hub['configurations']>(),

@@ -1,4 +1,4 @@
-import type { Expression, Statement } from './ast.ts'
+import type { CallExpression, Expression, Statement } from './ast.ts'
 import { flattened } from './conjuncts.ts'
 import { childrenOf } from './expression-children.ts'
 import { factsOf, factsOfStatement, isExternalName } from './expression-facts.ts'
@@ -18,7 +18,7 @@ export interface RuleGate {
 }
 
 /**
- * Conditions are tested once for all here and again where the outputs are made: so what may differ then (`rand`, `newuuid`, external functions) is left out here.
+ * Conditions are tested once for all here and again where the outputs are made: so what may differ then (`rand`, `newuuid`, external functions, Protobuf) is left out here.
  * A rule that cannot be read fires nowhere.
  */
 export function openRuleGate(
@@ -72,8 +72,12 @@ function stable(where: Expression, loose: ReadonlySet<string>): Expression {
 }
 
 const isLoose = (expression: Expression, variables: ReadonlySet<string>): boolean =>
-  (expression.kind === 'call' && (isExternalName(expression.name) || chance.has(expression.name))) ||
+  (expression.kind === 'call' && isLooseCall(expression)) ||
   (expression.kind === 'variable' && variables.has(expression.name)) ||
   childrenOf(expression).some(each => isLoose(each, variables))
 
 const chance = new Set(['rand', 'newuuid'])
+
+/** Protobuf is decoded with schemas that are not at hand here. */
+const isLooseCall = ({ name, args }: CallExpression): boolean =>
+  isExternalName(name) || chance.has(name) || (name === 'decode' && args.length > 2)

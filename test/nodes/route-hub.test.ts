@@ -58,6 +58,29 @@ describe('loom-route with a hub', () => {
       return { ...running, consumer: hub.consumers.get('in')!, pass: (msg: Received) => running.get('a').receive(msg as never) }
     }
 
+    it('decodes Protobuf with the schemas of the hub, those of later too', async () => {
+      const schema = 'syntax = "proto3"; message Pump { int32 rpm = 1; }'
+      const about = { subject: 'pumps', type: 'PROTOBUF', version: 1, id: 1, schema, texts: [] }
+      let known: object | undefined
+      hub.schemas.get = async () => known as never
+      const { outputs, send, seen } = await open([
+        row(
+          'fast',
+          "SELECT decode(body, 'proto', 'pumps', 'Pump').rpm AS rpm WHERE decode(body, 'proto', 'pumps', 'Pump').rpm > 1000",
+        ),
+      ])
+      const body = Buffer.from([8, ...[0xdc, 0x0b]]).toString('base64')
+      send({ payload: { body } })
+      known = about
+      hub.emit({ type: 'schema', at: 1, subject: 'pumps', version: 1, id: 1, schemaType: 'PROTOBUF', fingerprints: {} } as never)
+      await new Promise(resolve => setImmediate(resolve))
+      const decoded = outputs(1)
+      send({ payload: { body } })
+      const [msg] = await decoded
+      assert.deepEqual(msg!.payload, { rpm: 1500 })
+      assert.equal(seen().length, 1)
+    })
+
     it('parts a delivery among all messages that are made of it', async () => {
       const { consumer, outputs, pass } = await between([hot, all])
       const both = [outputs(1), outputs(1, 1)]

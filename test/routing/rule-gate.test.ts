@@ -38,6 +38,7 @@ describe('the gate before rules', () => {
       ["SET @r = rand(), @s = @r + 1 SELECT * FROM 'a' WHERE @s < 0 AND t = 10", true],
       ["SET @r = rand(), @s = 1 SELECT * FROM 'a' WHERE @s > 1", false],
       ["SELECT * FROM 'a' WHERE lookup('sites', t).name = 'x'", true],
+      ["SELECT * FROM 'a' WHERE decode(flag, 'proto', 'pumps', 'Pump').t = 3", true],
       ["SELECT * FROM 'b' WHERE rand() < 2", false],
       ["SELECT rand() AS r FROM 'a' WHERE t = 10", true],
       ['FOREACH list AS x INCASE x.a > 2', false],

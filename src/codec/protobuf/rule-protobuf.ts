@@ -36,12 +36,17 @@ export async function openRuleProtobuf(schemas: RuleSchemas, failed: (error: unk
     texts.set(subject, { id, type, schema, references })
   }
   const stop = schemas.changed(subject => void load(subject).catch(failed))
-  let cursor: string | undefined
-  do {
-    const { items, next } = await schemas.list({ limit: page, ...(cursor !== undefined && { cursor }) })
-    for (const { subject, type } of items) if (type === 'PROTOBUF') await load(subject)
-    cursor = next
-  } while (cursor !== undefined)
+  try {
+    let cursor: string | undefined
+    do {
+      const { items, next } = await schemas.list({ limit: page, ...(cursor !== undefined && { cursor }) })
+      for (const { subject, type } of items) if (type === 'PROTOBUF') await load(subject)
+      cursor = next
+    } while (cursor !== undefined)
+  } catch (error) {
+    stop()
+    throw error
+  }
 
   return {
     decode(bytes, subject, message) {

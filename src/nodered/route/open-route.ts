@@ -16,6 +16,7 @@ import type { RouteFields } from './route-fields.ts'
 import { type RouteNode, type RouteSummary, routeNodes, viewsOf } from './route-nodes.ts'
 import { showRoute } from './route-status.ts'
 import { Router } from './router.ts'
+import { protobufOf } from './rule-schemas.ts'
 import { type RowFault, RuleTable } from './rule-table.ts'
 import { Seen } from './seen.ts'
 import { SentDeliveries } from './sent-deliveries.ts'
@@ -37,6 +38,8 @@ export async function openRoute(fields: RouteFields & NodeDef, { node, RED, stat
   const hub = fields.hub || fromHub ? await hubOf(fields) : undefined
   const consumer = fromHub ? fields.consumer?.trim() || id : `node:${id}`
   const table = routeNodes.tableOf(id, logic) ?? new RuleTable({ logic, ports })
+  const protobuf = hub && (await protobufOf(hub.hub, thrown => node.error(LoomError.from(thrown))))
+  table.protobuf = protobuf
   table.ask = externalsOf({ hub: hub?.hub, callLink: linkCalls(RED, node, linkCallMs), now: Date.now })
 
   const seen = new Seen()
@@ -115,6 +118,7 @@ export async function openRoute(fields: RouteFields & NodeDef, { node, RED, stat
     },
     async close(removed) {
       routeNodes.leave(id, routeNode, removed ? undefined : table)
+      protobuf?.close()
       await hubSide?.close(removed)
     },
   }

@@ -47,11 +47,14 @@ export class RuleTable {
   #faults: RowFault[] = []
   /** Who answers external functions; nodes come and go, the table stays. */
   ask: (call: ExternalCall) => Promise<unknown> = answersNothing
+  /** Who decodes Protobuf; Undefined without one. */
+  protobuf: RulePorts['protobuf']
 
   constructor(options: Options) {
     this.logic = options.logic
     const host = { ask: (call: ExternalCall) => this.ask(call), after }
-    this.#options = { ...options, host, clock: () => performance.now() }
+    const protobuf: RulePorts['protobuf'] = { decode: (...asked) => this.protobuf?.decode(...asked) }
+    this.#options = { ...options, ports: { ...options.ports, protobuf }, host, clock: () => performance.now() }
     this.#set = createRuleSet<TableRule>([], this.#options)
   }
 
