@@ -1,6 +1,6 @@
-import type { BinaryExpression, Expression } from './ast.ts'
+import type { Expression } from './ast.ts'
 import { type CompileContext, isShared, memoOf } from './compile-context.ts'
-import { type Conjunct, isComparison } from './conjuncts.ts'
+import { type Conjunct, isOrder } from './conjuncts.ts'
 import { childrenOf } from './expression-children.ts'
 import type { Access, Comparison } from './predicate-index.ts'
 import { printExpression } from './print.ts'
@@ -71,9 +71,6 @@ function withOperand(
 
 const opposite: Readonly<Record<Comparison, Comparison>> = { '<': '>=', '<=': '>', '>': '<=', '>=': '<' }
 const mirrored: Readonly<Record<Comparison, Comparison>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' }
-
-const isOrder = (operator: BinaryExpression['operator']): operator is Comparison =>
-  isComparison(operator) && operator !== '=' && operator !== '<>'
 
 const callCosts: Readonly<Record<string, number>> = {
   topic: 2,

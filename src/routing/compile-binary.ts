@@ -1,5 +1,6 @@
 import type { BinaryExpression, BinaryOperator, Expression } from './ast.ts'
 import type { CompileContext } from './compile-context.ts'
+import { isOrder } from './conjuncts.ts'
 import type { Operators } from './operators.ts'
 import type { Comparison } from './predicate-index.ts'
 import type { Closure } from './scope.ts'
@@ -18,7 +19,7 @@ export function compileBinary(expression: BinaryExpression, context: CompileCont
   const left = context.compile(expression.left, context)
   const right = context.compile(expression.right, context)
   const apply = operators.binary[operator]
-  if (isComparison(operator)) return compareNumbers(operator, left, right, apply)
+  if (isOrder(operator)) return compareNumbers(operator, left, right, apply)
   if (operator === '-' || operator === '*') return calculate(operator, left, right, apply)
   return scope => apply(left(scope), right(scope))
 }
@@ -37,9 +38,6 @@ function constantOf(expression: Expression, { variables }: CompileContext): Cons
   if (expression.kind !== 'literal' || expression.value === undefined || expression.value === null) return undefined
   return { value: expression.value, parameter: -1 }
 }
-
-const isComparison = (operator: BinaryOperator): operator is Comparison =>
-  operator === '<' || operator === '<=' || operator === '>' || operator === '>='
 
 type Apply = Operators['binary'][BinaryOperator]
 

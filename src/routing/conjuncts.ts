@@ -120,5 +120,7 @@ function lookedUp(expression: Expression): LookedUp | undefined {
 }
 
 /** `=`, `<>` or an order. */
-export const isComparison = (operator: BinaryOperator): boolean =>
-  operator === '=' || operator === '<>' || operator === '<' || operator === '<=' || operator === '>' || operator === '>='
+export const isComparison = (operator: BinaryOperator): boolean => operator === '=' || operator === '<>' || isOrder(operator)
+
+export const isOrder = (operator: BinaryOperator): operator is Comparison =>
+  operator === '<' || operator === '<=' || operator === '>' || operator === '>='

@@ -3,6 +3,7 @@ import { evaluationError, takesSource, takesTopic } from './evaluation.ts'
 import { evaluateInRounds } from './external-rounds.ts'
 import { Memos } from './memo.ts'
 import type { RuleMessage } from './message.ts'
+import { mayHold } from './monotonic.ts'
 import type { RuleEntry, RuleGroup, RuleStats } from './rule-entry.ts'
 import { indexOf, RuleGroups } from './rule-groups.ts'
 import type { EvaluationOptions, RuleOptions } from './rule-options.ts'
@@ -148,20 +149,22 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
     }
     const { shapes, entries, firsts } = residual
     const { scope } = run
-    for (const { test, entries, parameters, perEntry } of shapes) {
+    for (const { test, entries, parameters, perEntry, sorted } of shapes) {
       scope.parameters = parameters
-      this.#testEach(entries, run, i => {
+      const testAt = (i: number): unknown => {
         scope.firstParameter = i * perEntry
         return test(scope)
-      })
+      }
+      const { from, end } = sorted ? mayHold(entries.length, testAt) : { from: 0, end: entries.length }
+      this.#testEach(entries, from, end, run, testAt)
     }
-    this.#testEach(entries, run, i => firsts[i]!(scope))
+    this.#testEach(entries, 0, entries.length, run, i => firsts[i]!(scope))
   }
 
-  #testEach(entries: readonly RuleEntry<R>[], run: Run<R>, test: (i: number) => unknown): void {
-    for (let i = 0; i < entries.length; i++) {
+  #testEach(entries: readonly RuleEntry<R>[], from: number, end: number, run: Run<R>, test: (i: number) => unknown): void {
+    for (let i = from; i < end; i++) {
       try {
-        for (; i < entries.length; i++) {
+        for (; i < end; i++) {
           const value = test(i)
           if (value === false) continue
           const entry = entries[i]!

@@ -3,6 +3,7 @@ import { isShared, type Language } from './compile-context.ts'
 import { contextOf } from './compile-rule.ts'
 import { pathKey, pathOf } from './expression-path.ts'
 import { Memo, type Memos } from './memo.ts'
+import { isMonotonic } from './monotonic.ts'
 import type { Closure, Scope } from './scope.ts'
 import { type CompiledConjunct, compileTest } from './where.ts'
 
@@ -13,6 +14,8 @@ export interface Shape<T> {
   /** So many per entry, in one array, as numbers in a row are read fastest. */
   readonly parameters: unknown[]
   readonly perEntry: number
+  /** In the order of their one parameter, where the test is monotonic in it. */
+  readonly sorted: boolean
 }
 
 /** Fewer conditions of a shape are better tested by closures of their own. */
@@ -29,7 +32,7 @@ export function shapesOf<T>(
   conditionOf: (entry: T) => ShapedCondition | undefined,
   memos: Memos,
 ): { shapes: Shape<T>[]; rest: T[] } {
-  const groups = new Map<string, Omit<Shape<T>, 'test'> & { make: () => Closure }>()
+  const groups = new Map<string, Group<T>>()
   const rest: T[] = []
   for (const entry of entries) {
     const condition = conditionOf(entry)
@@ -42,18 +45,36 @@ export function shapesOf<T>(
     const key = `${condition.language.prefix}${condition.conjunct.converted} ${general.key}`
     let group = groups.get(key)
     if (!group) {
-      const make = () => compileShape(general.expression, parameters.length, condition, memos)
-      groups.set(key, (group = { entries: [], parameters: [], perEntry: parameters.length, make }))
+      groups.set(key, (group = { condition, expression: general.expression, rows: [] }))
     }
-    group.entries.push(entry)
-    group.parameters.push(...parameters)
+    group.rows.push({ entry, parameters })
   }
   const shapes: Shape<T>[] = []
-  for (const { make, ...group } of groups.values()) {
-    if (group.entries.length < leastEntries) rest.push(...group.entries)
-    else shapes.push({ ...group, test: make() })
+  for (const group of groups.values()) {
+    if (group.rows.length < leastEntries) rest.push(...group.rows.map(({ entry }) => entry))
+    else shapes.push(shapeOf(group, memos))
   }
   return { shapes, rest }
+}
+
+interface Group<T> {
+  condition: ShapedCondition
+  expression: Expression
+  rows: { entry: T; parameters: unknown[] }[]
+}
+
+function shapeOf<T>({ condition, expression, rows }: Group<T>, memos: Memos): Shape<T> {
+  const perEntry = rows[0]!.parameters.length
+  const isNumber = rows.every(({ parameters: [first] }) => typeof first === 'number')
+  const sorted = perEntry === 1 && isNumber && isMonotonic(expression)
+  if (sorted) rows.sort((a, b) => Number(a.parameters[0]) - Number(b.parameters[0]))
+  return {
+    test: compileShape(expression, perEntry, condition, memos),
+    entries: rows.map(({ entry }) => entry),
+    parameters: rows.flatMap(({ parameters }) => parameters),
+    perEntry,
+    sorted,
+  }
 }
 
 /** Stands for a constant; read anew for each rule. */

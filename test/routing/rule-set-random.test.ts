@@ -64,3 +64,37 @@ describe('a random rule set', () => {
       }
     })
 })
+
+describe('random rules that differ in their constants only', () => {
+  const shapes = [
+    'a - ? > b',
+    'b * ? <= a',
+    '? - a < b * c',
+    'a - (? * b) >= c',
+    '? + a > b',
+    'a / ? > b',
+    'a > ? OR b > ?',
+    'startswith(a, ?)',
+  ]
+  const constants = ['0', '1', '-1', '2', '3.5', '-0.1', '0.1', '1e308', '-1e308', '5e-324', '7', "'1'", "'re'"]
+  const values = [undefined, null, 0, -0, 1, -1, 2, 0.1, 0.2, 3.5, 7, 1e308, -1e308, '1', '-1e308', 'red', true, [1]]
+  for (let seed = 1; seed <= 20; seed++)
+    it(`match and count as each in a set of its own, seed ${seed}`, () => {
+      const random = seeded(seed)
+      const few = Array.from({ length: 7 }, () => random.pick(constants))
+      const rules = Array.from({ length: 120 }, (_, i) => {
+        const where = random.pick(shapes).replaceAll('?', () => random.pick(few))
+        return { name: `r${i}`, sql: `SELECT a WHERE ${where}${random.below(3) ? '' : ' AND isundefined(d)'}` }
+      })
+      const set = createRuleSet(rules)
+      const alone = rules.map(rule => createRuleSet([rule]))
+      for (let i = 0; i < 100; i++) {
+        const message = { payload: Object.fromEntries(['a', 'b', 'c', 'd'].map(name => [name, random.pick(values)])) }
+        const each = alone.flatMap(one => one.match(message))
+        assert.deepEqual(set.match(message), each, JSON.stringify(message))
+      }
+      // Which of several conditions is tested first, and has no value, differs.
+      const single = (stats: ReturnType<typeof set.stats>) => stats.filter(({ rule }) => !rule.sql.includes('AND'))
+      assert.deepEqual(single(set.stats()), single(alone.flatMap(one => one.stats())))
+    })
+})
