@@ -112,8 +112,8 @@ export async function openActions(house: ActionsHouse) {
 
   const perform = async (order: ActionOrder): Promise<ActionAnswer> => {
     const { node, name, action, original } = order
-    if (typeof node !== 'string' || !node)
-      throw new LoomError('REQUEST_INVALID', 'an action without its node', { position: 'node' })
+    if (typeof node !== 'string' || !node || !action || !original)
+      throw new LoomError('REQUEST_INVALID', 'an action without its node or message', { position: 'node' })
     const endpoint = endpointOf(node, resourceOf(action))
     if (name !== undefined) endpoint.name = name
     if (action.kind === 'webhook' && action.secret) endpoint.secret = action.secret

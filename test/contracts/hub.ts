@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import type { Hub, HubEvent } from '../../src/hub/hub.ts'
 import { type Delivered, flags, kinds } from '../../src/journal/journal-port.ts'
+import type { ActionOrder } from '../../src/routing/action/action.ts'
 import { until } from '../until.ts'
+import { webhookServer } from '../webhook-server.ts'
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value))
@@ -654,6 +656,36 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       consumer.ack(got.map(r => r.seq))
       await consumer.close()
       await assert.rejects(hub.journal.replayDeadLetter({ id: 99_999 }), { code: 'NOT_FOUND' })
+    })
+
+    it('carries out actions, keeps them while their endpoint is down, and tells how it is', async () => {
+      const receiver = await webhookServer()
+      const heard: HubEvent[] = []
+      hub.subscribe(event => void heard.push(event))
+      const perform = (n: number) =>
+        hub.actions.perform({
+          node: 'n1',
+          action: { kind: 'webhook', url: `${receiver.url}/in`, method: 'POST', headers: {} },
+          original: { device: 'd', topic: 't', properties: {}, payload: bytes(`${n}`) },
+          tries: 1,
+        })
+      try {
+        const done = await perform(1)
+        assert.deepEqual(done.outcome === 'done' && text(done.response!.body), '{"thanks":true}')
+        receiver.status = 503
+        assert.equal((await perform(2)).outcome, 'spooled')
+        const [endpoint] = (await hub.actions.endpoints({})).items
+        assert.deepEqual([endpoint!.id, endpoint!.health, endpoint!.waiting], ['n1', 'unhealthy', 1])
+        receiver.status = 200
+        await until(() => receiver.taken.length === 2, 60_000)
+        await until(() => heard.some(event => event.type === 'endpoint' && event.health === 'degraded'), 60_000)
+        receiver.status = 400
+        const dead = await perform(3)
+        assert.ok(dead.outcome === 'dead' && dead.letter !== undefined)
+        await assert.rejects(hub.actions.perform({ ...({} as ActionOrder) }), { code: 'REQUEST_INVALID' })
+      } finally {
+        await receiver.close()
+      }
     })
 
     it('keeps readings of the journal queryable, and those a flow stores', async () => {
