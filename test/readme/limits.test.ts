@@ -178,6 +178,28 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['nodered/route/seen', 'kept'],
     ['nodered/route/seen', 'largestBytes'],
   ],
+  'tries of a message': [
+    ['routing/action/action', 'tries'],
+    ['routing/action/action', 'mostTries'],
+    ['routing/action/retry', 'firstMs', seconds],
+    ['routing/action/retry', 'mostMs', seconds],
+  ],
+  'time of one try': [
+    ['routing/action/action', 'timeoutMs', seconds],
+    ['routing/action/action', 'mostTimeoutMs', seconds],
+  ],
+  'messages that wait for an endpoint': [['routing/action/spool-port', 'keepMs', hours]],
+  'probes of an endpoint': [
+    ['routing/action/health', 'firstProbeMs', seconds],
+    ['routing/action/health', 'mostProbeMs', seconds],
+    ['routing/action/health', 'mostPauseMs', hours],
+  ],
+  'kept of an answer': [['runtime/webhook', 'responseBytes']],
+  "republished to a node's": [
+    ['routing/action/loop-guard', 'inWindow'],
+    ['routing/action/loop-guard', 'windowMs', seconds],
+    ['routing/action/loop-guard', 'suspendMs', seconds],
+  ],
   'payload to decode': [
     ['codec/codec', 'inputBytes', mib],
     ['codec/codec', 'inflatedBytes', mib],
