@@ -76,14 +76,15 @@ describe('random rules that differ in their constants only', () => {
     'a > ? OR b > ?',
     'startswith(a, ?)',
   ]
-  const constants = ['0', '1', '-1', '2', '3.5', '-0.1', '0.1', '1e308', '-1e308', '5e-324', '7', "'1'", "'re'"]
+  const constants = ['1e308', '-1e308', '5e-324', "'1'", "'re'"]
   const values = [undefined, null, 0, -0, 1, -1, 2, 0.1, 0.2, 3.5, 7, 1e308, -1e308, '1', '-1e308', 'red', true, [1]]
   for (let seed = 1; seed <= 20; seed++)
     it(`match and count as each in a set of its own, seed ${seed}`, () => {
       const random = seeded(seed)
-      const few = Array.from({ length: 7 }, () => random.pick(constants))
+      // Mostly different ones: equal conditions are looked up instead. The extreme ones come with some of the seeds only, as they stand at the ends.
+      const constant = () => (seed % 2 && random.below(8) === 0 ? random.pick(constants) : `${random.below(160) / 8 - 4}`)
       const rules = Array.from({ length: 120 }, (_, i) => {
-        const where = random.pick(shapes).replaceAll('?', () => random.pick(few))
+        const where = random.pick(shapes).replaceAll('?', constant)
         return { name: `r${i}`, sql: `SELECT a WHERE ${where}${random.below(3) ? '' : ' AND isundefined(d)'}` }
       })
       const set = createRuleSet(rules)
