@@ -22,8 +22,8 @@ export interface Language {
 export interface CompileContext {
   readonly language: Language
   readonly memos: Memos
-  /** Collects the memos that a rule reads, for rules that outlive the set they were compiled for. */
-  readonly used: Set<Memo>
+  /** Collects the memos that a rule reads, some several times, for rules that outlive the set they were compiled for. */
+  readonly used: Memo[]
   readonly variables: ReadonlyMap<string, Memo>
   /** Inside a nested SELECT names mean the element. */
   readonly inElement: boolean
@@ -38,7 +38,7 @@ export interface CompileContext {
 /** The memo of a key, made by the first rule that asks. */
 export function memoOf(context: CompileContext, key: string, make: () => Closure): Memo {
   const memo = context.memos.of(context.language.prefix + key, make)
-  context.used.add(memo)
+  context.used.push(memo)
   return memo
 }
 

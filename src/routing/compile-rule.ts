@@ -22,7 +22,7 @@ export interface CompiledRule {
   /** Whether evaluation may have to wait for answers. */
   readonly external: boolean
   /** What it shares with other rules. */
-  readonly used: ReadonlySet<Memo>
+  readonly used: readonly Memo[]
 }
 
 export const outputLimits = { bytes: 131_072, fanOut: 1_000 } as const
@@ -59,9 +59,9 @@ export function compileBare(condition: Expression, language: Language, memos: Me
 export function contextOf(
   language: Language,
   memos: Memos,
-): { context: CompileContext & { used: Set<Memo> }; variables: Map<string, Memo> } {
+): { context: CompileContext; variables: Map<string, Memo> } {
   const variables = new Map<string, Memo>()
-  return { context: { language, memos, used: new Set(), variables, inElement: false, compile, shared: sharedMemo }, variables }
+  return { context: { language, memos, used: [], variables, inElement: false, compile, shared: sharedMemo }, variables }
 }
 
 /** Equal outputs of several rules are made once a message, unless they may differ between rules. */

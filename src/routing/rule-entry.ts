@@ -27,7 +27,9 @@ export interface RuleGroup<R> {
   messages: number
 }
 
-/** A rule as it runs in a set. */
+const none: readonly Closure[] = []
+
+/** A rule as it runs in a set, once it has joined a group. */
 export class RuleEntry<R> {
   given: R
   order: number
@@ -35,9 +37,9 @@ export class RuleEntry<R> {
   readonly compiled: CompiledRule
   readonly tests: readonly Closure[]
   /** What is left to test behind the index; also its first one apart. */
-  rest: readonly Closure[] = []
+  rest: readonly Closure[] = none
   first: Closure | undefined
-  others: readonly Closure[] = []
+  others: readonly Closure[] = none
   matched = 0
   undefineds = 0
   errors = 0
@@ -54,7 +56,6 @@ export class RuleEntry<R> {
     this.plan = plan
     this.compiled = compiled
     this.tests = compiled.conjuncts.map(({ test }) => test)
-    this.#leave(this.tests)
   }
 
   join(group: RuleGroup<R>): void {
@@ -75,7 +76,7 @@ export class RuleEntry<R> {
   #leave(tests: readonly Closure[]): void {
     this.rest = tests
     this.first = tests[0]
-    this.others = tests.slice(1)
+    this.others = tests.length > 1 ? tests.slice(1) : none
   }
 
   seenAlone(): void {

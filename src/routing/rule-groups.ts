@@ -13,17 +13,13 @@ export class RuleGroups<R> {
   readonly #byFilters = new Map<string, RuleGroup<R>>()
   readonly #bySource = new Map<ConditionSource, RuleGroup<R>>()
   #open: RuleGroup<R> | undefined
-  readonly #byName = new Map<string, RuleEntry<R>[]>()
+  readonly #entries: readonly RuleEntry<R>[]
+  /** Made when the first message comes by the name of a rule. */
+  #byName: Map<string | undefined, RuleEntry<R>[]> | undefined
 
   constructor(entries: readonly RuleEntry<R>[]) {
-    for (const entry of entries) {
-      entry.join(this.#groupOf(entry))
-      const { name } = entry.plan
-      if (name === undefined) continue
-      const named = this.#byName.get(name)
-      if (named) named.push(entry)
-      else this.#byName.set(name, [entry])
-    }
+    this.#entries = entries
+    for (const entry of entries) entry.join(this.#groupOf(entry))
   }
 
   #groupOf({ plan }: RuleEntry<R>): RuleGroup<R> {
@@ -41,6 +37,7 @@ export class RuleGroups<R> {
 
   /** Those for a rule of that name; Basic Ingest. */
   named(name: string): readonly RuleEntry<R>[] {
+    this.#byName ??= Map.groupBy(this.#entries, ({ plan }) => plan.name)
     return this.#byName.get(name) ?? []
   }
 

@@ -26,12 +26,10 @@ export function renewed<R extends GivenRule>(
   memos: Memos,
 ): { entries: RuleEntry<R>[]; around: Surroundings; replaced: Replaced<R> } {
   const old = byKey(before)
-  const taken = new Map<string, number>()
+  const times = new Map<string, number>()
   const replaced: Replaced<R> = { unchanged: [], compiled: [], removed: [], failed: [] }
   const steps = rules.flatMap((given, order): Step<R>[] => {
-    const key = keyOf(given, taken)
-    const entry = old.get(key)
-    old.delete(key)
+    const entry = old.size > 0 ? taken(old, keyOf(given, times)) : undefined
     try {
       const known = partsOfRule(given)?.plan
       if (entry && isUnchanged(entry.plan, given, known)) {
@@ -50,11 +48,17 @@ export function renewed<R extends GivenRule>(
   return { entries: compiled(steps, memos), around: aroundOf(rules, options), replaced }
 }
 
+function taken<V>(map: Map<string, V>, key: string): V | undefined {
+  const value = map.get(key)
+  map.delete(key)
+  return value
+}
+
 type Step<R> = { given: R; order: number } & ({ entry: RuleEntry<R> } | { plan: RulePlan })
 
 /** New rules share with those that stay what these have worked out. */
 function compiled<R>(steps: readonly Step<R>[], memos: Memos): RuleEntry<R>[] {
-  memos.keep(new Set(steps.flatMap(step => ('entry' in step ? [...step.entry.compiled.used] : []))))
+  memos.keep(new Set(steps.flatMap(step => ('entry' in step ? step.entry.compiled.used : []))))
   return steps.map(step => {
     const { given, order } = step
     if ('plan' in step) return new RuleEntry(given, order, step.plan, step.plan.compile(memos))
