@@ -37,6 +37,7 @@ import type { HubLimits, HubOptions } from './options.ts'
 import type { Presence } from './presence.ts'
 import type { Problems } from './problems.ts'
 import { prometheusText } from './prometheus.ts'
+import { createSparkplugCommands } from './sparkplug-commands.ts'
 import { UnknownSchemas } from './unknown-schemas.ts'
 
 export interface ApiParts {
@@ -57,7 +58,7 @@ export interface ApiParts {
   schemas: SchemasApi
   reference: { api: Hub['reference'] }
   actions: { api: Hub['actions'] }
-  commands: CommandsApi
+  commands: Omit<CommandsApi, 'sparkplug'>
   /** calls of methods under way, and answers that came too late */
   methods(): { open: number; late: number }
   emit(event: HubEvent): void
@@ -145,7 +146,7 @@ export function createApis(parts: ApiParts): Pick<Hub, (typeof hubApis)[number]>
     provisioning: createProvisioningApi(parts),
     twins,
     gateways: createGateways({ leaves: parts.leaves, inject, twins, presence: parts.leafPresence, commands: parts.leafCommands }),
-    commands: parts.commands,
+    commands: { ...parts.commands, ...createSparkplugCommands(broker) },
     imports: {
       start: ({ by = 'hub', ...o }) => imports.start({ ...o, by }),
       resume: ({ by = 'hub', ...o }) => imports.resume({ ...o, by }),

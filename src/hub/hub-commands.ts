@@ -4,6 +4,7 @@ import type { MethodResult } from '../commands/method-calls.ts'
 import type { InboxMessage, NewInboxMessage, Outcome } from '../commands/message.ts'
 import type { OperationState, OperationView } from '../provisioning/bulk-operations.ts'
 import type { FleetQueryText } from '../topology/fleet-query/parse-query.ts'
+import type { SparkplugCommandsApi } from './sparkplug-commands.ts'
 
 /** What became of a message, for who asked to hear of it. */
 export interface MessageFeedback {
@@ -91,4 +92,4 @@ export interface GroupCommandsApi {
   resume(o: { id: string; by?: string }): Promise<OperationView>
 }
 
-export interface CommandsApi extends DeviceCommandsApi, GroupCommandsApi {}
+export interface CommandsApi extends DeviceCommandsApi, GroupCommandsApi, SparkplugCommandsApi {}

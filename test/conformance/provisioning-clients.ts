@@ -22,7 +22,7 @@ export interface SdkClient {
 
 /** A process of an SDK that does what it is asked, one command after the other. */
 export async function sdkClient(o: {
-  script: `${'azure' | 'aws'}-${string}-client.mjs`
+  script: `${'azure' | 'aws' | 'sparkplug'}-${string}-client.mjs`
   folder: string
   name: string
   settings: object

@@ -402,6 +402,13 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       assert.deepEqual(await hub.commands.purgeInbox({ id: 'fan-1' }), { purged: 2 })
     })
 
+    it('sends commands of Sparkplug, and nothing on other topics', async () => {
+      const payload = bytes('x')
+      await hub.commands.sparkplug({ topic: 'spBv1.0/g/NCMD/e', payload })
+      for (const topic of ['spBv1.0/g/NDATA/e', 'devices/fan-1/telemetry'])
+        await assert.rejects(hub.commands.sparkplug({ topic, payload }), { code: 'COMMAND_INVALID' })
+    })
+
     it('shows its authorities and their revocation lists, and signs for devices to come', async () => {
       const cas = await hub.pki.cas({})
       assert.deepEqual(cas.map(({ role }) => role).sort(), ['issuing', 'root'])

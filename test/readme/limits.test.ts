@@ -215,6 +215,14 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['codec/csv-reader', 'fieldChars'],
     ['codec/csv', 'mostColumns'],
   ],
+  'Sparkplug: edges': [
+    ['codec/sparkplug/open-sparkplug', 'edges'],
+    ['codec/sparkplug/open-sparkplug', 'devices'],
+  ],
+  'Sparkplug: messages': [
+    ['codec/sparkplug/open-sparkplug', 'parked'],
+    ['codec/sparkplug/open-sparkplug', 'parkedBytes', mib],
+  ],
   'text of a schema': [['codec/avro/avro-type', 'textBytes']],
   'nesting of a schema': [['codec/avro/avro-type', 'depth']],
   'types and fields of a schema': [['codec/avro/avro-type', 'nodes']],
