@@ -58,8 +58,9 @@ function recordOf(raw: Raw, base: Raw, { path, arrived }: { path: string; arrive
   if (said.length > 1) throw unfit(format, path, 'more than one value')
   const [label] = said
   const baseValue = numberOf(base, 'bv', path)
-  const sum = summed(numberOf(base, 'bs', path), numberOf(raw, 's', path))
-  const number = label === undefined || label === 'v' ? summed(baseValue, numberOf(raw, 'v', path)) : undefined
+  const sum = finite(summed(numberOf(base, 'bs', path), numberOf(raw, 's', path)), `${path}.s`)
+  const number =
+    label === undefined || label === 'v' ? finite(summed(baseValue, numberOf(raw, 'v', path)), `${path}.v`) : undefined
   if (label === undefined && number === undefined && sum === undefined) {
     if (Object.keys(raw).every(name => name.startsWith('b'))) return []
     throw unfit(format, path, 'no value')
@@ -69,6 +70,7 @@ function recordOf(raw: Raw, base: Raw, { path, arrived }: { path: string; arrive
   const unit = textOf(raw, 'u', path) ?? textOf(base, 'bu', path)
   const time = timeOf((numberOf(base, 'bt', path) ?? 0) + (numberOf(raw, 't', path) ?? 0), path, arrived)
   const update = numberOf(raw, 'ut', path)
+  const updateMs = update === undefined ? undefined : finite(update * 1000, `${path}.ut`)
   const value = number ?? (label === 'vs' ? textOf(raw, 'vs', path) : label === 'vb' ? booleanOf(raw, path) : undefined)
   return [
     {
@@ -78,7 +80,7 @@ function recordOf(raw: Raw, base: Raw, { path, arrived }: { path: string; arrive
       ...(label === 'vd' && { data: base64Of(textOf(raw, 'vd', path)!, path) }),
       ...(sum !== undefined && { sum }),
       ...(time !== undefined && { time }),
-      ...(update !== undefined && { updateMs: update * 1000 }),
+      ...(updateMs !== undefined && { updateMs }),
     },
   ]
 }
@@ -89,6 +91,12 @@ export function assertName(name: string, path: string): void {
 
 const summed = (base: number | undefined, own: number | undefined): number | undefined =>
   base === undefined ? own : own === undefined ? base : base + own
+
+/** Two numbers that a double can hold may make one that it cannot. */
+function finite(number: number | undefined, path: string): number | undefined {
+  if (number !== undefined && !Number.isFinite(number)) throw unfit(format, path, 'more than a number can say')
+  return number
+}
 
 function timeOf(seconds: number, path: string, arrived: number | undefined): number | undefined {
   const ms = Math.round(seconds * 1000)

@@ -10,7 +10,7 @@ import { seeded } from '../seeded.ts'
 import { hostile, mutatedBytes, mutatedText, mutatedValue } from './mutate.ts'
 import { bytesIn, type Family, type Random, type Target } from './target.ts'
 
-const ofCodecs = /^(CODEC_(?!UNAVAILABLE)|SCHEMA_)/
+const ofCodecs = /^(CODEC|SCHEMA)_/
 const arrived = 1_790_000_000_000
 const record = {
   id: 'pump-1',
@@ -49,7 +49,7 @@ function decoderTarget(codec: Codec, from: readonly Uint8Array[], context?: (ran
   }
 }
 
-/** Of formats whose values are those of JSON: what was read is written and read again as the same. */
+/** Of formats whose values are those of JSON: what was read is written and read again as the same, from the second time on: a large number may become digits. */
 async function mirrored(name: CodecName, more: readonly Uint8Array[] = []): Promise<Target<Input>> {
   const codec = await openCodec(name as 'json')
   const target = decoderTarget(codec, [
@@ -60,7 +60,10 @@ async function mirrored(name: CodecName, more: readonly Uint8Array[] = []): Prom
     ...target,
     run(input) {
       const value = target.run(input)
-      assert.deepEqual(codec.decode(codec.encode!(value, {}), { inflated: true }), value)
+      const again = (written: unknown): unknown => codec.decode(codec.encode!(written, {}), { inflated: true })
+      const once = again(value)
+      // As texts: JSON has a zero below zero, but is not written with it.
+      assert.equal(JSON.stringify(again(once)), JSON.stringify(once))
       return value
     },
   }

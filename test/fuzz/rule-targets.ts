@@ -241,7 +241,8 @@ async function evaluation(): Promise<Target<{ sql: string; message: Message; lin
         accountId: '1',
       })
       assert.equal(typeof explained, 'object')
-      return result.matched ? result.output : undefined
+      // Bytes that are no JSON go through as they are.
+      return result.matched && !(result.output instanceof Uint8Array) ? result.output : undefined
     },
   }
 }
@@ -292,7 +293,8 @@ const ruleSet: Target<{ rules: GivenRule[]; messages: Message[] }> = {
       const message = messageOf(given)
       const found = set.match(message).filter(({ rule }) => 'sql' in rule)
       const alone = rules.flatMap(rule => ('sql' in rule ? matchesAlone(rule, message, steady) : []))
-      assert.deepEqual(found.map(shownMatch), alone.map(shownMatch))
+      // As texts: outputs may be nested deeper than a comparison goes.
+      assert.equal(JSON.stringify(found.map(shownMatch)), JSON.stringify(alone.map(shownMatch)))
     }
   },
 }
@@ -301,7 +303,7 @@ const plainTopic = (message: Message): Message => (message.topic?.startsWith('$a
 
 const shownMatch = ({ rule, output, error }: { rule: unknown; output?: unknown; error?: unknown }) => ({
   rule,
-  output: output,
+  output,
   code: (error as { code?: string } | undefined)?.code,
 })
 

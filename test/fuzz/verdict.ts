@@ -12,7 +12,8 @@ const shared = [
   Uint8Array.prototype,
 ]
 const before = shared.map(each => new Map(Reflect.ownKeys(each).map(key => [key, Object.getOwnPropertyDescriptor(each, key)!])))
-const mostDeep = 200
+/** Of outputs of rules. */
+const mostDeep = 512
 
 /** Runs one input. What is wrong with how it ended, or nothing. */
 export async function verdictOn<I>(target: Target<I>, input: I): Promise<string | undefined> {
@@ -36,7 +37,7 @@ function faultOfError(thrown: unknown, allowed: RegExp): string | undefined {
 }
 
 function faultOfValue(value: unknown, path: string, depth: number): string | undefined {
-  if (depth > mostDeep) return 'the result is too deep'
+  if (depth > mostDeep + 1) return 'the result is too deep'
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${path} is ${value}`
   if (typeof value !== 'object') return `${path} is of type ${typeof value}`
