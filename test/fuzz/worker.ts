@@ -18,6 +18,7 @@ export interface Work {
 export type Outcome = { fault: string } | { inputs: number; slowestMs: number; slowest: number }
 
 const { name, seed, forMs, only, progress } = workerData as Work
+const mostBufferMb = 512
 const target = await families[name]!()
 
 async function run(): Promise<Outcome> {
@@ -33,6 +34,9 @@ async function run(): Promise<Outcome> {
     Atomics.store(progress, 0, ++number)
     const fault = await verdictOn(target, target.make(seeded(seedOf(seed, number))))
     if (fault !== undefined) return { fault }
+    const { arrayBuffers, external } = process.memoryUsage()
+    if (Math.max(arrayBuffers, external) > mostBufferMb * 2 ** 20)
+      return { fault: `buffers of more than ${mostBufferMb} MiB are kept` }
     const then = performance.now()
     if (then - now > most.slowestMs) Object.assign(most, { slowestMs: then - now, slowest: number })
     now = then
