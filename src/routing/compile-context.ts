@@ -35,9 +35,9 @@ export interface CompileContext {
   shared(expression: Expression, context: CompileContext): Memo | undefined
 }
 
-/** The memo of a key, made by the first rule that asks. */
+/** The memo of a key, made by the first rule that asks. Paths have their own texts as keys; all others begin with a word and a space, as no path does. */
 export function memoOf(context: CompileContext, key: string, make: () => Closure): Memo {
-  const memo = context.memos.of(context.language.prefix + key, make)
+  const memo = context.memos.of(context.language.prefix, key, make)
   context.used.push(memo)
   return memo
 }

@@ -26,7 +26,7 @@ function pathMemo(path: Path, context: CompileContext): Memo | undefined {
   const { root, steps } = path
   if (root.kind === 'variable') return steps.length ? undefined : context.variables.get(root.name)
   if (root.kind === 'name' && root.name === context.itemName) return undefined
-  return memoOf(context, `path ${pathKey(path)}`, () => context.language.readPath(root, steps))
+  return memoOf(context, pathKey(path), () => context.language.readPath(root, steps))
 }
 
 function compileOwn(expression: Expression, context: CompileContext): Closure {

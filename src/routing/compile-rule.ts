@@ -25,13 +25,14 @@ export interface CompiledRule {
   readonly used: readonly Memo[]
 }
 
+const noVariables = new Map<string, Memo>()
+
 export const outputLimits = { bytes: 131_072, fanOut: 1_000 } as const
 
 /** `memos`: those of the rules that run together with it. */
 export function compileStatement(statement: Statement, language: Language, memos: Memos = new Memos()): CompiledRule {
   const { set, output, where } = statement
-  const { context, variables } = contextOf(language, memos)
-  for (const { name, value } of set) variables.set(name, new Memo(name, compile(value, context)))
+  const context = contextOf(language, memos, set)
   const conjuncts = compileWhere(where, context)
   const make = (): Closure => (output.kind === 'select' ? compileSelect(output, context) : compileForeach(output, context))
   let project: Closure | undefined
@@ -50,18 +51,17 @@ export function compileStatement(statement: Statement, language: Language, memos
 
 /** The output of a condition is the payload. */
 export function compileBare(condition: Expression, language: Language, memos: Memos = new Memos()): CompiledRule {
-  const { context } = contextOf(language, memos)
+  const context = contextOf(language, memos)
   const conjuncts = compileWhere(condition, context)
   return { conjuncts, project: scope => scope.payload(), fanOut: false, external: false, used: context.used }
 }
 
-/** For expressions that stand alone. */
-export function contextOf(
-  language: Language,
-  memos: Memos,
-): { context: CompileContext; variables: Map<string, Memo> } {
-  const variables = new Map<string, Memo>()
-  return { context: { language, memos, used: [], variables, inElement: false, compile, shared: sharedMemo }, variables }
+/** For expressions that see the variables of `set`. */
+export function contextOf(language: Language, memos: Memos, set: Statement['set'] = []): CompileContext {
+  const variables = set.length > 0 ? new Map<string, Memo>() : noVariables
+  const context = { language, memos, used: [], variables, inElement: false, compile, shared: sharedMemo }
+  for (const { name, value } of set) variables.set(name, new Memo(name, compile(value, context)))
+  return context
 }
 
 /** Equal outputs of several rules are made once a message, unless they may differ between rules. */

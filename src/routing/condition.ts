@@ -20,7 +20,7 @@ export interface Condition {
 export function compileCondition(text: string, options: Pick<RuleOptions, 'limits' | 'ports' | 'accountId'> = {}): Condition {
   const plan = planOfCondition(text, options)
   const around = surroundingsOf(options)
-  const { context } = contextOf(plan.language, new Memos())
+  const context = contextOf(plan.language, new Memos())
   const value = compile(plan.condition!, context)
   const test = (message: RuleMessage): boolean | undefined => {
     const scope = new Scope(message, around, message.topic)

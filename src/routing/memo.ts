@@ -40,16 +40,19 @@ export class Memo {
 
 /** The memos of rules that run together, one per key. */
 export class Memos {
-  readonly #known = new Map<string, Memo>()
+  readonly #known = new Map<string, Map<string, Memo>>()
 
-  of(key: string, make: () => Closure): Memo {
-    let memo = this.#known.get(key)
-    if (!memo) this.#known.set(key, (memo = new Memo(key, make())))
+  /** `language`: what the key's text depends on. */
+  of(language: string, key: string, make: () => Closure): Memo {
+    let known = this.#known.get(language)
+    if (!known) this.#known.set(language, (known = new Map()))
+    let memo = known.get(key)
+    if (!memo) known.set(key, (memo = new Memo(language + key, make())))
     return memo
   }
 
   /** Forgets those that no rule uses any more. */
   keep(used: ReadonlySet<Memo>): void {
-    for (const [key, memo] of this.#known) if (!used.has(memo)) this.#known.delete(key)
+    for (const known of this.#known.values()) for (const [key, memo] of known) if (!used.has(memo)) known.delete(key)
   }
 }

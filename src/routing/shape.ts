@@ -38,7 +38,7 @@ export function shapesOf<T>(
     const condition = conditionOf(entry)
     const parameters: unknown[] = []
     const general = condition && generalOf(condition.conjunct.expression, parameters)
-    if (!general || !isShared(condition.conjunct.expression, contextOf(condition.language, memos).context)) {
+    if (!general || !isShared(condition.conjunct.expression, contextOf(condition.language, memos))) {
       rest.push(entry)
       continue
     }
@@ -92,9 +92,8 @@ class Parameter extends Memo {
 }
 
 function compileShape(expression: Expression, count: number, { conjunct, language }: ShapedCondition, memos: Memos): Closure {
-  const { context, variables } = contextOf(language, memos)
-  for (let i = 0; i < count; i++) variables.set(`?${i}`, new Parameter(i))
-  return compileTest(expression, conjunct.converted, context)
+  const variables = new Map(Array.from({ length: count }, (_, i) => [`?${i}`, new Parameter(i)]))
+  return compileTest(expression, conjunct.converted, { ...contextOf(language, memos), variables })
 }
 
 interface General {

@@ -4,7 +4,7 @@ import { compile } from './compile-expression.ts'
 import { contextOf } from './compile-rule.ts'
 import { evaluationError } from './evaluation.ts'
 import { sqlLanguage, templateShapes } from './languages.ts'
-import { Memo, Memos } from './memo.ts'
+import { Memos } from './memo.ts'
 import type { RuleMessage } from './message.ts'
 import { parseStatement } from './parse-statement.ts'
 import { parseTemplate } from './parse-template.ts'
@@ -34,8 +34,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): (m
     use,
     ...(limits && { limits }),
   })
-  const { context, variables } = contextOf(sqlLanguage(options), new Memos())
-  for (const { name, value } of clauses) variables.set(name, new Memo(name, compile(value, context)))
+  const context = contextOf(sqlLanguage(options), new Memos(), clauses)
   const parts = parsed.map(part => (typeof part === 'string' ? part : partOf(part, compile(part, context), topic)))
   const around = surroundingsOf(options)
   return message => {

@@ -114,7 +114,7 @@ function readsOf(text: string, { language }: RuleRow, message: RuleMessage, opti
   const grammar = language === 'sql' ? sqlLanguage(options) : conditionLanguage
   try {
     return factsOf([parse(text)]).paths.map(path => {
-      const { context } = contextOf(grammar, new Memos())
+      const context = contextOf(grammar, new Memos())
       const value = compile(parse(path), context)(new Scope(message, surroundingsOf(options), message.topic))
       return value === undefined ? { path } : { path, value: shown(value, valueChars).text }
     })
