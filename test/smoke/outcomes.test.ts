@@ -181,4 +181,35 @@ describe('examples, to their ends', function () {
     await until('its owner', () => places().includes('1 west 1 anna'), limitMs)
     assert.deepEqual([places().filter(place => place.startsWith('3')), shown('en-err')], [[], []])
   })
+
+  it('avro-fleet: what names unknown schemas waits, comes back in order once they are registered, and has one shape', async () => {
+    await deploy('01-things/avro-fleet')
+    const lines = (): string[] => shown('af-tele').map(text => text.trim())
+    await until(
+      'both generations, waited and new',
+      () => {
+        const all = lines()
+        return ['old', 'new'].every(
+          of =>
+            all.some(line => line.startsWith(`fleet-room-${of} `) && line.includes('waited')) &&
+            all.some(line => line.startsWith(`fleet-room-${of} `) && !line.includes('waited')),
+        )
+      },
+      limitMs,
+    )
+    for (const of of ['old', 'new']) {
+      const waited = lines().filter(line => line.startsWith(`fleet-room-${of} `) && line.includes('waited'))
+      const numbers = waited.map(line => Number(/ (\d+):/.exec(line)![1]))
+      assert.deepEqual(
+        numbers,
+        numbers.map((_, i) => i + 1),
+      )
+    }
+    assert.deepEqual(
+      lines().filter(line => !/^fleet-room-(old|new) \d+: \d+(\.5)? C(, waited \d+ s)?$/.test(line)),
+      [],
+    )
+    assert.equal(shown('af-problems').length, 2)
+    assert.deepEqual(shown('af-err'), [])
+  })
 })
