@@ -17,6 +17,7 @@ const all = [
   'configuration',
   'models',
   'routing',
+  'route-node',
   'codecs',
 ]
 const wanted = process.argv.slice(2)
