@@ -190,15 +190,15 @@ describe('examples, to their ends', function () {
       () => {
         const all = lines()
         return ['old', 'new'].every(
-          of =>
-            all.some(line => line.startsWith(`fleet-room-${of} `) && line.includes('waited')) &&
-            all.some(line => line.startsWith(`fleet-room-${of} `) && !line.includes('waited')),
+          kind =>
+            all.some(line => line.startsWith(`fleet-room-${kind} `) && line.includes('waited')) &&
+            all.some(line => line.startsWith(`fleet-room-${kind} `) && !line.includes('waited')),
         )
       },
       limitMs,
     )
-    for (const of of ['old', 'new']) {
-      const waited = lines().filter(line => line.startsWith(`fleet-room-${of} `) && line.includes('waited'))
+    for (const kind of ['old', 'new']) {
+      const waited = lines().filter(line => line.startsWith(`fleet-room-${kind} `) && line.includes('waited'))
       const numbers = waited.map(line => Number(/ (\d+):/.exec(line)![1]))
       assert.deepEqual(
         numbers,
