@@ -18,6 +18,8 @@ export interface DecodeConfig {
   decimal: '.' | ','
   /** of Cayenne LPP */
   extended: boolean
+  /** Readings whose property `frame` says `diff` are made whole. */
+  keyFrames: boolean
   /** subject of a JSON Schema that the values must fit; empty: none */
   subject: string
   /** empty: the latest */

@@ -28,6 +28,7 @@ RED.nodes.registerType<DecodeConfig>('loom-decode', {
     extended: { value: false },
     compression: { value: 'auto' },
     timeMember: { value: '' },
+    keyFrames: { value: false },
     subject: { value: '' },
     version: { value: '', validate: value => !value || /^[1-9]\d{0,8}$/.test(value) },
   },

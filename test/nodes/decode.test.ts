@@ -117,6 +117,23 @@ describe('loom-decode', () => {
     assert.deepEqual([first.payload, first.contentType, second.payload, second.delivery], [{ t: 1 }, 'kept', batch, delivery])
   })
 
+  it('makes differences whole, of bytes and of readings, and asks for a key frame where there is none', async () => {
+    const { send, outputs, seen } = await flow(decode, { ...config, keyFrames: true })
+    const wish = outputs(1, 1)
+    const made = outputs(3)
+    const frame = (kind: string) => ({ device: 'd1', stream: 's', properties: { frame: kind } })
+    send({ payload: { t: 1 }, ...frame('diff'), time: 900 })
+    send({ payload: '{"t":1,"h":40}', ...frame('key'), time: 1000 })
+    send({ payload: { t: 2 }, ...frame('diff'), time: 2000 })
+    send({ payload: [{ ...frame('diff'), time: 3000, values: { h: null } }] })
+    assert.deepEqual(
+      (await made).map(({ payload }) => payload[0]?.values ?? payload),
+      [{ t: 1, h: 40 }, { t: 2, h: 40 }, { t: 2 }],
+    )
+    const [{ notice, device, stream }] = (await wish) as [Received]
+    assert.deepEqual([notice, device, stream, seen(1).length], ['key-frame', 'd1', 's', 1])
+  })
+
   it('needs no device, and then names none', async () => {
     const { send, outputs } = await flow(decode, config)
     const two = outputs(2)

@@ -22,6 +22,7 @@ export interface DecodeFields extends FormatFields {
   schemas?: string
   format?: string
   compression?: string
+  keyFrames?: boolean
   /** subject of type JSON that values must fit; empty: none */
   subject?: string
   /** number; empty: the latest */

@@ -2,7 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { NodeDef } from 'node-red'
 import { LoomError } from '../../errors.ts'
 import type { Replayed } from '../../journal/journal-port.ts'
-import { readingsOf } from '../../telemetry/message.ts'
+import { KeyFrames } from '../../telemetry/key-frames.ts'
+import { readingsOf, withReadings } from '../../telemetry/message.ts'
 import type { Reading } from '../../telemetry/reading.ts'
 import type { Behaviour, Context, Emit, Msg } from '../define.ts'
 import { deliveries, splitDelivery, tokenOf } from '../delivery.ts'
@@ -44,6 +45,7 @@ export async function openDecode(
   const decodeReading = createDecoder({ ...options, format: 'json', compression: 'none', timeMember: '', schemas: undefined })
   const valid = asked && ref && new SubjectText(ref.hub, asked)
   const checkOf = createChecks()
+  const frames = fields.keyFrames ? new KeyFrames() : undefined
   const wired = (): boolean => Boolean((node as { wires?: string[][] }).wires?.[1]?.length)
   const refusals = new Refusals({ hub: ref?.hub, node: id, wired, now: Date.now })
   let [decoded, refused] = [0, 0]
@@ -57,9 +59,19 @@ export async function openDecode(
     return of === id ? stage : undefined
   }
 
-  async function readingsIn(msg: Msg): Promise<Reading[]> {
+  /** Differences as whole readings; whose base is not known is told. */
+  function whole(readings: Reading[], emit: Emit): Reading[] {
+    if (!frames) return readings
+    const framed = frames.take(readings, Date.now())
+    refused += framed.unfounded.length
+    emit([undefined, framed.wishes.map(wish => ({ notice: 'key-frame', ...wish }))])
+    return framed.readings
+  }
+
+  async function readingsIn(msg: Msg, emit: Emit): Promise<Reading[]> {
     const own = stageOf(msg) === 'validate'
-    const { readings, check } = await (own ? decodeReading : decode)(packetOf(msg, Date.now()))
+    const { readings: sent, check } = await (own ? decodeReading : decode)(packetOf(msg, Date.now()))
+    const readings = own ? sent : whole(sent, emit)
     if (check) assertFits(await checkOf(check), readings)
     if (valid) assertFits(await checkOf(await valid.get()), readings)
     return readings
@@ -88,7 +100,7 @@ export async function openDecode(
   async function take(msg: Msg, emit: Emit): Promise<void> {
     let readings: Reading[]
     try {
-      readings = await readingsIn(msg)
+      readings = await readingsIn(msg, emit)
     } catch (thrown) {
       if (!reasonOf(thrown)) throw thrown
       const stage = stageOf(msg) === 'validate' ? 'validate' : 'decode'
@@ -98,22 +110,23 @@ export async function openDecode(
   }
 
   /** What is decoded already goes on, if its values fit. */
-  async function pass(msg: Msg, text: SubjectText, emit: Emit): Promise<void> {
-    const check = await checkOf(await text.get())
+  async function pass(msg: Msg, emit: Emit): Promise<void> {
+    const check = valid && (await checkOf(await valid.get()))
     const good: Reading[] = []
     const bad: Refused[] = []
-    for (const reading of readingsOf(msg, Date.now()))
+    for (const reading of whole(readingsOf(msg, Date.now()), emit))
       try {
-        assertFits(check, [reading])
+        if (check) assertFits(check, [reading])
         good.push(reading)
       } catch (error) {
         bad.push({ original: originalOfReading(reading), error: error as LoomError, stage: 'validate' })
       }
     decoded += good.length
     show()
+    if (good.length) emit(withReadings(msg, good))
     const [first, ...more] = bad
-    if (good.length) emit(first ? { ...msg, payload: good } : msg)
     if (first) await refuse(msg, [first, ...more], !good.length, emit)
+    else if (!good.length) await deliveries.acknowledge(msg.delivery)
   }
 
   const failed = (thrown: unknown): void => node.error(LoomError.from(thrown))
@@ -141,7 +154,7 @@ export async function openDecode(
       const order = schemaOrder(msg, `node ${id}`)
       if (order) return order(ref?.hub).then(text => status('ok', text))
       if (isOpaque(msg.payload)) return take(msg, emit)
-      if (valid) return pass(msg, valid, emit)
+      if (valid || frames) return pass(msg, emit)
       return msg
     },
     stop() {
