@@ -8,7 +8,9 @@ import { typedValue } from '../../src/nodered/typed.ts'
 import { type ConfigurationConfig, numberIn, type, validCanary, validPriority } from './config.ts'
 
 export default defineNode<ConfigurationConfig & NodeDef>(type, async (config, { node, RED, status, emit }) => {
-  const { priority, canary, progress: told = 'own' } = config
+  const { action: chosen = 'put', configuration = 'configuration', configurationType = 'msg', dialect = 'aws' } = config
+  const { query = '', queryType = 'str', desired = '{}', desiredType = 'json' } = config
+  const { priority = 0, canary = '', progress: told = 'own' } = config
   if (!validPriority(priority))
     throw new LoomError('NODE_CONFIG', `priority ${priority}`, { hint: 'an integer of -1,000,000 to 1,000,000' })
   if (!validCanary(canary)) throw new LoomError('NODE_CONFIG', `share ${canary}`, { hint: 'percent, above 0 to 100' })
@@ -35,23 +37,22 @@ export default defineNode<ConfigurationConfig & NodeDef>(type, async (config, { 
 
   /** The fields are of the action that is set, for that one alone. */
   const fieldsFor = async (action: string, msg: Msg): Promise<ConfigurationFields> => {
-    const { dialect } = config
     const share = numberIn(canary)
     const set = { dialect, ...(share !== undefined && { canary: share }) }
-    if (action !== config.action) return { dialect }
+    if (action !== chosen) return { dialect }
     if (action !== 'put') return set
     const rank = numberIn(priority)
     return {
       ...set,
       ...(rank !== undefined && { priority: rank }),
-      query: await typed(config.query, config.queryType, msg),
-      desired: await typed(config.desired, config.desiredType, msg),
+      query: await typed(query, queryType, msg),
+      desired: await typed(desired, desiredType, msg),
     }
   }
 
   return {
     async input(msg, send) {
-      const name = typeof msg.action === 'string' ? msg.action : config.action
+      const name = typeof msg.action === 'string' ? msg.action : chosen
       const action = Object.hasOwn(configurationActions, name) ? configurationActions[name] : undefined
       if (!action)
         throw new LoomError('NODE_CONFIG', `action ${name.slice(0, 40)}`, {
@@ -65,7 +66,7 @@ export default defineNode<ConfigurationConfig & NodeDef>(type, async (config, { 
         status('ok', String((all as unknown[]).length))
         return { ...msg, payload: all }
       }
-      const id = configurationIdOf(await typed(config.configuration, config.configurationType, msg), payload)
+      const id = configurationIdOf(await typed(configuration, configurationType, msg), payload)
       const answer = await action(hub.configurations, { id, payload, set, by })
       status('ok', id)
       send({ ...msg, payload: answer, configuration: id })

@@ -9,13 +9,14 @@ import { type FleetQueryConfig, type, validLimit } from './config.ts'
 type Row = Record<string, unknown>
 
 export default defineNode<FleetQueryConfig & NodeDef>(type, async (config, { node, RED, status, signal }) => {
-  if (!validLimit(config.limit)) throw new LoomError('NODE_CONFIG', `page size ${config.limit}`, { hint: 'it is 1 to 1000' })
+  const { dialect: set = 'aws', query: value = 'payload', queryType = 'msg', limit: pageSize = 100, answer = 'pages' } = config
+  if (!validLimit(pageSize)) throw new LoomError('NODE_CONFIG', `page size ${pageSize}`, { hint: 'it is 1 to 1000' })
   const { hub } = await hubOf(config)
   status('ok', '')
 
   const requestOf = async (msg: Msg): Promise<FleetRequest> => {
-    const given = await typedValue(RED, node, { value: config.query, type: config.queryType }, msg)
-    return fleetRequestOf({ dialect: config.dialect, limit: Number(config.limit), given, asked: msg.query })
+    const given = await typedValue(RED, node, { value, type: queryType }, msg)
+    return fleetRequestOf({ dialect: set, limit: Number(pageSize), given, asked: msg.query })
   }
   const told = ({ dialect, limit }: FleetRequest, next: string | undefined) => ({
     query: { dialect, limit, ...(next !== undefined && { next }) },
@@ -41,10 +42,10 @@ export default defineNode<FleetQueryConfig & NodeDef>(type, async (config, { nod
         const { items, next } = await hub.fleet.query({ ...request, ...(cursor !== undefined && { cursor }) })
         count += items.length
         cursor = next
-        if (config.answer === 'each') for (const row of items) emit(rowMsg(msg, row, told(request, next)))
+        if (answer === 'each') for (const row of items) emit(rowMsg(msg, row, told(request, next)))
         else emit(pageMsg(msg, items, told(request, next)))
         status(next === undefined ? 'ok' : 'busy', String(count))
-      } while (cursor !== undefined && config.answer !== 'page' && !signal.aborted)
+      } while (cursor !== undefined && answer !== 'page' && !signal.aborted)
       status('ok', String(count))
       const end = { count, ...(cursor !== undefined && { cursor }) }
       return [undefined, { ...msg, payload: end }]

@@ -13,24 +13,27 @@ import { typedValue } from '../../src/nodered/typed.ts'
 import { type GroupConfig, type } from './config.ts'
 
 export default defineNode<GroupConfig & NodeDef>(type, async (config, { node, RED, status, emit }) => {
+  const { action: chosen = 'add', group = 'group', groupType = 'msg', dialect = 'aws' } = config
+  const { query: value = '', queryType = 'str', listen = true } = config
   status('waiting', '')
   const ref = await hubOf(config)
-  const feed = config.listen ? await follow(config, ref, emit) : undefined
+  const feed = listen ? await follow(config, ref, emit) : undefined
   const leave = feed && showFeed(feed, ref, status)
   if (!feed) status('ok', '')
-  const ports = { hub: ref.hub, by: `node ${config.id}`, dialect: config.dialect }
-  const typed = (value: string, kind: string, msg: Msg): Promise<unknown> => typedValue(RED, node, { value, type: kind }, msg)
+  const ports = { hub: ref.hub, by: `node ${config.id}`, dialect }
+  const typed = (text: string, kind: string, msg: Msg): Promise<unknown> =>
+    typedValue(RED, node, { value: text, type: kind }, msg)
 
   return {
     async input(msg) {
-      const name = typeof msg.action === 'string' ? msg.action : config.action
+      const name = typeof msg.action === 'string' ? msg.action : chosen
       const action = Object.hasOwn(groupActions, name) ? groupActions[name] : undefined
       if (!action)
         throw new LoomError('NODE_CONFIG', `action ${name.slice(0, 40)}`, {
           hint: `one of ${Object.keys(groupActions).join(', ')}`,
         })
-      const query = name === 'create' ? await typed(config.query, config.queryType, msg) : undefined
-      const request = groupRequestOf(await typed(config.group, config.groupType, msg), query, msg.device)
+      const query = name === 'create' ? await typed(value, queryType, msg) : undefined
+      const request = groupRequestOf(await typed(group, groupType, msg), query, msg.device)
       const payload = await action(ports, request)
       status('ok', request.id)
       return { ...msg, payload, group: request.id }
@@ -46,7 +49,7 @@ export default defineNode<GroupConfig & NodeDef>(type, async (config, { node, RE
 
 /** Joins and leaves, on output 2. */
 function follow(config: GroupConfig & NodeDef, hub: HubRef, emit: Emit): Promise<Feed> {
-  const wanted = { groups: wordsOf(config.groups), events: config.events ?? [] }
+  const wanted = { groups: wordsOf(config.groups ?? ''), events: config.events ?? [] }
   return Feed.open({
     hub,
     spec: consumerOf(config, { kinds: [kinds.membership] }),

@@ -111,6 +111,14 @@ describe('loom-configuration', () => {
     ])
   })
 
+  it('puts as a new node does where its flow leaves settings out', async () => {
+    const { send, outputs } = await flow(configuration, { type: 'loom-configuration' }, { hub })
+    const one = outputs(1)
+    send({ configuration: 'a', payload: { text: '*' } })
+    await one
+    assert.deepEqual(changes(), [['put', { id: 'a', by: 'node n', dialect: 'aws', text: '*', desired: {}, priority: 0 }]])
+  })
+
   it('takes the share of its field only for the action that is set', async () => {
     const { send, outputs } = await flow(configuration, { ...config, action: 'promote', canary: 50 }, { hub })
     const four = outputs(4)

@@ -83,6 +83,14 @@ describe('loom-fleet-query', () => {
     }
   })
 
+  it('asks as a new node does where its flow leaves settings out', async () => {
+    const { send, outputs } = await flow(fleetQuery, { type: 'loom-fleet-query' }, { hub })
+    const two = outputs(2)
+    send({ payload: 'thingName:*' })
+    assert.deepEqual((await two)[1]!.payload, rows('c'))
+    assert.deepEqual(hub.asked[0], ['fleet', { dialect: 'aws', text: 'thingName:*', limit: 100 }])
+  })
+
   it('is red with a page size that cannot be', async () => {
     const { send, error } = await flow(fleetQuery, { ...config, limit: 0 }, { hub })
     const failed = error()

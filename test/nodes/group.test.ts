@@ -50,6 +50,21 @@ describe('loom-group', () => {
   })
   afterEach(unload)
 
+  it('adds as a new node does where its flow leaves settings out, and tells who joins', async () => {
+    const { send, outputs } = await flow(group, { type: 'loom-group' }, { hub })
+    const [one, told] = [outputs(1), outputs(1, 1)]
+    send({ group: 'lab', device: 'a' })
+    await one
+    send({ group: 'floor', action: 'create' })
+    await until(() => calls.length === 2)
+    assert.deepEqual(calls, [
+      ['add', { group: 'lab', devices: ['a'], by: 'node n' }],
+      ['create', { id: 'floor', by: 'node n' }],
+    ])
+    hub.append(event('a', 'join', 'hot'))
+    assert.equal((await told)[0]!.device, 'a')
+  })
+
   it('adds and removes devices, thousands in steps', async () => {
     const { send, outputs } = await flow(group, config, { hub })
     const three = outputs(3)
