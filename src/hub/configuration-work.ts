@@ -68,6 +68,17 @@ export class ConfigurationWork {
     void this.#look().catch(this.#parts.failed)
   }
 
+  /** What the twin of this device, or any, refused may pass now. */
+  retry(device?: string): void {
+    const again = (): void => {
+      for (const id of this.#parts.rollout.retry(device)) this.note(id)
+    }
+    again()
+    // What is being written may still meet what was before
+    const busy = device === undefined ? [...this.#active.values()] : [this.#active.get(device)]
+    void Promise.all(busy).then(again)
+  }
+
   /** Configurations are others. */
   async noteAll(): Promise<void> {
     await this.#parts.settled()

@@ -148,8 +148,13 @@ export async function openConfigurationsApi(parts: ConfigurationsParts): Promise
 
     promote: ({ id, canary, etag, by }) =>
       inOrder(async () => {
-        const { canary: _, ...doc } = found(id, etag).doc
+        const { canary: before, ...doc } = found(id, etag).doc
         const share = checkedCanary(canary)
+        if ((share ?? 100) < (before ?? 100))
+          throw new LoomError('CONFIGURATION_INVALID', `a share of ${share} %: it has ${before ?? 100} %`, {
+            position: 'canary',
+            hint: 'promote to a larger one; put the configuration to take it from devices',
+          })
         const next = { ...doc, ...(share !== undefined && { canary: share }), updatedAt: now() }
         await save(next, parseCondition(doc), by, 'configuration.promote')
         return view(id)

@@ -59,6 +59,8 @@ export interface GateParts {
   unsubscribed(connection: Connection, filter: string): void
   /** It is let in; `model`: how it calls the model that it follows. Resolves before its first message may come. */
   connects?(deviceId: string, model: string | undefined): Promise<void>
+  /** Does the work when it is known which model the device follows, of one device in the order of the calls. */
+  whenKnown?(deviceId: string, work: () => void): void
   /** From now on it can be sent something. */
   open(connection: Connection): void
   /** It has ended: nobody waits for its answers. */
@@ -225,12 +227,14 @@ export function createGate(parts: GateParts): BrokerGate {
     envelope: Envelope,
     packet: InboundPublish,
     acknowledge: (error?: LoomError) => void,
-    divert: boolean,
+    { divert, leaf }: { divert: boolean; leaf: string | undefined },
   ): void => {
     // QoS 0 waits for the commit too, so that a fast sender is slowed; but its loss is no reason to close the connection.
     const committed = packet.qos > 0 ? acknowledge : () => acknowledge()
     const kind = divert ? kinds.quarantined : kinds.message
-    parts.ingest({ envelope, context: recordsOf(connection), dup: packet.dup, kind }, committed)
+    const take = (): void => parts.ingest({ envelope, context: recordsOf(connection), dup: packet.dup, kind }, committed)
+    if (leaf === undefined || !parts.whenKnown) take()
+    else parts.whenKnown(leaf, take)
   }
 
   const publish = (connection: Connection, packet: InboundPublish, acknowledge: (error?: LoomError) => void): PublishOutcome => {
@@ -258,7 +262,7 @@ export function createGate(parts: GateParts): BrokerGate {
       return allow ? 'sink' : 'refuse'
     }
     if (allow) {
-      append(connection, envelope, packet, acknowledge, divert)
+      append(connection, envelope, packet, acknowledge, { divert, leaf })
       if (divert) return 'sink'
       if (found.kind === 'telemetry') return found.route ? 'route' : 'sink'
       return packet.retain && rights.of(principal)?.decide('RetainPublish', packet.topic) === 'allow' ? 'retain' : 'route'

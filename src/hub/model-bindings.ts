@@ -28,12 +28,17 @@ export async function openModelBindings(o: {
   unknown(device: string, name: string): void
   /** A model cannot be had: its devices are not to blame, and go unchecked. */
   failed(error: unknown): void
+  /** Another model may count for this device, or, unnamed, for any. */
+  changed(device?: string): void
 }) {
   const { state, store } = o
   await state.declare(claimsColl, {})
   const live = new Map<string, Binding>()
   /** Not connected; `null`: follows none. */
   const passing = new Lru<string, Binding | null>(kept)
+  /** being looked up, not connected */
+  const looking = new Set<string>()
+  const waiting = new Map<string, (() => void)[]>()
   const inTurn = createTurns()
 
   const named = async (device: string): Promise<Pick<ModelOfDevice, 'by' | 'name'> | undefined> => {
@@ -68,6 +73,19 @@ export async function openModelBindings(o: {
     if (binding) live.set(device, binding)
     else live.delete(device)
   }
+  /** `then`: while it is certainly at hand. */
+  const lookUp = (device: string, then = (): void => {}): Promise<Binding | undefined> =>
+    inTurn(device, async () => {
+      looking.add(device)
+      try {
+        const binding = await bindingOf(device)
+        if (!live.has(device)) passing.set(device, binding ?? null)
+        return binding
+      } finally {
+        looking.delete(device)
+        then()
+      }
+    })
 
   return {
     /** Nobody follows any: nothing has to be looked up. */
@@ -82,11 +100,22 @@ export async function openModelBindings(o: {
       if (!store.size) return undefined
       const known = live.get(device) ?? passing.get(device)
       if (known !== undefined) return known ?? undefined
-      return inTurn(device, async () => {
-        const binding = await bindingOf(device)
-        if (!live.has(device)) passing.set(device, binding ?? null)
-        return binding
-      })
+      return lookUp(device)
+    },
+
+    /** `work` is done while `of` knows of the device: at once if it does, or when it was looked up; of one device in the order of the calls. */
+    whenKnown(device: string, work: () => void): void {
+      const behind = waiting.get(device)
+      if (behind) behind.push(work)
+      else if (!store.size || live.has(device) || passing.get(device) !== undefined) work()
+      else {
+        const works = [work]
+        waiting.set(device, works)
+        lookUp(device, () => {
+          waiting.delete(device)
+          for (const one of works) one()
+        }).catch(o.failed)
+      }
     },
 
     named,
@@ -109,7 +138,12 @@ export async function openModelBindings(o: {
       inTurn(device, async () => {
         passing.delete(device)
         if (!store.size) return
-        for (const one of o.connected()) if (one === device) return keep(device, await bindingOf(device))
+        for (const one of o.connected())
+          if (one === device) {
+            keep(device, await bindingOf(device))
+            break
+          }
+        o.changed(device)
       }),
 
     deleted: (device: string): Promise<void> =>
@@ -124,6 +158,9 @@ export async function openModelBindings(o: {
       passing.clear()
       for (const device of new Set([...live.keys(), ...o.connected()]))
         await inTurn(device, async () => keep(device, await bindingOf(device)))
+      // What they find may be of before
+      for (const device of [...looking]) await inTurn(device, async () => passing.delete(device))
+      o.changed()
     },
   }
 }

@@ -170,11 +170,13 @@ export async function openModelStore(o: {
       return { items, ...(from + items.length < views.length && { next: items.at(-1)!.name }) }
     },
 
-    delete: ({ id, version, by }: { id: string; version?: string; by?: string }): Promise<void> =>
+    delete: ({ id: name, version, by }: { id: string; version?: string; by?: string }): Promise<void> =>
       inOrder(async () => {
-        const head = need(version === undefined ? id : modelName({ id, version }))
-        const gone = version === undefined ? heads.get(id)! : [head]
-        const left = heads.get(id)!.filter(one => !gone.includes(one))
+        const head = need(version === undefined ? name : modelName({ id: name, version }))
+        const { id } = head
+        const one = version !== undefined || name !== id
+        const gone = one ? [head] : heads.get(id)!
+        const left = heads.get(id)!.filter(other => !gone.includes(other))
         const standard = hubDefault === undefined ? undefined : readModelName(hubDefault)
         if (standard?.id === id && (standard.version === undefined ? !left.length : gone.includes(find(hubDefault!)!)))
           throw new LoomError('MODEL_IN_USE', hubDefault, { hint: 'make another one the default first' })
@@ -182,7 +184,7 @@ export async function openModelStore(o: {
           [
             ...gone.map(({ name }) => ({ op: 'delete', coll: modelsColl, id: name }) as const),
             ...(left.length ? [] : [{ op: 'delete', coll: settingsColl, id } as const]),
-            trail.write('state', { by, action: 'model.delete', target: version === undefined ? id : head.name }),
+            trail.write('state', { by, action: 'model.delete', target: one ? head.name : id }),
           ],
           author(by),
         )
@@ -195,9 +197,9 @@ export async function openModelStore(o: {
         }
       }),
 
-    attach: ({ id, by, ...change }: { id: string; by?: string } & Partial<ModelAttachment>): Promise<ModelAttachment> =>
+    attach: ({ id: name, by, ...change }: { id: string; by?: string } & Partial<ModelAttachment>): Promise<ModelAttachment> =>
       inOrder(async () => {
-        need(id)
+        const { id } = need(name)
         const { mode = attachmentOf(id).mode, closed = attachmentOf(id).closed } = change
         const attachment = checkedAttachment({ mode, closed })
         const audit = trail.write('state', { by, action: 'model.attach', target: id, detail: { ...attachment } })

@@ -90,6 +90,8 @@ export async function openConfigurations(house: ConfigurationsHouse) {
     ready,
     /** A twin or a device may be another; the fleet index knows already. */
     note: (id: string): void => work.note(id),
+    /** Another model may count for this device, or, unnamed, for any: what its twin refused may pass now. */
+    retry: (device?: string): void => work.retry(device),
     told(event: HubEvent): void {
       if (event.type === 'device' || event.type === 'credential') work.note(event.id)
     },

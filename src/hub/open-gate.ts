@@ -35,6 +35,7 @@ export function openGate(house: GateHouse): BrokerGate {
   return createGate({
     ...house,
     connects: models.connects,
+    whenKnown: models.whenKnown,
     requests: (connection, request, payload, registration) =>
       wire.request(connection, request, payload) ??
       commands.request(connection, request, payload) ??

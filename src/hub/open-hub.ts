@@ -136,7 +136,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       access.described(targets)
       present.described(targets)
     }
-    const models = await openModels({ state, trail, problems, emit, now, broker: () => broker })
+    const models = await openModels({
+      ...{ state, trail, problems, emit, now, broker: () => broker },
+      changed: device => configurations.retry(device),
+    })
     listeners.add(models.followed)
     const schemas = await openSchemas({ state, journal, trail, problems, emit, now })
     const ingest = createIngest({

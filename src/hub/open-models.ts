@@ -16,17 +16,18 @@ export interface ModelsHouse {
   problems: Pick<Problems, 'set'>
   emit(event: HubEvent): void
   broker(): { connections(): Iterable<Connection>; connectionsOf(id: string): readonly Connection[] }
+  /** Another model may count for this device, or, unnamed, for any. */
+  changed(device?: string): void
   now: () => number
   load?: LoadValidator
 }
 
 /** Models, who follows them, and what is held against them. */
 export async function openModels(house: ModelsHouse) {
-  const { state, trail, problems, emit, broker, now, load = () => loadAjvValidator() } = house
+  const { state, trail, problems, emit, broker, changed, now, load = () => loadAjvValidator() } = house
   const store = await openModelStore({ state, trail, load, now })
   const bindings = await openModelBindings({
-    state,
-    store,
+    ...{ state, store, changed },
     *connected() {
       for (const { principal } of broker().connections()) if (principal.deviceId) yield principal.deviceId
     },
@@ -59,6 +60,7 @@ export async function openModels(house: ModelsHouse) {
     },
     /** Of a device that need not be connected: its model is at hand after this. */
     ready: (device: string): Promise<unknown> | undefined => (bindings.none ? undefined : bindings.bound(device)),
+    whenKnown: bindings.whenKnown,
     followed(event: HubEvent): void {
       if (event.type !== 'device') return
       const { id, change } = event

@@ -103,6 +103,15 @@ describe('two overlapping configurations over 1,000 devices', function () {
       for (const id of there) assert.equal((await desired(id)).log === 'trace', some.includes(id), id)
     }
     await until(() => told.get('pilot')!.at(-1)!.applied === 999, limitMs)
+    await hub.configurations.put({ id: 'pilot', text: '*', priority: 20, desired: { log: 'trace', report }, canary: 50 })
+    for (const canary of [49.9, 1])
+      await assert.rejects(hub.configurations.promote({ id: 'pilot', canary }), {
+        code: 'CONFIGURATION_INVALID',
+        position: 'canary',
+      })
+    assert.equal((await hub.configurations.promote({ id: 'pilot', canary: 50 })).canary, 50)
+    await hub.configurations.promote({ id: 'pilot' })
+    await assert.rejects(hub.configurations.promote({ id: 'pilot', canary: 99 }), { code: 'CONFIGURATION_INVALID' })
     await hub.configurations.delete({ id: 'pilot' })
     await until(() => told.get('pilot')!.at(-1)!.targeted === 0, limitMs)
     await settled('all', 999)
@@ -131,6 +140,27 @@ describe('two overlapping configurations over 1,000 devices', function () {
     )
     await hub.twins.patch({ id: ids[2]!, desired: { filler: null } })
     await settled('large', 999)
+  })
+
+  it('are tried again where a model refused them, once the model, its mode or that of the device is another', async () => {
+    const limited = { properties: { rate: { writable: true, schema: { type: 'number', maximum: 10 } } } }
+    const counts = async () => {
+      const { failed, applied } = await metrics('rate')
+      return failed + applied === 3 ? `${failed} ${applied}` : ''
+    }
+    const stand = (wanted: string) => until(async () => (await counts()) === wanted, limitMs)
+    await hub.models.put({ id: 'limited', source: 'none', document: limited, mode: 'strict' })
+    for (const id of ids.slice(10, 13)) await hub.devices.update({ id, tags: { rated: 'yes' }, attributes: { model: 'limited' } })
+    await hub.configurations.put({ id: 'rate', text: 'tags.rated:yes', desired: { rate: 50 } })
+    await stand('3 0')
+    await hub.devices.update({ id: ids[10]!, attributes: { model: 'none' } })
+    await stand('2 1')
+    limited.properties.rate.schema.maximum = 49
+    await hub.models.put({ id: 'limited', version: '2', source: 'none', document: limited })
+    await stand('2 1')
+    await hub.models.attach({ id: 'limited', mode: 'warn' })
+    await stand('0 3')
+    await hub.configurations.delete({ id: 'rate' })
   })
 
   it('leave nothing behind when they are removed', async () => {

@@ -13,6 +13,7 @@ describe('models on disk', () => {
   let events: HubEvent[]
   let problems: unknown[]
   let connected: string[]
+  let changes: string[]
 
   beforeEach(async () => {
     state = await openMemoryStateStore({ now: () => 1 })
@@ -21,6 +22,7 @@ describe('models on disk', () => {
     events = []
     problems = []
     connected = []
+    changes = []
   })
   const open = (load = () => loadAjvValidator()): Promise<Models> =>
     openModels({
@@ -32,6 +34,7 @@ describe('models on disk', () => {
         connections: () => connected.map(deviceId => ({ id: `c-${deviceId}`, principal: { deviceId } })) as never,
         connectionsOf: () => [],
       }),
+      changed: device => void changes.push(device ?? '*'),
       now: () => 1,
       load,
     })
@@ -71,6 +74,51 @@ describe('models on disk', () => {
     await models.api.setSettings({ default: 'urn:example:lamp' })
     await models.ready('d1')
     assert.ok(models.checks.telemetry(envelope('d1')))
+  })
+
+  it('messages wait for them in the order of the calls, and what is looked up while they change is looked up again', async () => {
+    const models = await open()
+    const done: string[] = []
+    models.whenKnown('d1', () => done.push('nobody follows any'))
+    assert.equal(done.length, 1)
+    await models.api.put({ source: 'wot', document: lamp })
+    await models.api.setSettings({ default: 'urn:example:lamp' })
+    const faultsOf = (): number | undefined => {
+      const look = models.checks.telemetry(envelope('d1'))
+      look?.look({ brightness: 'x' }, '')
+      return look?.faults.length
+    }
+    for (const name of ['first', 'second']) models.whenKnown('d1', () => done.push(`${name}: ${faultsOf()}`))
+    assert.equal(done.length, 1)
+    await models.ready('d1')
+    models.whenKnown('d1', () => done.push(`third: ${faultsOf()}`))
+    assert.deepEqual(done.slice(1), ['first: 1', 'second: 1', 'third: 1'])
+    const lookedUp = models.ready('d2')
+    await models.api.setSettings({ default: null })
+    await lookedUp
+    await models.ready('d1')
+    assert.deepEqual([faultsOf(), models.checks.telemetry(envelope('d2'))], [undefined, undefined])
+    models.followed({ type: 'device', id: 'd1', change: 'updated', at: 1 })
+    await models.ready('d1')
+    assert.deepEqual(changes, ['*', '*', '*', 'd1'])
+  })
+
+  it('are deleted and attached by the name of a version', async () => {
+    const models = await open()
+    const document = { telemetry: {} }
+    for (const version of ['1', '2']) await models.api.put({ id: 'm', version, source: 'none', document })
+    await assert.rejects(models.api.delete({ id: 'm;3' }), { code: 'MODEL_UNKNOWN' })
+    await models.api.attach({ id: 'm;1', mode: 'strict' })
+    await models.api.delete({ id: 'm;2' })
+    const names = async () => (await models.api.list({})).items.map(({ name, mode }) => [name, mode])
+    assert.deepEqual(await names(), [['m;1', 'strict']])
+    await models.api.setSettings({ default: 'm;1' })
+    await assert.rejects(models.api.delete({ id: 'm;1' }), { code: 'MODEL_IN_USE' })
+    await models.api.setSettings({ default: null })
+    await models.api.delete({ id: 'm;1' })
+    assert.deepEqual(await names(), [])
+    const audited = (await state.query('audited', {})).items.map(({ id }) => id)
+    assert.deepEqual(audited.slice(0, 4), ['model.attach m', 'model.default m;1', 'model.default none', 'model.delete m;1'])
   })
 
   it('without the library let devices in and their messages pass, and health says what is missing', async () => {

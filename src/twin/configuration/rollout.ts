@@ -141,6 +141,15 @@ export class Rollout<D> {
     if (known) known.failed = { of: known.effective, desired, error }
   }
 
+  /** Twins that refused what is wanted may take it now, this device's or all; those that are to be looked at. */
+  retry(device?: string): string[] {
+    const all = device === undefined ? [...this.#known.keys()] : [device]
+    return all.filter(id => {
+      const known = this.#known.get(id)
+      return known?.failed !== undefined && delete known.failed
+    })
+  }
+
   forget(id: string): void {
     this.#known.delete(id)
     this.tally.set(id, new Map())
