@@ -19,7 +19,8 @@ export interface CommandRecord {
   outcome?: string
   /** method: the device's own */
   status?: number
-  /** message: its number among those of the device */
+  /** message: its id, as the device and feedback have it; its number among those of the device */
+  messageId?: string
   seq?: number
 }
 

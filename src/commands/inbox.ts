@@ -43,7 +43,7 @@ export interface Inbox {
     record: string
     by: string
     /** further writes of its transaction */
-    also?: readonly Write[]
+    also?(sent: { id: string; seq: number }): readonly Write[]
   }): Promise<{ id: string; seq: number; expiresAt: number }>
   /** The oldest that nobody has, in order. `holder`: a connection, whose end gives them back; without it they come back after 60 s. */
   take(o: { deviceId: string; generation: string; max: number; holder?: string }): Promise<Taken[]>
@@ -143,7 +143,7 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
   }
 
   return {
-    async enqueue({ deviceId, generation, message, record, by, also = [] }) {
+    async enqueue({ deviceId, generation, message, record, by, also }) {
       checkMessage(message)
       return inTurn(deviceId, async () => {
         const head = await headOf(deviceId)
@@ -175,7 +175,7 @@ export async function openInbox(ports: InboxPorts): Promise<Inbox> {
         await store.tx([
           { op: 'put', coll: messagesColl, id: keyOf(deviceId, seq), doc, version: 'new' },
           headWrite(deviceId, head, { seq, size: size + 1 }),
-          ...also,
+          ...(also?.({ id, seq }) ?? []),
         ])
         return { id, seq, expiresAt: doc.expiresAt }
       })

@@ -9,7 +9,7 @@ export interface NewInboxMessage {
   /** for the device; default made here. Letters, digits and `-:.+%_#*?!(),=@;$'`, at most 128 */
   id?: string
   body: Uint8Array
-  /** application properties */
+  /** application properties; not `$.…`, `iothub-ack`, `ct`, `ce`, `cid`, `ack`, which are the system's on the wire */
   properties?: Record<string, string>
   contentType?: string
   contentEncoding?: string
@@ -59,6 +59,21 @@ export const inboxLimits = {
   deliveries: 10,
 } as const
 
+/** A message may be carried to a device of any dialect: what one of them reads as a system property is none of the application. */
+const systemName = /^(\$\.|iothub-ack|(ct|ce|cid|ack)$)/i
+
+/** Properties as people and flows give them: a number or boolean becomes its text. COMMAND_INVALID for anything else. */
+export function propertyTexts(given: Readonly<Record<string, unknown>>): Record<string, string> {
+  const textOf = (name: string, value: unknown): string => {
+    if (typeof value === 'string') return value
+    if (typeof value === 'boolean' || Number.isFinite(value)) return String(value)
+    throw invalid(propertyNamed(name), 'a text, number or boolean')
+  }
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, textOf(name, value)]))
+}
+
+const propertyNamed = (name: string): string => `property ${JSON.stringify(name.slice(0, 60))}`
+
 /** Throws COMMAND_INVALID or COMMAND_TOO_LARGE for what cannot be a message. */
 export function checkMessage({ id, body, properties = {}, ttlMs, ack, ...texts }: NewInboxMessage): void {
   if (id !== undefined && !/^[\w:.+%#*?!(),=@;$'-]{1,128}$/.test(id))
@@ -68,7 +83,8 @@ export function checkMessage({ id, body, properties = {}, ttlMs, ack, ...texts }
     throw new LoomError('COMMAND_TOO_LARGE', `a message of ${body.length} bytes`, { hint: `at most ${inboxLimits.bodyBytes}` })
   let bytes = 0
   for (const [name, value] of Object.entries(properties)) {
-    if (!name || typeof value !== 'string') throw invalid(`property ${JSON.stringify(name.slice(0, 60))}`)
+    if (!name || typeof value !== 'string') throw invalid(propertyNamed(name))
+    if (systemName.test(name)) throw invalid(propertyNamed(name), 'the name means a system property on the wire')
     bytes += Buffer.byteLength(name) + Buffer.byteLength(value)
   }
   if (bytes > inboxLimits.propertyBytes)

@@ -30,7 +30,7 @@ export interface MethodDelivery {
 export interface MethodPorts {
   /** Gives a call to the device. `away`: no connection; `untaken`: one that does not listen for methods. */
   deliver(call: MethodDelivery): Promise<'sent' | 'away' | 'untaken'>
-  /** A device that is away is called: who can may wake it. At most once a minute for a device. */
+  /** A call waits for a device that is away: who can may wake it. At most once a minute for a device. */
   wake?(call: { deviceId: string; name: string; until: number }): void
   schedule(ms: number, fn: () => void): () => void
   now: () => number
@@ -161,9 +161,11 @@ export function createMethodCalls(ports: MethodPorts): MethodCalls {
       try {
         await deliver(open)
         if (!open.sent && calls.has(open.rid)) {
-          if (open.missed === 'away') wake(open, now() + connectTimeoutMs)
           if (connectTimeoutMs === 0) fail(open, missing(open))
-          else open.cancel = ports.schedule(connectTimeoutMs, () => fail(open, missing(open)))
+          else {
+            if (open.missed === 'away') wake(open, now() + connectTimeoutMs)
+            open.cancel = ports.schedule(connectTimeoutMs, () => fail(open, missing(open)))
+          }
         }
       } catch (error) {
         fail(open, error as Error)

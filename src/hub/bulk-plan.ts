@@ -10,6 +10,7 @@ import { checkedWrite } from '../storage/write.ts'
 import type { Groups } from '../topology/groups.ts'
 import { withDesired } from '../twin/desired-change.ts'
 import { packTwin, type StoredTwin, unpackTwin } from '../twin/stored-twin.ts'
+import { tagsAfter } from '../twin/tags.ts'
 import { newTwin, type Twin } from '../twin/twin.ts'
 import type { AuditedStore, Deed } from './audit-trail.ts'
 import { lacks } from './bulk-credential.ts'
@@ -136,7 +137,7 @@ async function planOne(o: One): Promise<void> {
 async function planCreate({ parts, plan, by }: One): Promise<void> {
   const { id, enabled = true, model, tags = {}, attributes = {}, desired = {}, groups, policies, credential } = plan.row
   const entity: Entity = {
-    tags: mergePatch({}, tags) as Entity['tags'],
+    tags: tagsAfter({}, tags),
     attributes: { ...attributes, ...(model !== undefined && { model }) },
   }
   const also = await planMembership({ parts, plan, before: false })
@@ -177,7 +178,7 @@ function planDocuments({ parts, plan, by }: One, { entity, twin }: Present): voi
   const { id, model, tags = {}, attributes, desired } = plan.row
   const before = entity?.doc ?? { tags: {}, attributes: {} }
   const doc: Entity = {
-    tags: mergePatch(before.tags, tags) as Entity['tags'],
+    tags: tagsAfter(before.tags, tags),
     attributes: { ...before.attributes, ...attributes, ...(model !== undefined && { model }) },
   }
   plan.described = !isDeepStrictEqual(doc, before)

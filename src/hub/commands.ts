@@ -71,7 +71,14 @@ export function createCommands(parts: CommandsParts): DeviceCommandsApi {
       const at = now()
       const recordId = history.idOf(id, at)
       const record: CommandRecord = { id: recordId, device: id, kind: 'message', by, at }
-      const sent = await inbox.enqueue({ deviceId: id, generation, message, record: recordId, by, also: [history.write(record)] })
+      const sent = await inbox.enqueue({
+        deviceId: id,
+        generation,
+        message,
+        record: recordId,
+        by,
+        also: ({ id: messageId, seq }) => [history.write({ ...record, messageId, seq })],
+      })
       parts.waiting(id)
       return sent
     },
@@ -119,6 +126,7 @@ export const settledWrites =
         at: enqueuedAt,
         endedAt: at,
         outcome,
+        messageId: id,
         seq,
       }),
       ...(wants(ack, outcome) ? [parts.outbox.write({ kind: kinds.feedback, device: deviceId, payload: told })] : []),

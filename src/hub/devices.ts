@@ -3,6 +3,7 @@ import type { IdentityView, Registry } from '../identity/registry.ts'
 import type { StateStore, Stored, Write } from '../storage/state-store.ts'
 import { checkedWrite } from '../storage/write.ts'
 import { packTwin } from '../twin/stored-twin.ts'
+import { tagsAfter } from '../twin/tags.ts'
 import { newTwin } from '../twin/twin.ts'
 import { devicesColl, twinsColl } from './collections.ts'
 import { listDevices } from './device-list.ts'
@@ -133,7 +134,7 @@ export function createDevices(parts: DevicesParts): DevicesApi {
   return {
     register: ({ id, credentials, tags = {}, attributes = {}, desired = {}, enabled = true, by }) =>
       inTurn(id, async () => {
-        const entity: Entity = { tags: objectOf(tags, 'tags'), attributes: stringsOf(attributes) }
+        const entity: Entity = { tags: tagsAfter({}, objectOf(tags, 'tags')), attributes: stringsOf(attributes) }
         const twin = newTwin({ deviceId: id, name: '', desired, now: now() })
         await registry.check(id)
         // The identity comes last: only with it does the device exist, so a crash before leaves nothing that can connect or be listed.
@@ -267,7 +268,7 @@ export function createDevices(parts: DevicesParts): DevicesApi {
 
 function patched({ tags, attributes }: Entity, patch: { tags?: object | undefined; attributes?: object | undefined }): Entity {
   return {
-    tags: patch.tags ? (mergePatch(tags, objectOf(patch.tags, 'tags')) as Entity['tags']) : tags,
+    tags: patch.tags ? tagsAfter(tags, objectOf(patch.tags, 'tags')) : tags,
     attributes: patch.attributes ? stringsOf(mergePatch(attributes, patch.attributes)) : attributes,
   }
 }

@@ -1,5 +1,5 @@
 import { LoomError } from '../errors.ts'
-import type { NewInboxMessage } from '../commands/message.ts'
+import { type NewInboxMessage, propertyTexts } from '../commands/message.ts'
 import { isSection } from '../twin/json.ts'
 
 type Wish = NonNullable<NewInboxMessage['ack']>
@@ -44,12 +44,7 @@ export function messageOf({ payload, properties, message = {}, ...of }: Given, s
 
 function propertiesOf(properties: unknown): Record<string, string> {
   if (!isSection(properties)) throw wrong('msg.properties', 'an object of texts')
-  return Object.fromEntries(
-    Object.entries(properties).map(([name, value]) => [
-      name,
-      typeof value === 'number' || typeof value === 'boolean' ? String(value) : textOf(`property ${name.slice(0, 40)}`, value),
-    ]),
-  )
+  return propertyTexts(properties)
 }
 
 function textOf(name: string, value: unknown): string {

@@ -40,18 +40,9 @@ interface Sections {
 }
 
 /** Members of a twin as it was read, which may come back with its sections. */
-const readOnly = [
-  'device',
-  'name',
-  'reported',
-  'delta',
-  'version',
-  'desiredVersion',
-  'reportedVersion',
-  'exists',
-  'etag',
-  'metadata',
-]
+const readOnly = ['device', 'name', 'delta', 'version', 'desiredVersion', 'reportedVersion', 'exists', 'etag', 'metadata']
+/** All of a twin that was read, edited and sent back; `reported` alone would look as if it could be changed. */
+const wasRead = (payload: Section): boolean => payload.reportedVersion !== undefined && payload.etag !== undefined
 const hint = 'an object with desired, tags or both, or the desired properties themselves'
 
 /** `{desired, tags}`, a twin as it was read, or else an object of desired properties. TWIN_INVALID. */
@@ -59,9 +50,16 @@ export function sectionsOf(payload: unknown): Sections {
   if (!isSection(payload)) throw new LoomError('TWIN_INVALID', `payload ${JSON.stringify(payload)?.slice(0, 40)}`, { hint })
   const { desired, tags } = payload
   if (desired === undefined && tags === undefined && payload.reported === undefined) return { desired: payload }
-  const other = Object.keys(payload).find(key => key !== 'desired' && key !== 'tags' && !readOnly.includes(key))
-  if (other !== undefined || (desired === undefined && tags === undefined))
-    throw new LoomError('TWIN_INVALID', `${JSON.stringify((other ?? 'reported').slice(0, 40))} beside desired and tags`, { hint })
+  const other = Object.keys(payload).find(
+    key =>
+      payload[key] !== undefined &&
+      !['desired', 'tags', ...readOnly].includes(key) &&
+      !(key === 'reported' && wasRead(payload) && (desired !== undefined || tags !== undefined)),
+  )
+  if (other !== undefined)
+    throw new LoomError('TWIN_INVALID', `${JSON.stringify(other.slice(0, 40))} beside desired and tags`, {
+      hint: other === 'reported' ? 'only the device reports: leave it out' : hint,
+    })
   for (const [name, section] of Object.entries({ desired, tags }))
     if (section !== undefined && section !== null && !isSection(section))
       throw new LoomError('TWIN_INVALID', `${name} is no object`, { hint })

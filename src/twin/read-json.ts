@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
 import { isSection } from './json.ts'
+import { repeatedMember } from './repeated-member.ts'
 
 /** Levels of a text; deeper ones are refused before anything walks them. */
 const DEPTH = 100
@@ -28,7 +29,8 @@ export function readJson(text: string): unknown {
     // The engine's words quote the payload
     throw new LoomError('TWIN_INVALID', text.trim() ? 'the request is no JSON' : 'the request is empty')
   }
-  if (membersOf(value) !== members) throw new LoomError('TWIN_INVALID', 'a member stands twice in an object')
+  if (membersOf(value) !== members)
+    throw new LoomError('TWIN_INVALID', `member ${JSON.stringify(repeatedMember(text)?.slice(0, 60))} stands twice in an object`)
   return value
 }
 

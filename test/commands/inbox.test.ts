@@ -154,6 +154,9 @@ describe('the inbox of a device', () => {
       [{ body: Buffer.alloc(inboxLimits.bodyBytes + 1) }, 'COMMAND_TOO_LARGE'],
       [{ properties: { a: 'x'.repeat(inboxLimits.propertyBytes) } }, 'COMMAND_TOO_LARGE'],
       [{ properties: { a: 1 } }, 'COMMAND_INVALID'],
+      ...['$.ct', '$.mid', '$.new', '$.CT', 'iothub-ack', 'iothub-Ack', 'ct', 'ce', 'cid', 'ack'].map(
+        (name): [object, string] => [{ properties: { [name]: 'full' } }, 'COMMAND_INVALID'],
+      ),
       [{ ttlMs: 59_999 }, 'COMMAND_INVALID'],
       [{ ttlMs: Number.NaN }, 'COMMAND_INVALID'],
       [{ ack: 'maybe' }, 'COMMAND_INVALID'],

@@ -42,6 +42,7 @@ describe('a method', () => {
     const { state, calls, turn, clock, sent, woken } = house()
     state.outcome = 'away'
     await assert.rejects(calls.call({ deviceId: 'a', name: 'm' }), codeOf('COMMAND_DEVICE_OFFLINE'))
+    assert.deepEqual(woken, [], 'nobody wakes a device that is not waited for')
     const comes = calls.call({ deviceId: 'a', name: 'm', connectTimeoutMs: 5000 })
     const never = assert.rejects(
       calls.call({ deviceId: 'b', name: 'm', connectTimeoutMs: 5000 }),

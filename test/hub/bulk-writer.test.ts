@@ -47,6 +47,16 @@ describe('devices written by an import', () => {
     for (const id of ['p1', 'p2']) await house.policies.create({ id, text })
   })
 
+  it('have tags within the bounds of those of twins', async () => {
+    await written(house, [device('a')])
+    for (const id of ['a', 'b'])
+      for (const [tags, code] of [
+        [{ x: 'x'.repeat(8200) }, 'TWIN_LIMIT'],
+        [{ $x: 1 }, 'TWIN_INVALID'],
+      ] as const)
+        assert.deepEqual(await said(house, [device(id, { tags })]), [`failed ${code}`])
+  })
+
   it('have everything that their row says', async () => {
     const row = device('pump', {
       enabled: false,

@@ -158,7 +158,9 @@ describe('commands on the wire', function () {
     hub.subscribe(event => events.push(event))
     await patient(async () => !(await hub.devices.get({ id: 'sleeper' })).connection.connected)
     await assert.rejects(hub.commands.call({ id: 'sleeper', method: 'm' }), codeOf('COMMAND_DEVICE_OFFLINE'))
-    await assert.rejects(hub.commands.call({ id: 'sleeper', method: 'm' }), codeOf('COMMAND_DEVICE_OFFLINE'))
+    assert.equal(events.filter(event => event.type === 'wake').length, 0, 'nobody waits')
+    await assert.rejects(hub.commands.call({ id: 'sleeper', method: 'm', connectTimeoutMs: 1 }), codeOf('COMMAND_DEVICE_OFFLINE'))
+    await assert.rejects(hub.commands.call({ id: 'sleeper', method: 'm', connectTimeoutMs: 1 }), codeOf('COMMAND_DEVICE_OFFLINE'))
     const wakes = events.filter(event => event.type === 'wake')
     assert.deepEqual(
       wakes.map(({ device, method }) => [device, method]),

@@ -98,9 +98,12 @@ describe('commands', () => {
     await commands.send({ id: 'd', message: { body: Buffer.from('b') }, by: 'flow' })
     assert.deepEqual([seq, waiting], [1, ['d', 'd']])
     const [first, second] = await inbox.take({ deviceId: 'd', generation: 'g-d', max: 2 })
+    const noted = async () => (await commands.history({ id: 'd' })).items.map(({ messageId }) => messageId).toReversed()
+    assert.deepEqual(await noted(), ['m1', second!.id], 'known before its end')
     await inbox.settle({ deviceId: 'd', lock: first!.lock, as: 'completed' })
     await inbox.settle({ deviceId: 'd', lock: second!.lock, as: 'rejected' })
     assert.equal(events.length, 1, 'nobody asked about the second')
+    assert.deepEqual(await noted(), ['m1', second!.id])
     const { at: _, enqueuedAt: __, ...told } = events[0]!.payload as Record<string, unknown>
     assert.deepEqual(told, {
       device: 'd',

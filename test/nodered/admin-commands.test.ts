@@ -60,7 +60,9 @@ describe('admin API: commands', function () {
     const sent = await at.call('POST', '/devices/f2/messages', { body: { body: 'text', id: 'm1', ack: 'full' } })
     assert.deepEqual([sent.status, sent.body.id, sent.body.seq], [201, 'm1', 1])
     await at.call('POST', '/devices/f2/messages', { body: { body: { on: true } } })
-    await at.call('POST', '/devices/f2/messages', { body: { body: '/wA=', base64: true, properties: { k: 'v' } } })
+    await at.call('POST', '/devices/f2/messages', {
+      body: { body: '/wA=', base64: true, properties: { k: 'v', n: 4, lit: false } },
+    })
     const { body } = await at.call('GET', '/devices/f2/inbox')
     assert.deepEqual(
       body.items.map(({ bytes, held }: { bytes: number; held: boolean }) => [bytes, held]),
@@ -77,6 +79,11 @@ describe('admin API: commands', function () {
       [Buffer.from('text'), Buffer.from('{"on":true}'), bytesOf('/wA=')],
     )
     assert.match(heard[1]!.topic, /ct=application%2Fjson$/)
+    assert.match(heard[2]!.topic, /\?k=v&n=4&lit=false$/)
+    for (const value of [null, {}, [1]]) {
+      const { status, body } = await at.call('POST', '/devices/f2/messages', { body: { body: 'x', properties: { value } } })
+      assert.deepEqual([status, body.error.code], [400, 'COMMAND_INVALID'])
+    }
     for (const wrong of [{}, { body: 'x', ttlMs: 1 }, { body: { a: 1 }, base64: true }, { body: '%', base64: true }])
       assert.equal((await at.call('POST', '/devices/f2/messages', { body: wrong })).status, 400)
     await client.endAsync()

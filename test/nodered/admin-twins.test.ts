@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { gzipSync } from 'node:zlib'
 import type { HubEvent } from '../../src/hub/hub.ts'
 import { until } from '../until.ts'
 import { type RealHub, realHub } from './real-hub.ts'
@@ -43,6 +44,49 @@ describe('admin API: twins', function () {
     assert.deepEqual((await change('PATCH', '/devices/pump/twin', { desired: null })).body.desired, {})
     const entries = (await at.call('GET', '/audit?target=pump')).body.items
     assert.ok(entries.filter((one: any) => one.action === 'twin.update' && one.actor === 'user anna').length === 3)
+  })
+
+  it('refuses a member that stands twice in an object, and names it', async () => {
+    const send = async (method: string, path: string, text: string, headers = {}, body: BodyInit = text) => {
+      const response = await fetch(at.url(path), { method, headers: { 'content-type': 'application/json', ...headers }, body })
+      return [response.status, ((await response.json()) as any).error?.message ?? '']
+    }
+    const twice = '{"desired": {"a": [{"b": ":"}, {"b": 1}], "c\\u0064": 1, "cd": 2}}'
+    const zipped = { 'content-encoding': 'gzip' }
+    for (const [method, path, text, headers, body] of [
+      ['PATCH', '/devices/pump/twin', twice],
+      ['PATCH', '/devices/pump/Twin/', twice],
+      ['PATCH', '/devices/pump/twin', twice, zipped, gzipSync(twice)],
+      ['PUT', '/devices/pump/twin', twice],
+      ['PATCH', '/devices/pump/shadows/s', twice],
+      ['PATCH', '/devices/pump', '{"tags": {"cd": 1, "cd": 1}}'],
+      ['POST', '/devices', '{"id": "p2", "tags": {"cd": 1, "cd": 1}}'],
+    ] as [string, string, string, object?, Buffer<ArrayBuffer>?][]) {
+      const [status, message] = await send(method, path, text, headers, body)
+      assert.equal(status, 400, `${method} ${path}`)
+      assert.match(String(message), /"cd" stands twice/)
+    }
+    assert.deepEqual((await at.call('GET', '/devices/pump/twin')).body.desired, { speed: 1 })
+    const once = '{"desired": {"a": {"a": [{"a": "\\"a\\": {"}, {"a": 2}]}}}'
+    assert.deepEqual(await send('PATCH', '/devices/pump/twin', once), [200, ''])
+    assert.deepEqual(await send('PATCH', '/devices/pump/twin', once, zipped, gzipSync(once)), [200, ''])
+  })
+
+  it('takes the same tags as those of a device and as those of its twin', async () => {
+    const tooMany = { x: 'x'.repeat(8200) }
+    const deep = JSON.parse(`${'{"a":'.repeat(40)}1${'}'.repeat(40)}`)
+    for (const [tags, code] of [
+      [tooMany, 'TWIN_LIMIT'],
+      [deep, 'TWIN_LIMIT'],
+      [{ $x: 1 }, 'TWIN_INVALID'],
+      [{ a: { '': 1 } }, 'TWIN_INVALID'],
+    ] as const) {
+      await fails('PATCH', '/devices/pump', code, { body: { tags } })
+      await fails('PATCH', '/devices/pump/twin', code, { body: { tags } })
+      await fails('POST', '/devices', code, { body: { id: 'p3', tags } })
+    }
+    await fails('GET', '/devices/p3', 'IDENTITY_NOT_FOUND')
+    assert.deepEqual((await at.call('GET', '/devices/pump')).body.tags, { site: 'a' })
   })
 
   it('changes nothing under an etag that is old, of twin or tags', async () => {

@@ -40,9 +40,10 @@ export async function realHub(more: Partial<HubOptions> = {}): Promise<RealHub> 
     if (name) request.user = { username: name }
     next()
   }
-  const RED = { settings: {}, httpAdmin: app, log: { info() {}, error() {} }, auth: { needsPermission } }
+  const server = createServer(app)
+  const RED = { settings: {}, server, httpAdmin: app, log: { info() {}, error() {} }, auth: { needsPermission } }
   serveAdmin(RED as unknown as NodeAPI, hubs)
-  const server = createServer(app).listen(0, '127.0.0.1')
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = (path: string) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/thingloom/demo${path}`
   const send = (method: string, path: string, body: unknown, headers: Record<string, string> = {}) =>

@@ -154,6 +154,7 @@ describe('loom-message', function () {
     ['a wish that there is not', { device: 'd1', message: { ack: 'maybe' } }, 'COMMAND_INVALID'],
     ['an id that is no text', { device: 'd1', message: { id: 5 } }, 'COMMAND_INVALID'],
     ['properties that are no object', { device: 'd1', properties: 'a' }, 'COMMAND_INVALID'],
+    ['a property that is no number', { device: 'd1', properties: { a: Number.NaN } }, 'COMMAND_INVALID'],
     ['a property that is no text', { device: 'd1', properties: { a: {} } }, 'COMMAND_INVALID'],
     ['a body that is too large', { device: 'd1', payload: Buffer.alloc(70_000) }, 'COMMAND_TOO_LARGE'],
     ['a device that is not there', { device: 'nobody' }, 'IDENTITY_NOT_FOUND'],

@@ -143,6 +143,12 @@ describe('loom-twin', function () {
     ['a name that no twin can have', { device: 'd1', shadow: 'a/b' }, 'NODE_CONFIG'],
     ['a version that is none', { device: 'd1', action: 'patch', payload: {}, twin: { version: '3' } }, 'NODE_CONFIG'],
     ['a payload that is no object', { device: 'd1', action: 'patch', payload: 21 }, 'TWIN_INVALID'],
+    [
+      'reported properties beside desired',
+      { device: 'd1', action: 'patch', payload: { desired: {}, reported: { a: 1 } } },
+      'TWIN_INVALID',
+    ],
+    ['reported properties beside tags', { device: 'd1', action: 'replace', payload: { tags: {}, reported: {} } }, 'TWIN_INVALID'],
     ['reported properties', { device: 'd1', action: 'patch', payload: { reported: { a: 1 } } }, 'TWIN_INVALID'],
     ['a section that is no object', { device: 'd1', action: 'patch', payload: { tags: 'red' } }, 'TWIN_INVALID'],
     ['desired beside its own members', { device: 'd1', action: 'patch', payload: { desired: {}, fan: 1 } }, 'TWIN_INVALID'],

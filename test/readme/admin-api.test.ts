@@ -16,6 +16,7 @@ const shows: Record<string, RegExp> = {
   rotate: /"kind":"sas".*"primaryKey":"/,
   quarantine: /"state":"quarantined".*"reason":"odd traffic"[\s\S]*"state":"active"/,
   twin: /"desired":\{"speed":900\}.*"tags":\{"line":2\}[\s\S]*"name":"config","desired":\{"interval":5\}[\s\S]*"speed":\{"\$at":\d+,"\$version":2\}/,
+  message: /"seq":1,[\s\S]*"kind":"commands\.message"[\s\S]*"messageId":"/,
   readings: /"items":\[\]/,
   letters: /\{"items":\[\]\}/,
   consumers: /\{"items":\[\{"name":"\$warm","position":\d+,"lag":\d+,"inFlight":\d+,"lastSeen":\d+,"inUse":true\}\]\}/,

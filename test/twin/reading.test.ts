@@ -5,6 +5,7 @@ import { checkLimits } from '../../src/twin/limits.ts'
 import { twinProfiles } from '../../src/twin/profiles.ts'
 import { readJson } from '../../src/twin/read-json.ts'
 import { readPatch } from '../../src/twin/read-patch.ts'
+import { repeatedMember } from '../../src/twin/repeated-member.ts'
 import { readShadowRequest } from '../../src/twin/shadow-request.ts'
 import { applyUpdate } from '../../src/twin/update.ts'
 import { codeOf, start as now } from '../pki/make.ts'
@@ -159,6 +160,7 @@ describe('reading anything', () => {
       const section = jsonOf(randomSection(random))
       const twice = { left: random.below(12) }
       const text = written(section, twice)
+      assert.equal(repeatedMember(text) !== undefined, twice.left < 0, text)
       if (twice.left < 0) {
         refused++
         assert.throws(() => readJson(text), codeOf('TWIN_INVALID'), text)

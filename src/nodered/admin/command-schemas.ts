@@ -1,5 +1,5 @@
 import { LoomError } from '../../errors.ts'
-import type { NewInboxMessage } from '../../commands/message.ts'
+import { type NewInboxMessage, propertyTexts } from '../../commands/message.ts'
 import type { Schema } from './schema.ts'
 import { count, flag, free, listOf, object, open, text, textTo, time } from './shapes.ts'
 
@@ -12,7 +12,7 @@ const messageMembers = {
   body: { description: 'a text as it is, any other JSON as JSON' },
   base64: { ...flag, description: 'the text is base64 of bytes' },
   id: textTo(128, 'default made here'),
-  properties: { ...free, description: 'names and texts' },
+  properties: { ...free, description: 'names and texts; a number or boolean becomes text' },
   contentType: textTo(256, 'default application/json of a body that is no text'),
   contentEncoding: textTo(256),
   correlationId: textTo(256),
@@ -31,9 +31,16 @@ export const manyCommands: Schema = object({
   concurrency: { type: 'integer', minimum: 1, maximum: 256, description: 'devices at a time, default 16' },
 })
 
-/** A body as JSON has it -> bytes. REQUEST_INVALID. */
+type Given = Omit<NewInboxMessage, 'body' | 'properties'> & {
+  body: unknown
+  base64?: boolean
+  properties?: Record<string, unknown>
+}
+
+/** A body as JSON has it -> bytes. REQUEST_INVALID, COMMAND_INVALID. */
 export function messageOf(given: object): NewInboxMessage {
-  const { body, base64 = false, ...rest } = given as Omit<NewInboxMessage, 'body'> & { body: unknown; base64?: boolean }
+  const { body, base64 = false, properties, ...others } = given as Given
+  const rest = { ...others, ...(properties && { properties: propertyTexts(properties) }) }
   if (typeof body === 'string') {
     if (base64 && !/^[A-Za-z0-9+/]*={0,2}$/.test(body)) throw invalid('body is no base64')
     return { ...rest, body: Buffer.from(body, base64 ? 'base64' : 'utf8') }
@@ -52,10 +59,21 @@ export const commandSchemas: Readonly<Record<string, Schema>> = {
     'id',
     'seq',
   ]),
-  CommandRecord: open({ id: text, kind: text, name: text, by: text, at: time, endedAt: time, outcome: text, status: count }, [
-    'id',
-    'kind',
-  ]),
+  CommandRecord: open(
+    {
+      id: text,
+      kind: text,
+      name: text,
+      by: text,
+      at: time,
+      endedAt: time,
+      outcome: text,
+      status: count,
+      messageId: text,
+      seq: count,
+    },
+    ['id', 'kind'],
+  ),
   CommandOperation: open({ id: text, kind: text, state: text, total: count, done: count, failed: count }, ['id', 'state']),
   DeviceOutcome: open({ device: text, ok: flag, code: text, status: count, payload, messageId: text, seq: count }, [
     'device',
