@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Request, RequestHandler, Response, Router } from 'express'
 import type { NodeAPI } from 'node-red'
@@ -5,6 +6,7 @@ import { LoomError } from '../../errors.ts'
 import { sharedRoot } from '../http-roots.ts'
 import type { Hubs } from '../hubs.ts'
 import { actorOf } from './actor.ts'
+import { keepBodies, refuseRepeated, refuseRepeatedIn } from './body-text.ts'
 import { fail, parserFailure } from './failure.ts'
 import { noRoute } from './no-route.ts'
 import { rawBodyOf } from './raw-body.ts'
@@ -25,6 +27,8 @@ export function serveAdmin(RED: NodeAPI, hubs: Hubs): void {
   }
   if (served.has(RED.httpAdmin)) return
   served.add(RED.httpAdmin)
+  const server = RED.server as Server | undefined
+  if (server) keepBodies(server, maxBodyBytes)
   const app = RED.httpAdmin as unknown as Router & { parent?: Router }
   const openapi = '/thingloom/openapi.json'
   app.get(openapi, RED.auth.needsPermission('thingloom.read'), (request, response) => {
@@ -92,11 +96,14 @@ const isEmpty = ({ headers }: Request): boolean =>
 async function jsonIn(request: Request, { form }: Route): Promise<unknown> {
   if (!form || isEmpty(request) || request.is('application/json')) return jsonOf(request)
   const { text } = await rawBodyOf(request, { types: form.types, maxBytes: maxBodyBytes })
+  let value: unknown
   try {
-    return JSON.parse(text)
+    value = JSON.parse(text)
   } catch (cause) {
     throw new LoomError('REQUEST_INVALID', 'the body is not valid JSON', { cause })
   }
+  refuseRepeatedIn(text)
+  return value
 }
 
 /** The server parses what says that it is JSON and makes an empty object of everything else. */
@@ -110,6 +117,7 @@ function jsonOf(request: Request): unknown {
     .toLowerCase()
   if (type !== 'application/json')
     throw new LoomError('REQUEST_TYPE', type ? `${type.slice(0, 60)} instead of application/json` : 'none is given', { hint })
+  refuseRepeated(request, maxBodyBytes)
   return body
 }
 
