@@ -84,6 +84,30 @@ describe('admin API: schemas', function () {
     assert.match((await register('x', rec(a, b))).body.message, /\/b is new and has no default/)
   })
 
+  it('takes the queries of all clients: Booleans of any case, and what means nothing here', async () => {
+    assert.equal((await ask('POST', '/subjects/x/versions?normalize=False&toString=1&format=', { schema: rec(a) })).body.id, 1)
+    assert.deepEqual((await ask('GET', '/subjects?deleted=False&subjectPrefix=x')).body, ['x'])
+    assert.equal((await ask('GET', '/schemas/ids/1?format=serialized&subject=x')).body.schema, rec(a))
+    assert.equal((await ask('GET', '/config/x?defaultToGlobal=TRUE')).body.compatibilityLevel, 'BACKWARD')
+    assert.equal((await ask('GET', '/config/x?defaultToGlobal=False')).body.error_code, 40408)
+    assert.equal((await ask('GET', '/config/x?defaultToGlobal=perhaps')).body.error_code, 400)
+    assert.deepEqual((await ask('DELETE', '/subjects/x?permanent=False')).body, [1])
+    assert.equal((await at.call('GET', '/schemas?deleted=false')).body.error.code, 'REQUEST_INVALID')
+  })
+
+  it('answers in the form of registries what it does not have', async () => {
+    for (const [status, method, path] of [
+      [404, 'GET', ''],
+      [404, 'GET', '/mode'],
+      [404, 'GET', '/schemas/ids/1/versions'],
+      [405, 'PUT', '/subjects'],
+    ] as const) {
+      const answer = await ask(method, path)
+      assert.deepEqual([answer.status, answer.body.error_code, typeof answer.body.message], [status, status, 'string'], path)
+    }
+    assert.equal((await at.call('GET', '/registry-of-others')).body.error.code, 'NOT_FOUND')
+  })
+
   it('checks compatibility and keeps the mode of each subject', async () => {
     await register('x', rec(a))
     const verdict = async (schema: string) => (await ask('POST', '/compatibility/subjects/x/versions/latest', { schema })).body

@@ -1,8 +1,14 @@
 import type { ErrorRequestHandler, Response } from 'express'
 import { type ErrorData, errorData, LoomError } from '../../errors.ts'
+import type { JsonForm } from './route.ts'
 
-/** Answers with the error. Its hint stands beside the message alone: who reads JSON need not take it out of the text. */
-export function fail(response: Response, thrown: unknown): void {
+/** Answers with the error, in the form of its route if it has one. Its hint stands beside the message alone: who reads JSON need not take it out of the text. */
+export function fail(response: Response, thrown: unknown, form?: JsonForm): void {
+  if (form) {
+    const { status, body } = form.failure(thrown)
+    response.status(status).type(form.mediaType).send(JSON.stringify(body))
+    return
+  }
   const status = thrown instanceof LoomError ? thrown.status : 500
   response.status(status).json({ error: apart(errorData(thrown)) })
 }

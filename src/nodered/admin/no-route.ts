@@ -3,26 +3,32 @@ import { LoomError } from '../../errors.ts'
 import { fail } from './failure.ts'
 import type { Route } from './route.ts'
 
-type Place = Pick<Route, 'method' | 'path'>
+type Place = Pick<Route, 'method' | 'path' | 'form'>
 
 /**
  * Answers what no route took, below the path it is mounted at: 405 with `Allow` where another method would do, else 404. `others`: someone else may
  * have what is not known here.
  */
 export function noRoute(routes: readonly Place[], { others = false } = {}): RequestHandler {
+  const forms = [...new Set(routes.flatMap(({ form }) => form ?? []))].map(form => ({
+    form,
+    pattern: patternOf(form.root, '(/.*)?'),
+  }))
   return (request, response, next) => {
     const path = `/thingloom${request.path}`
     const allow = allowed(routes, path)
     if (!allow && others) return next()
     if (allow) response.set('Allow', allow)
+    const form = forms.find(({ pattern }) => pattern.test(path))?.form
     if (allow && request.method === 'OPTIONS') response.status(204).end()
-    else if (allow) fail(response, new LoomError('METHOD_NOT_ALLOWED', request.method, { hint: `use ${allow}` }))
+    else if (allow) fail(response, new LoomError('METHOD_NOT_ALLOWED', request.method, { hint: `use ${allow}` }), form)
     else
       fail(
         response,
         new LoomError('NOT_FOUND', `${request.method} ${path.slice(0, 100)}`, {
           hint: 'the routes are described by /thingloom/openapi.json',
         }),
+        form,
       )
   }
 }
@@ -51,4 +57,5 @@ function patternsOf(routes: readonly Place[]): Pattern[] {
 }
 
 /** As the server matches: letters of either case, with or without a slash at the end. */
-const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}/?$`, 'i')
+const patternOf = (path: string, end = '/?'): RegExp =>
+  new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}${end}$`, 'i')

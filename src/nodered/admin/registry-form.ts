@@ -32,6 +32,7 @@ function numberOf(thrown: unknown): number {
 }
 
 export const registryForm: JsonForm = {
+  root: '/thingloom/{hub}/registry',
   mediaType,
   types: [mediaType, 'application/vnd.schemaregistry+json', 'application/octet-stream'],
   failure(thrown) {

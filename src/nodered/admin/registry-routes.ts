@@ -7,10 +7,10 @@ import type { HubRoute } from './route.ts'
 import type { Schema } from './schema.ts'
 import { count, flag, listOf, open, text, textTo } from './shapes.ts'
 
-const root = '/thingloom/{hub}/registry'
 const read = 'thingloom.read'
 const write = 'thingloom.write'
 const form = registryForm
+const { root } = form
 
 const offered: Schema = open(
   {

@@ -33,8 +33,13 @@ export interface Answer {
   etag?: string
 }
 
-/** Another kind of JSON than ours, for clients of another API. */
+/**
+ * Another kind of JSON than ours, for clients of another API. As they expect it, Booleans of a query are taken in any case, and what is not known in it is
+ * passed over.
+ */
 export interface JsonForm {
+  /** The path below which all is of this form, also what no route takes. */
+  root: string
   /** of answers */
   mediaType: string
   /** of bodies, beside plain JSON */

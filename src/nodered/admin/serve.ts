@@ -55,9 +55,7 @@ const handlerOf =
     try {
       reply(response, route, await answerOf(route, hubs, request))
     } catch (thrown) {
-      if (!route.form) return fail(response, thrown)
-      const { status, body } = route.form.failure(thrown)
-      response.status(status).type(route.form.mediaType).send(JSON.stringify(body))
+      fail(response, thrown, route.form)
     }
   }
 
@@ -74,9 +72,11 @@ async function answerOf(route: Route, hubs: Hubs, request: Request): Promise<Ans
   const args: Record<string, unknown> = {}
   for (const name of pathParameters(route.path)) args[name] = parameterOf(String(request.params[name]), pathSchemas[name]!, name)
   for (const [name, value] of Object.entries(request.query)) {
-    const schema = route.query?.[name]
+    const schema = route.query && Object.hasOwn(route.query, name) ? route.query[name] : undefined
+    if (!schema && route.form) continue
     if (!schema) throw new LoomError('REQUEST_INVALID', `unknown parameter ${name.slice(0, 64)}`)
-    args[name] = parameterOf(Array.isArray(value) ? value.join(',') : String(value), schema, name)
+    const text = Array.isArray(value) ? value.join(',') : String(value)
+    args[name] = parameterOf(route.form && schema.type === 'boolean' ? text.toLowerCase() : text, schema, name)
   }
   const file = route.raw && (await rawBodyOf(request, route.raw))
   if (!file && Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
