@@ -14,7 +14,7 @@ export interface ImportedTopicRule {
   rule: { name?: string; sql: string; enabled: boolean; description?: string; sqlVersion: string }
   outputs: ImportedAction[]
   errorAction?: ImportedAction
-  /** Members and actions that mean nothing here, by their paths in the file. */
+  /** Members and actions that mean nothing here, by their paths in the file; among them another `awsIotSqlVersion` than 2016-03-23, which the rule runs as. */
   unknown: string[]
 }
 
@@ -27,7 +27,7 @@ const suggestions: Readonly<Record<string, readonly string[]>> = {
   dynamoDBv2: ['loom-store'],
   elasticsearch: ['http request'],
   firehose: ['batch', 'loom-store'],
-  http: ['http request'],
+  http: ['loom-action', 'http request'],
   iotAnalytics: ['loom-store'],
   iotEvents: ['loom-window', 'switch'],
   iotSiteWise: ['loom-store'],
@@ -36,7 +36,7 @@ const suggestions: Readonly<Record<string, readonly string[]>> = {
   lambda: ['link call', 'function'],
   location: ['loom-store'],
   openSearch: ['http request'],
-  republish: ['mqtt out'],
+  republish: ['loom-action', 'mqtt out'],
   s3: ['file', 'loom-store'],
   salesforce: ['http request'],
   sns: ['e-mail', 'http request'],
@@ -47,6 +47,8 @@ const suggestions: Readonly<Record<string, readonly string[]>> = {
 
 const ruleMembers = new Set(['sql', 'description', 'ruleDisabled', 'awsIotSqlVersion', 'actions', 'errorAction'])
 const mostLevels = 64
+/** The version that rules have here, whatever theirs was. */
+const version = '2016-03-23'
 /** What `get-topic-rule` and `create-topic-rule` put beside; of no use here. */
 const passedOver = new Set(['ruleName', 'createdAt', 'ruleArn', 'tags'])
 
@@ -61,7 +63,7 @@ export function importTopicRule(json: unknown): ImportedTopicRule {
   if (!isRecord(given)) throw new LoomError('REQUEST_INVALID', 'a topic rule is a JSON object')
   const wrapper = ['topicRulePayload', 'rule'].find(name => isRecord(given[name]))
   const payload = (wrapper ? given[wrapper] : given) as Record<string, unknown>
-  const { sql, description, ruleDisabled = false, awsIotSqlVersion = '2016-03-23', actions = [], errorAction } = payload
+  const { sql, description, ruleDisabled = false, awsIotSqlVersion = version, actions = [], errorAction } = payload
   if (typeof sql !== 'string' || !sql.trim())
     throw new LoomError('REQUEST_INVALID', 'the topic rule has no sql', { position: 'sql' })
   if (typeof awsIotSqlVersion !== 'string')
@@ -71,6 +73,7 @@ export function importTopicRule(json: unknown): ImportedTopicRule {
   const unknown = [
     ...(wrapper ? Object.keys(given).filter(key => key !== wrapper && !passedOver.has(key)) : []),
     ...Object.keys(payload).filter(key => !ruleMembers.has(key) && !passedOver.has(key)),
+    ...(awsIotSqlVersion === version ? [] : ['awsIotSqlVersion']),
   ]
   const outputs = actions.flatMap((action: unknown, i) => actionOf(action, `actions[${i}]`, unknown))
   const [failure] = errorAction === undefined ? [] : actionOf(errorAction, 'errorAction', unknown)

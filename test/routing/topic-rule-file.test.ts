@@ -40,6 +40,17 @@ describe('a topic rule of AWS', () => {
     assert.deepEqual([got.rule.name, got.rule.enabled, got.unknown], ['hot', true, ['actions[2].quantum']])
   })
 
+  it('leads to the node that republishes and posts, also for errors; another version of the language is named', () => {
+    const { outputs, errorAction, unknown } = importTopicRule({
+      ...payload,
+      awsIotSqlVersion: '2015-10-08',
+      actions: [{ republish: { topic: 'a' } }, { http: { url: 'https://example.com' } }],
+    })
+    for (const action of [...outputs, errorAction]) assert.equal(action?.suggestion[0], 'loom-action')
+    assert.equal(outputs.length, 2)
+    assert.deepEqual(unknown, ['awsIotSqlVersion'])
+  })
+
   for (const [name, given] of [
     ['no JSON', '{'],
     ['no object', []],
