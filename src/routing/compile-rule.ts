@@ -7,7 +7,7 @@ import { childrenOf, itemExpressions } from './expression-children.ts'
 import { expressionsOf, isExternal } from './expression-facts.ts'
 import { pathOf } from './expression-path.ts'
 import { Memo, Memos } from './memo.ts'
-import { outputBytes } from './output-size.ts'
+import { excessOf } from './output-size.ts'
 import { printStatement } from './print.ts'
 import { type Closure, ruleFaultAt } from './scope.ts'
 import { type CompiledConjunct, compileWhere } from './where.ts'
@@ -90,8 +90,8 @@ function compileSelect({ items, value }: Select, context: CompileContext): Closu
 const spareBytes = 100_000
 
 function checkSize(output: unknown): void {
-  const { bytes } = outputLimits
-  if (outputBytes(output, bytes) > bytes) throw new LoomError('ROUTE_LIMIT', `the output is larger than ${bytes} bytes`)
+  const excess = excessOf(output, outputLimits.bytes)
+  if (excess) throw new LoomError('ROUTE_LIMIT', `the output is ${excess}`)
 }
 
 /** How many times the payload the output is at most, if it is nothing but parts of it and literals; else `undefined`. */

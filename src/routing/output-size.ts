@@ -1,11 +1,18 @@
 import { isBytes } from './values.ts'
 
-/** Deeper outputs count as too large: they would overflow the stack of those who print or copy them. */
+/** Deeper outputs are refused as too large ones are: they would overflow the stack of those who print or copy them. */
 const deepest = 512
+
+/** Why a value is more than an output may be: its size, or its depth. */
+export function excessOf(value: unknown, limit: number): string | undefined {
+  const size = outputBytes(value, limit)
+  if (size <= limit) return undefined
+  return size === Number.POSITIVE_INFINITY ? `nested deeper than ${deepest} levels` : `larger than ${limit} bytes`
+}
 
 /**
  * The size of a value as JSON in bytes, not more than `limit + 1`: counting ends there, so that its cost is bounded too. A text of `n` characters counts its exact bytes
- * only if that matters for the limit.
+ * only if that matters for the limit. Infinity if it is nested too deep.
  */
 export function outputBytes(value: unknown, limit: number): number {
   return measure(value, limit, 0)
@@ -26,10 +33,10 @@ function measure(value: unknown, limit: number, depth: number): number {
   }
   if (value === null) return 4
   if (isBytes(value)) return Math.min(value.length, limit + 1)
-  if (depth === deepest) return limit + 1
+  if (depth === deepest) return Number.POSITIVE_INFINITY
   let size = 2
   if (Array.isArray(value)) {
-    for (const element of value) if ((size += measure(element, limit, depth + 1) + 1) > limit) return limit + 1
+    for (const element of value) if ((size += measure(element, limit, depth + 1) + 1) > limit) return beyond(size, limit)
     return size > 2 ? size - 1 : size
   }
   const object = value as Record<string, unknown>
@@ -37,10 +44,12 @@ function measure(value: unknown, limit: number, depth: number): number {
     const member = object[key]
     if (member === undefined) continue
     size += textBytes(key, limit) + 2 + measure(member, limit, depth + 1)
-    if (size > limit + 1) return limit + 1
+    if (size > limit + 1) return beyond(size, limit)
   }
   return size > 2 ? size - 1 : size
 }
+
+const beyond = (size: number, limit: number): number => (size === Number.POSITIVE_INFINITY ? size : limit + 1)
 
 const numberBytes = (value: number): number => {
   if (Number.isInteger(value) && value >= 0 && value < 1e6)

@@ -4,7 +4,7 @@ import { callKey } from './functions/external-functions.ts'
 import { externalLimits, MissingAnswer, type RuleHost } from './host.ts'
 import type { Memo } from './memo.ts'
 import type { RuleMessage } from './message.ts'
-import { outputBytes } from './output-size.ts'
+import { excessOf } from './output-size.ts'
 import { decodedPayload } from './payload.ts'
 import type { CallContext, RulePorts } from './rule-function.ts'
 import { isBytes } from './values.ts'
@@ -144,8 +144,8 @@ export class Scope implements CallContext {
 
 /** Refuses answers over 8 KiB. */
 export function checkedAnswer(answer: unknown): unknown {
-  if (outputBytes(answer, externalLimits.answerBytes) > externalLimits.answerBytes)
-    throw new RangeError(`the answer is larger than ${externalLimits.answerBytes} bytes`)
+  const excess = excessOf(answer, externalLimits.answerBytes)
+  if (excess) throw new RangeError(`the answer is ${excess}`)
   return answer
 }
 

@@ -262,6 +262,16 @@ describe('an output', () => {
     )
   })
 
+  it('says what it is more of: levels or bytes', () => {
+    const nested = (levels: number) => JSON.parse(`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`)
+    const message = (payload: unknown) => ({ topic: 'a/b', payload })
+    const sql = "SELECT a FROM 'a/#'"
+    assert.deepEqual(output(sql, message(nested(512))), nested(512))
+    for (const payload of [nested(1000), bytes(nested(1000)), { a: [1, { b: [nested(600)] }] }])
+      assert.throws(() => output(sql, message(payload)), { code: 'ROUTE_LIMIT', message: /nested deeper than 512 levels/ })
+    assert.throws(() => output(sql, message({ a: ['x'.repeat(140_000), nested(600)] })), { message: /larger than 131072 bytes/ })
+  })
+
   it('of nested queries over each other ends', () => {
     const big = Array.from({ length: 1_001 }, (_, i) => i)
     const sql = 'SET @l = big SELECT (SELECT VALUE (SELECT VALUE x FROM @l) FROM big) AS x'
