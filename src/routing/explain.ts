@@ -86,9 +86,9 @@ function resultOf(compiled: CompiledRule, scope: Scope): Pick<Explanation, 'matc
 }
 
 function indexFor({ conjuncts }: CompiledRule, { language }: RulePlan): Explanation['index'] {
-  const access = preferred(conjuncts.flatMap(conjunct => conjunct.access ?? []))
+  const access = preferred(conjuncts.flatMap(({ access }) => (access && !access.computed ? access : [])))
   const conjunct = access && conjuncts.find(each => each.access === access)
   if (!conjunct) return undefined
-  const kind = access?.kind === 'equal' ? 'equality' : 'threshold'
+  const kind = access.kind === 'equal' ? 'equality' : 'threshold'
   return { kind, text: printExpression(conjunct.expression, language.name) }
 }

@@ -21,6 +21,11 @@ describe('an explanation', () => {
     assert.deepEqual(index, { kind: 'equality', text: 'missing = 1' })
   })
 
+  it('names no index for what is only worked out once for several rules', () => {
+    const { conjuncts, index } = explain({ sql: "SELECT a WHERE lower(a) = 'x'" }, { payload: { a: 'X' } })
+    assert.deepEqual([conjuncts[0]?.value, index], [true, undefined])
+  })
+
   it('shows the output, also of a rule that was compiled', () => {
     const rule = compileRule('SELECT a AS x')
     assert.deepEqual(explain(rule, { payload: { a: 1 } }), { matched: true, concerned: true, conjuncts: [], output: { x: 1 } })
