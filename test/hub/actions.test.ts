@@ -76,6 +76,7 @@ describe('actions of a hub', function () {
     assert.ok(answer.outcome === 'dead' && answer.status === 400 && answer.letter !== undefined)
     const again = await hub.actions.perform(webhook(1, {}, { letter: answer.letter }))
     assert.ok(again.outcome === 'dead' && again.letter === answer.letter)
+    assert.equal(new Set(receiver.got.map(({ headers }) => headers['idempotency-key'])).size, 2, 'a replay is a run of its own')
     const [letter, ...more] = await letters()
     assert.deepEqual(more, [])
     const { reason, code, device, topic, properties, payload, consumer, node, rule, stage, tries } = letter!

@@ -61,6 +61,15 @@ describe('templates of a webhook', () => {
     assert.throws(() => made({ body: '${(' }), { code: 'RULE_SYNTAX' })
   })
 
+  it('have nothing for what has no value', () => {
+    const { url, headers, body } = made({
+      url: 'https://example.com/alarms/${nobody}',
+      headers: [{ name: 'x-site', value: '${nobody}' }],
+      body: '[${nobody}]',
+    })
+    assert.deepEqual([url, headers, text(body)], ['https://example.com/alarms/', { 'x-site': '' }, '[]'])
+  })
+
   it('refuse methods and header names that are none, and values that no header takes', () => {
     assert.throws(() => made({ method: 'BREW' }), { code: 'NODE_CONFIG' })
     assert.throws(() => made({ headers: [{ name: 'a b', value: 'x' }] }), { code: 'NODE_CONFIG' })
@@ -85,6 +94,10 @@ describe('templates of a republish', () => {
 
   it('fail where a part of the topic has no value, or no topic is given', () => {
     assert.throws(() => compileRepublish({ ...republish, topic: 'devices/${nobody}/x' })(message), { code: 'ROUTE_TEMPLATE' })
+    const empty = { ...message, payload: { a: null, b: '' } }
+    for (const part of ['a', 'b'])
+      assert.throws(() => compileRepublish({ ...republish, topic: `x/\${${part}}` })(empty), { code: 'ROUTE_TEMPLATE' }, part)
+    assert.deepEqual(compileRepublish(republish)(empty).properties, { site: '' })
     assert.throws(() => compileRepublish({ ...republish, topic: ' ' }), { code: 'NODE_CONFIG' })
   })
 })
