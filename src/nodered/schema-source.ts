@@ -34,7 +34,7 @@ export interface SchemaSource {
 }
 
 const kept = 1000
-/** A schema does not change, but which is the latest does, and so does what is unknown; the event of it may be lost. */
+/** A schema does not change, but which is the latest does; the event of it may be lost. */
 const keepMs = 60_000
 const noBytes = new Uint8Array()
 
@@ -72,8 +72,11 @@ export function createSchemaSource(
     if (known && now() - known.at < keepMs) return known.detail
     const detail = listened().then(found => found.schemas.get(asked))
     details.set(key, { at: now(), detail })
-    // A hub that is away now may be back with the next message.
-    detail.catch(() => details.delete(key))
+    // A hub that is away now may be back with the next message, and what is unknown be registered: its letters may come back before the event of it.
+    const forget = (): void => {
+      if (details.get(key)?.detail === detail) details.delete(key)
+    }
+    detail.then(found => found ?? forget(), forget)
     return detail
   }
   const byName = ({ subject, version = 'latest' }: NamedSchema) => remembered(`${subject} ${version}`, { subject, version })

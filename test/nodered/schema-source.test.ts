@@ -129,13 +129,10 @@ describe('schemas for flows', function () {
     source.close()
   })
 
-  it('that nobody knows are asked for once a minute and found as soon as they are registered', async () => {
+  it('that nobody knows are asked for each time, so that letters that come back before the event of them are read', async () => {
     const source = open({ fallback: { subject: 'room' } })
     const key = Buffer.from(single.subarray(2, 10)).reverse().toString('hex')
     assert.deepEqual(await source.schemaFor(single, {}), { unknown: key })
-    assert.deepEqual(await source.schemaFor(single, {}), { unknown: key })
-    assert.equal(asked, 1)
-    clock += 60_000
     assert.deepEqual(await source.schemaFor(single, {}), { unknown: key })
     assert.equal(asked, 2)
     await hub.schemas.register({ subject: 'room', schema: v1 })
