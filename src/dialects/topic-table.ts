@@ -1,3 +1,4 @@
+import { basicIngestOf } from '../routing/basic-ingest.ts'
 import { validTopicFilter, validTopicName } from '../telemetry/topic.ts'
 import { aws } from './aws/aws.ts'
 import { awsClaim } from './aws/claim.ts'
@@ -24,7 +25,7 @@ export function classifyTopic(family: Family, topic: string, me: Me): Classified
     const found = dialect.classify(topic, me)
     if (found) return found
   }
-  return beyond(family, topic) ?? { kind: 'ordinary' }
+  return beyond(family, topic, Boolean(basicIngestOf(topic)?.rest)) ?? { kind: 'ordinary' }
 }
 
 /** The same for one filter of a SUBSCRIBE; a wildcard in the first level would reach over devices. */
@@ -45,8 +46,8 @@ export function refuseRequest(family: Family, ...[request, payload, error, now]:
     ?.refuse(request, payload, error, now)
 }
 
-function beyond(family: Family, topic: string) {
-  if (topic.startsWith('$')) return denied('reserved')
+function beyond(family: Family, topic: string, ingest = false) {
+  if (topic.startsWith('$') && !ingest) return denied('reserved')
   if (family === 'dps' || family === 'claim') return denied('a provisioning connection only provisions')
   const fault = topicFault(topic)
   return fault === undefined ? undefined : denied(fault)

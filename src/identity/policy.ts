@@ -1,3 +1,5 @@
+import { basicIngestOf } from '../routing/basic-ingest.ts'
+
 export type TopicAction = 'publish' | 'subscribe' | 'receive'
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: a policy variable
@@ -31,9 +33,10 @@ export function decideTopic(o: { action: TopicAction; topic: string; deviceId: s
   )
 }
 
-/** What no policy can grant: the broker's own trees, shared subscriptions, wildcards where the device should be named, wildcards in a topic name. */
+/** What no policy can grant: the broker's own trees but for messages to a rule by Basic Ingest, shared subscriptions, wildcards where the device should be named, wildcards in a topic name. */
 export function refusedAlways(action: TopicAction, topic: string): boolean {
-  if (topic === '' || topic.startsWith('$') || topic.includes('\0')) return true
+  if (topic === '' || topic.includes('\0')) return true
+  if (topic.startsWith('$') && !(action === 'publish' && basicIngestOf(topic)?.rest)) return true
   const wildcard = topic.search(/[#+]/)
   if (wildcard < 0) return false
   if (action !== 'subscribe') return true

@@ -488,7 +488,7 @@ export function hubContract(name: string, open: () => Promise<Hub>): void {
       const { device } = await hub.devices.register({ id: 'one' })
       for (const [part, code] of [
         [{ attributes: { a: 7 as never } }, 'IDENTITY_INVALID'],
-        [{ tags: { a: 'x'.repeat(300_000) } }, 'STORE_LIMIT'],
+        [{ tags: { a: 'x'.repeat(300_000) } }, 'TWIN_LIMIT'],
       ] as const)
         await assert.rejects(hub.devices.update({ id: 'one', enabled: false, ...part }), { code })
       assert.equal((await hub.devices.get({ id: 'one' })).etag, device.etag)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
@@ -11,6 +11,7 @@ import { HubThread } from '../../src/hub/hub-thread.ts'
 import { serveHub } from '../../src/hub/serve-hub.ts'
 import { startHub } from '../../src/hub/start-hub.ts'
 import { type Delivered, kinds } from '../../src/journal/journal-port.ts'
+import { mqttsClient } from '../mqtts-client.ts'
 import { until } from '../until.ts'
 
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
@@ -20,12 +21,14 @@ describe('rules in the hub', function () {
   this.timeout(120_000)
   let dataDir: string
   let hub: Hub
+  const others: Hub[] = []
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'loom-rules-'))
-    hub = await startHub({ hubId: 'rules', dataDir, store: 'memory', broker: 'none', listeners: [], threaded: false })
+    hub = await startHub({ hubId: 'ruled', dataDir, store: 'memory', broker: 'none', listeners: [], threaded: false })
   })
   afterEach(async () => {
     await hub.close()
+    for (const other of others.splice(0)) await other.close()
     await rm(dataDir, { recursive: true, force: true })
   })
 
@@ -133,6 +136,68 @@ describe('rules in the hub', function () {
     await patient(() => got.length === 2)
     assert.deepEqual(payloadsOf(got), [{ t: 2 }, { t: 2 }])
     await fragile.close()
+  })
+
+  it('get messages of Basic Ingest by their name, from devices whose policy allows it, and bytes that are no JSON', async () => {
+    const listening = await startHub({
+      ...{
+        hubId: 'ingest',
+        dataDir: join(dataDir, 'i'),
+        store: 'memory',
+        broker: 'embedded',
+        threaded: false,
+        allowAnonymous: false,
+      },
+      listeners: [{ kind: 'mqtts', host: '127.0.0.1', port: 0 }],
+    })
+    others.push(listening)
+    const caFile = join(dataDir, 'ca.pem')
+    await writeFile(caFile, (await listening.pki.caCertificates({})).rootPem)
+    const { port } = (await listening.health.get({})).listeners[0]!
+    const connect = async (id: string) => {
+      const { secrets } = await listening.devices.register({ id, credentials: { kind: 'password' } })
+      return mqttsClient({ host: '127.0.0.1', port, caFile }, { clientId: id, username: id, password: secrets!.password! })
+    }
+    const Statement = [
+      { Effect: 'Allow', Action: 'iot:Connect', Resource: '*' },
+      { Effect: 'Allow', Action: 'iot:Publish', Resource: ['topic/$aws/rules/hot/*', 'topic/dt/may/*'] },
+    ]
+    await listening.policies.create({ id: 'ingest', text: JSON.stringify({ Version: '2012-10-17', Statement }) })
+    const clients = [await connect('may'), await connect('not')]
+    await listening.policies.attach({ policy: 'ingest', target: { device: 'may' } })
+    const got: Delivered[] = []
+    const consumer = await listening.consume(
+      {
+        name: 'c',
+        start: 'earliest',
+        rules: {
+          rules: [
+            { name: 'hot', sql: "SELECT * FROM 'dt/#' WHERE t > 1" },
+            { name: 'cold', sql: "SELECT * FROM 'dt/#' WHERE t > 0" },
+            { name: 'bytes', sql: "SELECT encode(*, 'base64') AS b FROM 'dt/may/raw'" },
+          ],
+        },
+      },
+      { deliver: records => got.push(...records) },
+    )
+    try {
+      for (const { client } of clients)
+        for (const topic of ['$aws/rules/hot/dt/x', '$aws/rules/cold/dt/x', '$aws/rules/hot/other'])
+          for (const t of [1, 2]) await client.publishAsync(topic, JSON.stringify({ t, topic }), { qos: 1 })
+      await clients[0]!.client.publishAsync('dt/may/raw', Buffer.from([0xc3, 1, 2]), { qos: 1 })
+      await patient(() => got.length === 2)
+      assert.deepEqual(
+        got.map(({ device, topic }) => [device, topic]),
+        [
+          ['may', '$aws/rules/hot/dt/x'],
+          ['may', 'dt/may/raw'],
+        ],
+      )
+      assert.deepEqual(payloadsOf(got.slice(0, 1)), [{ t: 2, topic: '$aws/rules/hot/dt/x' }])
+    } finally {
+      await consumer.close()
+      for (const { client } of clients) await client.endAsync(true)
+    }
   })
 
   it('see the twin of the device, and events of the hub with the properties that Azure gives them', async () => {

@@ -1,3 +1,4 @@
+import { basicIngestOf } from '../../routing/basic-ingest.ts'
 import { type Classified, type Dialect, type FilterRuling, rulingOf } from '../dialect.ts'
 import { topicFault } from '../limits.ts'
 import { provisioningRequest, rulingOfAnswers } from './claim.ts'
@@ -16,7 +17,8 @@ export const aws: Dialect = {
 
   classify(topic, { deviceId }): Classified | undefined {
     if (!topic.startsWith(TREE)) return undefined
-    if (topic.startsWith(RULES)) return denied('basic ingest is not in the default policy')
+    // Policy decides on Basic Ingest
+    if (topic.startsWith(RULES)) return basicIngestOf(topic)?.rest ? undefined : denied('a rule and a topic belong there')
     const fault = topicFault(topic)
     if (fault) return denied(fault)
     const found = requestOf(topic, deviceId)

@@ -1,6 +1,7 @@
 import type { ConsumerRules } from '../../hub/hub.ts'
 import { type ConsumerSpec, type Delivered, flags, type Gap, kinds, type RecordKind } from '../../journal/journal-port.ts'
 import type { ConditionSource } from '../../routing/rule-text.ts'
+import { faultsOfRecord } from '../../telemetry/record.ts'
 import type { NewMsg } from '../define.ts'
 import { Feed } from '../feed.ts'
 import type { HubRef } from '../hubs.ts'
@@ -29,7 +30,9 @@ const open = ({ hub, spec, max, take, intakeOf, gap }: Opening): Promise<Feed> =
     ack: 'flow',
     max,
     messagesOf: all => {
-      const unreadable = (record: Delivered): boolean => (record.flags & (flags.erased | flags.invalid)) !== 0
+      // What is no JSON is bytes to rules; what its device's model forbids is none of theirs
+      const unreadable = (record: Delivered): boolean =>
+        (record.flags & flags.erased) !== 0 || faultsOfRecord(record) !== undefined
       const records = all.filter(record => !unreadable(record))
       const done = all.filter(unreadable).map(({ seq }) => seq)
       const carrier: Carrier = { records }
