@@ -24,7 +24,8 @@ export function ruleMessageOf(record: JournalRecord, { hubName, accountId, twin 
     ...(accountId !== undefined && { accountId }),
     ...(twin !== undefined && { twin }),
   }
-  const event = kind === kinds.twin ? twinEvent(record, hubName) : kind === kinds.lifecycle ? deviceEvent(record, hubName) : undefined
+  const event =
+    kind === kinds.twin ? twinEvent(record, hubName) : kind === kinds.lifecycle ? deviceEvent(record, hubName) : undefined
   if (event) return { ...common, ...event }
   const { contentType, contentEncoding, messageId, correlationId, module, clientId, principal, sourceIp, traceId, connectionId } =
     props.e
@@ -78,7 +79,9 @@ const eventOf = (
 
 /** A twin's change: the patch with its version, in the place where Azure puts the section. */
 function twinEvent({ device, at, payload }: JournalRecord, hubName: string): EventParts | undefined {
-  const event = parsed<{ section?: string; patch?: unknown; sectionVersion?: number; version?: number; deleted?: boolean }>(payload)
+  const event = parsed<{ section?: string; patch?: unknown; sectionVersion?: number; version?: number; deleted?: boolean }>(
+    payload,
+  )
   if (!event?.section) return undefined
   const { section, patch, version, sectionVersion, deleted } = event
   const body =

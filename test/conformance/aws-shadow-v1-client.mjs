@@ -51,7 +51,9 @@ await obey({
       heard.push({ event: 'message', topic, text: payload.toString() })
       if (answer) shadows.publish(`${topic}/answer`, JSON.stringify(answer))
     })
-    return new Promise((resolve, reject) => shadows.subscribe(filter, { qos: 1 }, error => (error ? reject(error) : resolve(null))))
+    return new Promise((resolve, reject) =>
+      shadows.subscribe(filter, { qos: 1 }, error => (error ? reject(error) : resolve(null))),
+    )
   },
   heard: () => heard,
   end: () => new Promise(resolve => shadows.end(false, resolve)),

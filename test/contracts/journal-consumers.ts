@@ -215,7 +215,13 @@ export function journalConsumersContract(on: JournalBench): void {
         message('a', '5', { kind: kinds.lifecycle }),
       ])
       on.time.advance()
-      assert.deepEqual([events.seqs(), asked], [[2, 3], [1, 2, 3, 4]])
+      assert.deepEqual(
+        [events.seqs(), asked],
+        [
+          [2, 3],
+          [1, 2, 3, 4],
+        ],
+      )
       assert.equal(consumer.state().passedOver, 2)
       const ended = consumer.deadletter([2], { code: 'X', message: 'y' })
       on.time.advance()
