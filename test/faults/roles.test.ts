@@ -278,6 +278,16 @@ describe('roles', function () {
     await by('POST /allow-lists/{list}/entries', { list: 'l1' }, { body: { entries: [{ serial: 'a' }] } })
     await by('DELETE /allow-lists/{list}/entries', { list: 'l1' }, { query: '?serials=a' })
     await by('DELETE /allow-lists/{list}', { list: 'l1' })
+    const subject = { subject: 'pumps' }
+    await by('POST /schemas', {}, { body: { subject: 'other', schema: '"int"' } })
+    await by('PUT /schema-settings', {}, { body: { replay: 'start' } })
+    await by('POST /registry/subjects/{subject}/versions', subject, { body: { schema: '"int"' } })
+    await by('PUT /registry/config', {}, { body: { compatibility: 'NONE' } })
+    await by('PUT /registry/config/{subject}', subject, { body: { compatibility: 'FULL' } })
+    await by('DELETE /registry/config/{subject}', subject)
+    await by('POST /registry/subjects/{subject}/versions', subject, { body: { schema: '"long"' } })
+    await by('DELETE /registry/subjects/{subject}/versions/{version}', { ...subject, version: '1' })
+    await by('DELETE /registry/subjects/{subject}', subject)
     await by('PUT /thingloom/rules/{node}', { node: 'rules' }, { body: { rules: [] } })
     await by('DELETE /registrations/{registration}', { registration: 'r1' })
     await by('POST /devices/{id}/retire', id, { body: {} })
@@ -306,6 +316,8 @@ describe('roles', function () {
       'POST /policies/test',
       'POST /model-checks',
       'POST /reference/{table}/lookup',
+      'POST /registry/subjects/{subject}',
+      'POST /registry/compatibility/subjects/{subject}/versions/{version}',
       'POST /audit/accept',
       'POST /audit/verify',
     ]

@@ -108,7 +108,7 @@ export async function misuse(house: SecretHouse, { secrets, phrases }: Misused):
         api('PUT', '/model-settings', { default: secret }),
         api('POST', '/schemas', { subject: `${secret}\n`, schema: '"int"' }),
         api('POST', '/schemas', { subject: 'x', schema: secret }),
-        api('POST', '/schemas', { subject: 'x', schema: JSON.stringify({ type: 'fixed', name: secret, size: 1 }) }),
+        api('POST', '/schemas', { subject: 'x', schema: JSON.stringify({ type: 'fixed', name: `${secret}!`, size: 1 }) }),
         api('POST', '/schemas', { subject: 'x', schema: '"int"', references: [{ name: secret, subject: secret, version: 1 }] }),
         api('GET', `/registry/subjects/${url}/versions/${url}`),
         api('PUT', '/registry/config', { compatibility: secret }),
