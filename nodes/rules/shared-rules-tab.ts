@@ -33,7 +33,7 @@ export function sharedRulesTab(node: RulesConfig & { id: string }): RulesTab {
     RED,
     engine,
     api: adminApi({ ajax: $.ajax as unknown as Ajax, hubId: 'rules' }),
-    nodeId: user || '-',
+    nodeId: user,
     message: undefined,
     strict: () => false,
     freshId: () => RED.nodes.id(),

@@ -20,6 +20,7 @@ export function ruleCounts({
   let timer: ReturnType<typeof setTimeout> | undefined
   let last: ReadonlyMap<string, RuleCounts> = new Map()
   const ask = async (): Promise<void> => {
+    if (!nodeId) return
     const found = await api.get<{ items: ({ id: string } & RuleCounts)[] }>([nodeId]).catch(() => undefined)
     if (closed) return
     last = new Map(found?.items.map(rule => [rule.id, rule]))

@@ -78,7 +78,8 @@ export function tryForm(o: {
   }
   const load = async (): Promise<void> => {
     try {
-      const { items } = await api.get<{ items: RecentMessage[] }>([o.nodeId, 'recent'])
+      // No node has the rules yet: nothing was seen
+      const { items } = o.nodeId ? await api.get<{ items: RecentMessage[] }>([o.nodeId, 'recent']) : { items: [] }
       recent = items
       const options = items.map((one, i) => make('option', { attributes: { value: String(i) } }, titleOf(one)))
       const first = words(items.length ? 'recent.choose' : 'recent.none', { count: items.length })
