@@ -84,7 +84,7 @@ describe('published models', () => {
     })
   })
 
-  const ofRepository: Mocha.TestFunction | ((title: string, test: Mocha.Func) => void) = repository ? it : () => {}
+  const ofRepository: (title: string, test: Mocha.Func) => void = repository ? it : () => {}
   ofRepository('of a whole repository of DTDL, which THINGLOOM_DTDL_MODELS names', function (this: Mocha.Context) {
     this.timeout(600_000)
     const interfaces = new Map<string, Record<string, unknown>>()
