@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { defaults } from '../../nodes/route/config.ts'
 import { type FlowNode, type NodeRedProcess, root, startNodeRed, userFolder } from '../node-red-process.ts'
 import { freePorts, maySkip, start, tempFolder, until } from '../processes.ts'
 import { contrasts, untranslated } from './page-checks.ts'
@@ -14,31 +15,11 @@ const matched = /^\s*Matched\s*$/
 
 const rule = (id: string, text: string, language = 'sql') => ({ id, name: id, enabled: true, language, text, topicTemplate: '' })
 const route = (id: string, more: object = {}): FlowNode => ({
+  ...defaults,
   id,
   type: 'loom-route',
   z: 'tab',
   name: id,
-  hub: '',
-  ruleSet: '',
-  rules: [],
-  outputRules: [],
-  outputs: 0,
-  deliver: 'all',
-  unmatched: false,
-  errors: false,
-  strict: false,
-  from: 'wires',
-  consumer: '',
-  devices: '',
-  topics: '',
-  streams: '',
-  ack: 'delivery',
-  start: 'latest',
-  startTime: '',
-  window: 256,
-  batchMax: 1,
-  batchLingerMs: 20,
-  strictOrder: false,
   x: 300,
   y: 100,
   wires: [],
