@@ -1,3 +1,4 @@
+import { covering } from '../twin/gone.ts'
 import { isSection, own, type TwinSection } from '../twin/json.ts'
 import { patchBetween } from '../twin/merge.ts'
 
@@ -86,15 +87,4 @@ function union(some: TwinSection, others: TwinSection): TwinSection {
     else all[key] = is
   }
   return all
-}
-
-/** All that is desired, and null for whatever else there may be. */
-function covering(had: TwinSection, desired: TwinSection): TwinSection {
-  const patch: TwinSection = { ...desired }
-  for (const key of Object.keys(had)) {
-    const [was, is] = [had[key], own(desired, key)]
-    if (is === undefined) patch[key] = null
-    else if (isSection(was) && isSection(is)) patch[key] = covering(was, is)
-  }
-  return patch
 }

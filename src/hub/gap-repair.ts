@@ -2,6 +2,7 @@ import type { DisconnectReason } from '../broker/broker-port.ts'
 import { azureTwinName, desiredPush } from '../dialects/azure/twin.ts'
 import type { TwinPort } from '../dialects/twin-port.ts'
 import type { Twin } from '../twin/document.ts'
+import { covering, sectionOfGone } from '../twin/gone.ts'
 import type { TwinSection } from '../twin/json.ts'
 import { twinId } from '../twin/names.ts'
 import { DesiredGaps } from './desired-gaps.ts'
@@ -14,7 +15,7 @@ const sureEnds: readonly DisconnectReason[] = ['CLIENT_INITIATED_DISCONNECT', 'C
 
 /**
  * What is desired of Azure devices, pushed to them. Their SDK neither subscribes nor asks for its twin after a reconnect, as for each new token: a session that is kept
- * is told once what it missed, or all that is desired where the hub does not know that.
+ * is told once what it missed; where the hub does not know that, all that is desired, and null for what was desired once.
  */
 export function createGapRepair({
   twins,
@@ -46,10 +47,11 @@ export function createGapRepair({
       if (!twin) return
       const missed = gaps.back(key, twin.desired, now())
       if (!missed && !restored) return
-      const patch = missed ?? twin.desired
+      const gone = sectionOfGone(twin.gone ?? [])
+      const patch = missed ?? covering(gone, twin.desired)
       if (Object.keys(patch).length === 0) return
       listening.tellOne(listener, desiredPush(twin, patch))
-      if (!missed) gaps.told(key, {}, now())
+      if (!missed) gaps.told(key, gone, now())
     } finally {
       level.add(listener)
     }

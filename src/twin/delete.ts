@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
 import { nextEtag, type TwinDocument } from './document.ts'
+import { withGone } from './gone.ts'
 import { type ExpectedVersions, expect } from './update.ts'
 
 /**
@@ -11,7 +12,7 @@ export function deleteDocument<T extends TwinDocument>(doc: T, { now, ...expecte
   expect(doc, expected)
   const desiredVersion = doc.desiredVersion + 1
   const reportedVersion = doc.reportedVersion + 1
-  return {
+  const after = {
     ...doc,
     desired: {},
     reported: {},
@@ -21,4 +22,5 @@ export function deleteDocument<T extends TwinDocument>(doc: T, { now, ...expecte
     etag: nextEtag(doc),
     exists: false,
   }
+  return withGone(after, doc.desired)
 }

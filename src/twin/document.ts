@@ -1,4 +1,5 @@
 import { checkedSection } from './check.ts'
+import type { Gone } from './gone.ts'
 import type { TwinSection } from './json.ts'
 import { type Stamp, stampOf } from './stamp.ts'
 
@@ -16,6 +17,8 @@ export interface TwinDocument {
   etag: string
   /** AWS devices see it: something was desired or reported since it was last deleted */
   exists: boolean
+  /** what was desired once; absent: nothing else was. Of no interest to who reads the whole twin. */
+  gone?: Gone
 }
 
 /** One twin of a device as it is stored; `name` is `''` for the main one. */

@@ -1,6 +1,7 @@
 import { checkedSection } from './check.ts'
 import { deleteDocument } from './delete.ts'
 import { nextEtag, type TwinDocument } from './document.ts'
+import { withGone } from './gone.ts'
 import { patchBetween } from './merge.ts'
 import { stampOf } from './stamp.ts'
 
@@ -15,7 +16,7 @@ export function resetDocument<T extends TwinDocument>(before: T, { desired: want
   if (!reports && !Object.keys(patchBetween(before.desired, desired)).length) return before
   const desiredVersion = before.desiredVersion + 1
   const reportedVersion = before.reportedVersion + (reports ? 1 : 0)
-  return {
+  const after = {
     ...before,
     desired,
     reported: {},
@@ -29,4 +30,5 @@ export function resetDocument<T extends TwinDocument>(before: T, { desired: want
     etag: nextEtag(before),
     exists: true,
   }
+  return withGone(after, before.desired)
 }

@@ -2,6 +2,7 @@ import { LoomError } from '../errors.ts'
 import { checkedPatch } from './check.ts'
 import { type Delta, deltaOf } from './diff.ts'
 import { nextEtag, noDocument, type TwinDocument } from './document.ts'
+import { withGone } from './gone.ts'
 import type { TwinSection } from './json.ts'
 import { checkBytes } from './limits.ts'
 import { mergeSection } from './merge.ts'
@@ -57,7 +58,7 @@ export function applyUpdate(doc: TwinDocument | undefined, patch: TwinPatch, o: 
 export function applyUpdate(found: TwinDocument | undefined, patch: TwinPatch, o: UpdateOptions): TwinUpdate {
   const { now, profile = twinProfiles.plain } = o
   const before = found ?? noDocument(now)
-  const doc: TwinDocument = { ...before, meta: { ...before.meta } }
+  let doc: TwinDocument = { ...before, meta: { ...before.meta } }
   const accepted: Accepted = { state: {}, meta: {} }
   for (const section of sections) {
     const part = patch[section]
@@ -69,6 +70,7 @@ export function applyUpdate(found: TwinDocument | undefined, patch: TwinPatch, o
   }
   checkBytes(before, doc, profile)
   expect(before, o)
+  doc = withGone(doc, before.desired)
   doc.version++
   doc.etag = nextEtag(before)
   doc.exists = true

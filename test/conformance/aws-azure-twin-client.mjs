@@ -11,11 +11,15 @@ const ca = readFileSync(caFile, 'utf8')
 const own = new Map(devices.map(({ id }) => [id, {}]))
 const faults = []
 
-/** Values are numbers that only grow. */
+/** Values are numbers that only grow; null: the member is gone. */
 function become(id, patch) {
   const state = { ...own.get(id) }
   for (const [key, n] of Object.entries(patch)) {
     if (key.startsWith('$')) continue
+    if (n === null) {
+      delete state[key]
+      continue
+    }
     if (n < (state[key] ?? 0)) faults.push(`${id}: ${key} ${n} after ${state[key]}`)
     state[key] = n
   }
@@ -29,7 +33,13 @@ async function azureDevice({ id, connectionString }) {
   client.on('error', () => {})
   const twin = await client.open().then(() => client.getTwin())
   let version = 0
-  const report = () => twin.properties.reported.update(own.get(id), () => {})
+  const names = new Set()
+  const report = () => {
+    const state = own.get(id)
+    for (const name of Object.keys(state)) names.add(name)
+    const gone = [...names].filter(name => !Object.hasOwn(state, name)).map(name => [name, null])
+    twin.properties.reported.update({ ...state, ...Object.fromEntries(gone) }, () => {})
+  }
   twin.on('error', () => {})
   twin.on('properties.desired', desired => {
     if (desired.$version < version) return

@@ -60,7 +60,7 @@ describe('desired properties that change while the unmodified azure-iot-device i
     await agrees(client, id)
     return client
   }
-  const desiredOf = async (id: string) => {
+  const desiredOf = async (id: string): Promise<Record<string, any>> => {
     const { desired, desiredVersion } = await hub.twins.get({ id })
     return { ...desired, $version: desiredVersion }
   }
@@ -122,18 +122,21 @@ describe('desired properties that change while the unmodified azure-iot-device i
     await client.ask('close')
   })
 
-  it('while the hub restarts: all that is desired is told, and what is equal does no harm', async () => {
+  it('while the hub restarts: all that is desired is told and what is so no more, and what is equal does no harm', async () => {
     const id = 'survives'
     const client = await device(id)
-    await hub.twins.patch({ id, desired: { same: { x: 1, list: [1, 2] }, a: 1 } })
+    const first = { same: { x: 1, list: [1, 2] }, a: 1, gone: 1, before: { x: 1 }, nest: { x: 1, y: 1 } }
+    await hub.twins.patch({ id, desired: first })
     await agrees(client, id)
     shut()
+    await hub.twins.patch({ id, desired: { before: null } })
     await hub.close()
     await begin()
-    await hub.twins.patch({ id, desired: { a: 2, b: { c: 1 } } })
+    await hub.twins.patch({ id, desired: { a: 2, b: { c: 1 }, gone: null, nest: { y: null } } })
     open()
     await agrees(client, id)
-    assert.deepEqual((await pushes(client)).at(-1), await desiredOf(id))
+    const { nest, ...others } = await desiredOf(id)
+    assert.deepEqual((await pushes(client)).at(-1), { ...others, before: null, gone: null, nest: { ...nest, y: null } })
     await client.ask('report', { done: true })
     assert.equal((await hub.twins.get({ id })).reported.done, true)
     await client.ask('close')

@@ -204,8 +204,7 @@ export class TwinDevice {
       if (!this.#reporting) this.#reported = reported
       this.#base = reportedVersion
     }
-    // At the same version too: after a lost connection Azure's form of all that is desired cannot say what is gone
-    if (version >= this.#seen && !this.#parts.careless) this.#become(desired, version)
+    if (version > this.#seen && !this.#parts.careless) this.#become(desired, version)
     // what was missed may be newer than this answer
     this.#report()
   }

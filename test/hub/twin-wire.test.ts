@@ -182,22 +182,23 @@ describe('twins on the wire', function () {
     assert.deepEqual(pushes(again), [{ z: 1, $version: 2 }])
   })
 
-  it('of Azure: who lost its connection is told all that is desired, as the hub does not know what arrived', async () => {
+  it('of Azure: who lost its connection is told all that is desired and what is so no more, as the hub does not know what arrived', async () => {
     const first = await azure('meter')
     await first.client.subscribeAsync('$iothub/twin/PATCH/properties/desired/#')
-    await hub.twins.patch({ id: 'meter', desired: { a: 1 } })
+    await hub.twins.patch({ id: 'meter', desired: { a: 1, old: 1, nest: { x: 1, y: 1 } } })
     await has(first, 'properties/desired')
     first.client.stream.destroy()
     await until(async () => !(await hub.devices.get({ id: 'meter' })).connection.connected)
-    await hub.twins.patch({ id: 'meter', desired: { b: 1 } })
+    await hub.twins.patch({ id: 'meter', desired: { b: 1, old: null, nest: { y: null } } })
     const second = await azure('meter')
     await has(second, 'properties/desired')
     const third = await azure('meter')
     await has(third, 'properties/desired')
+    const whole = { a: 1, b: 1, old: null, nest: { x: 1, y: null }, $version: 3 }
     assert.deepEqual(
       [pushes(second), pushes(third)],
-      [[{ a: 1, b: 1, $version: 3 }], [{ a: 1, b: 1, $version: 3 }]],
-      'also where the next connection takes the place of one that is still there',
+      [[whole], [whole]],
+      'with null for what went, also where the next connection takes the place of one that is still there',
     )
   })
 

@@ -41,6 +41,7 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
   'life of a wake-up token': [['hub/open-commands', 'wakeTokenMs', minutes]],
   'devices of one command': [['hub/group-commands', 'mostDevices']],
   'named twins': [['twin/profiles', 'namedTwins']],
+  'names kept of what is desired no more': [['twin/gone', 'goneBytes']],
   'requests of twins': [['hub/twin-wire', 'inFlightPerConnection']],
   'groups |': [['topology/group-tree', 'maxGroups']],
   '[fleet configurations]': [['twin/configuration/configuration', 'maxConfigurations']],
