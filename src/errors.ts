@@ -62,6 +62,9 @@ export const codes = {
   SCHEMA_INVALID: [400, 'the schema is not valid'],
   SCHEMA_INCOMPATIBLE: [409, 'the schema is not compatible with the ones before it'],
   SCHEMA_NOT_FOUND: [404, 'no such schema'],
+  SCHEMA_DELETED: [404, 'the schema is deleted already'],
+  SCHEMA_NOT_DELETED: [409, 'only a schema that is deleted already can be deleted for good'],
+  SCHEMA_REFERENCED: [409, 'another schema refers to the schema'],
   SCHEMA_LIMIT: [413, 'the schema is larger than allowed, or there are as many as allowed'],
 
   RULE_SYNTAX: [400, 'the rule cannot be read'],

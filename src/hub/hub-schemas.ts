@@ -1,4 +1,5 @@
 import type { CompatibilityMode } from '../codec/registry/compatibility.ts'
+import type { Deletion } from '../codec/registry/deletion.ts'
 import type {
   CompatibilityVerdict,
   NewSchema,
@@ -45,8 +46,11 @@ export interface SchemasApi {
   find(o: NewSchema): Promise<SchemaVersion | undefined>
   /** Subjects by name. */
   list(o: { prefix?: string; limit?: number; cursor?: string }): Promise<{ items: SubjectView[]; next?: string }>
-  /** One version or all of them; answers which. */
-  delete(o: { subject: string; version?: number | 'latest'; by?: string }): Promise<{ versions: number[] }>
+  /**
+   * One version or all of them; answers which. SCHEMA_DELETED of what is deleted already; with `permanent` SCHEMA_NOT_DELETED of what is not, and SCHEMA_REFERENCED. `position`:
+   * whether it is the `subject` or the `version`.
+   */
+  delete(o: Deletion & { by?: string }): Promise<{ versions: number[] }>
   /** What counts for a subject, or for all that have nothing of their own. */
   compatibility(o: { subject?: string }): Promise<{ mode: CompatibilityMode; own: boolean }>
   /** null: as all others. */

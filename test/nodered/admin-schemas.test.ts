@@ -95,6 +95,38 @@ describe('admin API: schemas', function () {
     assert.equal((await at.call('GET', '/schemas?deleted=false')).body.error.code, 'REQUEST_INVALID')
   })
 
+  it('deletes for good in a second step, with the numbers that clients know', async () => {
+    await register('x', rec(a))
+    await register('x', rec(a, { ...b, default: '' }))
+    const reference = { name: 'R', subject: 'x', version: 1 }
+    const holder = JSON.stringify({ type: 'record', name: 'Holder', fields: [{ name: 'r', type: 'R' }] })
+    await register('holder', holder, { references: [reference] })
+    const steps: [number, unknown, string][] = [
+      [404, 40405, 'x?permanent=true'],
+      [404, 40407, 'x/versions/2?permanent=true'],
+      [404, 40407, 'x/versions/latest?permanent=True'],
+      [200, 2, 'x/versions/latest'],
+      [404, 40406, 'x/versions/2'],
+      [404, 40405, 'x?permanent=true'],
+      [200, 2, 'x/versions/2?permanent=true'],
+      [404, 40402, 'x/versions/2?permanent=true'],
+      [200, [1], 'x?permanent=false'],
+      [404, 40404, 'x'],
+      [422, 42206, 'x?permanent=true'],
+      [200, [1], 'holder'],
+      [200, [1], 'holder?permanent=true'],
+      [200, [1], 'x?permanent=true'],
+      [404, 40401, 'x?permanent=true'],
+      [404, 40401, 'x/versions/1?permanent=true'],
+      [422, 42202, 'x/versions/0?permanent=true'],
+    ]
+    for (const [at, [status, told, path]] of steps.entries()) {
+      const answer = await ask('DELETE', `/subjects/${path}`)
+      assert.deepEqual([answer.status, answer.body.error_code ?? answer.body], [status, told], `${at}: ${path}`)
+    }
+    assert.equal((await ask('GET', '/schemas/ids/1')).body.error_code, 40403)
+  })
+
   it('answers in the form of registries what it does not have', async () => {
     for (const [status, method, path] of [
       [404, 'GET', ''],

@@ -47,8 +47,10 @@ export interface RegistryBook {
   types: Map<number, SchemaType>
   /** by type and identity */
   ids: Map<string, number>
-  /** the newest schema of a fingerprint */
-  byFingerprint: Map<string, number>
+  /** the schemas of a fingerprint, the newest last */
+  byFingerprint: Map<string, number[]>
+  /** of schemas that have some */
+  references: Map<number, readonly SchemaReference[]>
   settings: RegistrySettings
 }
 
@@ -57,9 +59,13 @@ export const identityKey = ({ type, identity }: Pick<StoredSchema, 'type' | 'ide
 export function note(book: RegistryBook, id: number, stored: StoredSchema): void {
   book.types.set(id, stored.type)
   book.ids.set(identityKey(stored), id)
+  if (stored.references.length) book.references.set(id, stored.references)
+  else book.references.delete(id)
   const { crc64, sha256 } = stored.fingerprints
-  if (crc64 !== undefined) book.byFingerprint.set(crc64, id)
-  book.byFingerprint.set(sha256, id)
+  for (const fingerprint of crc64 === undefined ? [sha256] : [crc64, sha256]) {
+    const same = book.byFingerprint.get(fingerprint) ?? []
+    if (!same.includes(id)) book.byFingerprint.set(fingerprint, [...same, id])
+  }
 }
 
 export async function readBook(state: StateStore): Promise<RegistryBook> {
@@ -70,6 +76,7 @@ export async function readBook(state: StateStore): Promise<RegistryBook> {
     types: new Map(),
     ids: new Map(),
     byFingerprint: new Map(),
+    references: new Map(),
     settings: { ...usualSettings, ...settings?.doc },
   }
   for await (const { id, doc } of all<StoredSchema>(state, schemasColl, 20)) note(book, Number(id), doc)

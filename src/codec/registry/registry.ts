@@ -4,6 +4,7 @@ import type { StateStore, Write } from '../../storage/state-store.ts'
 import { sha256Of } from '../avro/avro-canonical.ts'
 import { type SchemaText, schemaTypes } from '../schema-text.ts'
 import { type CompatibilityMode, compatibilityModes, incompatibilities, shownIncompatibility } from './compatibility.ts'
+import { type Deletion, versionsToDelete } from './deletion.ts'
 import {
   type CompatibilityVerdict,
   type NewSchema,
@@ -176,21 +177,25 @@ export async function openSchemaRegistry({ state, load, now, audit }: RegistryOp
         if (offered.id === undefined && book.types.size >= registryLimits.schemas)
           throw new LoomError('SCHEMA_LIMIT', `${book.types.size} schemas`, { hint: `at most ${registryLimits.schemas}` })
         const id = offered.id ?? book.types.size + 1
+        // Of one that was deleted for good, the references may be gone as well
+        const writes = offered.id === undefined || !placeOf(id)
         const version = (before.versions.at(-1)?.version ?? 0) + 1
         const made: StoredVersion = { version, id, at: now(), ...author(by) }
         const after: StoredSubject = { ...before, versions: [...before.versions, made] }
         const { type, fingerprints } = offered.stored
         await state.tx(
           [
-            ...(offered.id === undefined
-              ? [{ op: 'put', coll: schemasColl, id: schemaDocId(id), doc: offered.stored, version: 'new' } as const]
-              : []),
+            ...(writes ? [{ op: 'put', coll: schemasColl, id: schemaDocId(id), doc: offered.stored } as const] : []),
             { op: 'put', coll: subjectsColl, id: subject, doc: after },
             audit({ ...author(by), action: 'schema.register', target: subject, detail: { id, version, type, ...fingerprints } }),
           ],
           author(by),
         )
-        if (offered.id === undefined) note(book, id, offered.stored)
+        if (writes) {
+          schemas.set(id, offered.stored)
+          reads.set(id, offered.read)
+          note(book, id, offered.stored)
+        }
         book.subjects.set(subject, after)
         return { version: viewOf(subject, made, await storedOf(id)), created: true }
       }),
@@ -226,25 +231,34 @@ export async function openSchemaRegistry({ state, load, now, audit }: RegistryOp
       return { items, ...(page.length < names.length && { next: page.at(-1)! }) }
     },
 
-    /** One version or all; what was deleted. They are no longer latest nor compared; who has the id or a fingerprint still finds them. */
-    delete: ({ subject, version, by }: { subject: string; version?: number | 'latest'; by?: string }): Promise<number[]> =>
+    /**
+     * One version or all; what was deleted. They are no longer latest nor compared; who has the id or a fingerprint still finds them, until they are deleted for good: their numbers are
+     * free again then, with the last one the subject's mode goes, and a schema that is registered again has its id again.
+     */
+    delete: ({ by, ...o }: Deletion & { by?: string }): Promise<number[]> =>
       inOrder(async () => {
-        const gone = version === undefined ? alive(subject) : [needVersion(subject, version)]
-        if (!gone.length) needVersion(subject)
+        const { subject, permanent = false } = o
+        const gone = versionsToDelete(book, o)
         const before = book.subjects.get(subject)!
+        const left = before.versions.filter(one => !gone.includes(one))
         const after: StoredSubject = {
           ...before,
-          versions: before.versions.map(one => (gone.includes(one) ? { ...one, deleted: true } : one)),
+          versions: permanent ? left : before.versions.map(one => (gone.includes(one) ? { ...one, deleted: true } : one)),
         }
+        const nothing = !after.versions.length
         const versions = gone.map(one => one.version)
+        const detail = { versions, ...(permanent && { permanent }) }
         await state.tx(
           [
-            { op: 'put', coll: subjectsColl, id: subject, doc: after },
-            audit({ ...author(by), action: 'schema.delete', target: subject, detail: { versions } }),
+            nothing
+              ? { op: 'delete', coll: subjectsColl, id: subject }
+              : { op: 'put', coll: subjectsColl, id: subject, doc: after },
+            audit({ ...author(by), action: 'schema.delete', target: subject, detail }),
           ],
           author(by),
         )
-        book.subjects.set(subject, after)
+        if (nothing) book.subjects.delete(subject)
+        else book.subjects.set(subject, after)
         return versions
       }),
 
@@ -297,7 +311,13 @@ export async function openSchemaRegistry({ state, load, now, audit }: RegistryOp
       const one = versionIn(asked.subject, asked.version)
       return one && { subject: asked.subject, one }
     }
-    const id = 'id' in asked ? asked.id : book.byFingerprint.get(asked.fingerprint.toLowerCase())
+    if ('id' in asked) return placeOf(asked.id)
+    const [place] = (book.byFingerprint.get(asked.fingerprint.toLowerCase()) ?? []).toReversed().flatMap(id => placeOf(id) ?? [])
+    return place
+  }
+
+  /** A version that a schema is, one that is not deleted first. */
+  function placeOf(id: number): { subject: string; one: StoredVersion } | undefined {
     let gone: { subject: string; one: StoredVersion } | undefined
     for (const [subject, { versions }] of book.subjects)
       for (const one of versions) {

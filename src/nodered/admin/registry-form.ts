@@ -25,7 +25,13 @@ function numberOf(thrown: unknown): number {
     case 'CODEC_UNAVAILABLE':
       return 42201
     case 'SCHEMA_NOT_FOUND':
-      return 40403
+      return thrown.position === 'subject' ? 40401 : thrown.position === 'version' ? 40402 : 40403
+    case 'SCHEMA_DELETED':
+      return thrown.position === 'subject' ? 40404 : 40406
+    case 'SCHEMA_NOT_DELETED':
+      return thrown.position === 'subject' ? 40405 : 40407
+    case 'SCHEMA_REFERENCED':
+      return 42206
     default:
       return thrown.status
   }

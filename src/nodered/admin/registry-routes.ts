@@ -1,3 +1,4 @@
+import type { Deletion } from '../../codec/registry/deletion.ts'
 import type { SchemaReference, SchemaVersion } from '../../codec/registry/registered-schema.ts'
 import { schemaTypes, type SchemaType } from '../../codec/schema-text.ts'
 import type { CompatibilityMode } from '../../codec/registry/compatibility.ts'
@@ -68,6 +69,9 @@ async function found(hub: Hub, args: Record<string, unknown>): Promise<SchemaVer
   await versionsOf(hub, subject)
   throw new RegistryFault(40402, `version ${version} of ${subject.slice(0, 100)}`)
 }
+
+const deleted = async (hub: Hub, what: Deletion, permanent: unknown, by: string): Promise<number[]> =>
+  (await hub.schemas.delete({ ...what, permanent: permanent === true, by })).versions
 
 /** A schema registry as clients of Confluent's know it, as far as they need it to write, read and evolve. */
 export const registryRoutes: HubRoute[] = [
@@ -191,27 +195,29 @@ export const registryRoutes: HubRoute[] = [
     method: 'delete',
     path: `${root}/subjects/{subject}`,
     id: 'registryDeleteSubject',
-    summary: 'Deletes all versions of a subject; their schemas are still found by id',
+    summary: 'Deletes all versions of a subject; their schemas are still found by id, until it is deleted again with `permanent`',
     permission: write,
     form,
+    query: { permanent: flag },
     answers: { 200: { description: 'the versions', schema: listOf(count) } },
-    run: async ({ on: hub, args, by }) => {
-      const subject = args.subject as string
-      await versionsOf(hub, subject)
-      return { body: (await hub.schemas.delete({ subject, by })).versions }
-    },
+    run: async ({ on: hub, args, by }) => ({ body: await deleted(hub, { subject: args.subject as string }, args.permanent, by) }),
   },
   {
     method: 'delete',
     path: `${root}/subjects/{subject}/versions/{version}`,
     id: 'registryDeleteVersion',
-    summary: 'Deletes one version of a subject',
+    summary: 'Deletes one version of a subject; a second time with `permanent`, for good',
     permission: write,
     form,
+    query: { permanent: flag },
     answers: { 200: { description: 'the version', schema: count } },
     run: async ({ on: hub, args, by }) => {
-      const { subject, version } = await found(hub, args)
-      await hub.schemas.delete({ subject, version, by })
+      const [version] = await deleted(
+        hub,
+        { subject: args.subject as string, version: versionOf(args.version) },
+        args.permanent,
+        by,
+      )
       return { body: version }
     },
   },
