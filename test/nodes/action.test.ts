@@ -270,6 +270,20 @@ describe('loom-action with a hub', () => {
     await until(() => consumer.acked.has(seq))
   })
 
+  it('takes an item that was no reading back alone and as such', async () => {
+    const { send, outputs } = await load({ ...webhook, each: 'reading' })
+    const consumer = await until(() => hub.consumers.get('node:n'))
+    const failed = outputs(1, 1)
+    send({ payload: [...batch, { device: 'd3', time: 3 }] })
+    await failed
+    const letters = () => hub.letters.map(({ device, reason, stage, code, tries }) => [device, reason, stage, code, tries])
+    assert.deepEqual(letters(), [['d3', 'invalid', 'reading', 'READING_VALUES', 1]])
+    await hub.journal.replayDeadLetter({ id: 1 })
+    await until(() => consumer.acked.size === 1)
+    assert.deepEqual(letters(), [['d3', 'invalid', 'reading', 'READING_VALUES', 2]])
+    assert.equal(hub.orders.length, 2)
+  })
+
   it('has its consumer for as long as it is there', async () => {
     await load(webhook)
     await until(() => hub.consumers.has('node:n'))

@@ -234,6 +234,37 @@ describe('loom-route with a hub', () => {
       )
     })
 
+    for (const from of ['wires', 'hub'])
+      it(`brings an item that was no reading back alone and as such, to a node fed by the ${from}`, async () => {
+        const running = await open([row('any', 'SELECT *')], { from })
+        const { error, send, outputs } = running
+        const [failure, good] = [error(), outputs(1)]
+        const reading = { device: 'a', time: 1, values: { t: 1 } }
+        send({ payload: [reading, { device: 'b', topic: 'x/b', time: 5, properties: { p: 'q' } }, 7] })
+        assert.equal((await failure).code, 'READING_VALUES')
+        assert.deepEqual((await good)[0]!.payload, [reading])
+        const letters = () =>
+          hub.letters.map(one => [one.device, one.topic, one.reason, one.stage, one.code, one.state, one.tries] as const)
+        const [b, seven] = [
+          ['b', 'x/b', 'invalid', 'reading', 'READING_VALUES', 'open'],
+          ['', '', 'invalid', 'reading', 'READING_VALUES', 'open'],
+        ] as const
+        assert.deepEqual(letters(), [
+          [...b, 1],
+          [...seven, 1],
+        ])
+        for (const { id } of [...hub.letters]) {
+          const again = error()
+          await hub.journal.replayDeadLetter({ id })
+          assert.equal((await again).code, 'READING_VALUES')
+        }
+        assert.deepEqual(letters(), [
+          [...b, 2],
+          [...seven, 2],
+        ])
+        assert.equal(running.seen(0).length, 1)
+      })
+
     it('is a message like any other if it is of another node', async () => {
       const running = await open([failing, all])
       const [error, one] = [running.error(), running.outputs(1, 1)]

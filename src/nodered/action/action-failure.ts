@@ -3,7 +3,7 @@ import { type ErrorData, errorData, errorOf } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { failureReport } from '../../routing/action/failure-report.ts'
 import type { NewMsg } from '../define.ts'
-import { bytesOf, type Item } from '../route/intake.ts'
+import { bytesOf, type Item, readingStage } from '../route/intake.ts'
 
 /** An item whose action was given up. */
 export interface ActionFailure {
@@ -57,7 +57,8 @@ export async function keepUnmade(
   const { id: letter } = await hub.journal.addDeadLetter({
     ...item.original(),
     reason: item.fault ? 'invalid' : 'evaluation',
-    ...{ code: error.code, message: error.message, consumer: `node:${node}`, node, stage: 'action', tries: 1 },
+    ...{ code: error.code, message: error.message, consumer: `node:${node}`, node, tries: 1 },
+    stage: item.fault ? readingStage : 'action',
     ...(rule !== undefined && { rule }),
     ...(item.replayed?.node === node && { letter: item.replayed.letter }),
   })

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { LoomError } from '../../errors.ts'
 import type { Hub } from '../../hub/hub.ts'
+import { failureReport } from '../../routing/action/failure-report.ts'
 import type { NewMsg } from '../define.ts'
-import { bytesOf, type Item } from './intake.ts'
+import { bytesOf, type Item, readingStage } from './intake.ts'
 
 /** What a rule could not do with an item; without a rule, why no rule could look at it. */
 export interface Failure {
@@ -26,12 +27,12 @@ export async function keepFailures({ hub, consumer, node }: LetterBox, failures:
       const { code, message } = coded(error)
       return hub.journal.addDeadLetter({
         ...item.original(),
-        reason: code === 'ROUTE_LOOP' ? 'loop' : 'evaluation',
+        reason: item.fault ? 'invalid' : code === 'ROUTE_LOOP' ? 'loop' : 'evaluation',
         code,
         message,
         consumer,
         node,
-        stage: 'route',
+        stage: item.fault ? readingStage : 'route',
         tries: 1,
         ...(rule !== undefined && { rule }),
         ...(item.replayed?.node === node && { letter: item.replayed.letter }),
@@ -49,16 +50,13 @@ interface Sender {
 /** Failures of one rule on one item, in the form of AWS's error actions. */
 export function reportOf(base: NewMsg, failures: readonly [Failure, ...Failure[]], source: Sender, at: number): NewMsg {
   const [{ item, rule = '', error }] = failures
-  const { topic = '', clientId, traceId, deviceId } = item.message
+  const { topic, clientId, traceId, deviceId } = item.message
   const { code, message, hint, position } = coded(error)
-  const payload = {
-    ruleName: rule,
-    topic,
-    cloudwatchTraceId: traceId ?? randomUUID(),
-    clientId: clientId ?? deviceId ?? 'n/a',
-    base64OriginalPayload: Buffer.from(bytesOf(item.message.raw ?? item.payload)).toString('base64'),
+  const payload = failureReport({
+    ...{ rule, topic, traceId: traceId ?? randomUUID(), clientId: clientId ?? deviceId },
+    payload: bytesOf(item.message.raw ?? item.payload),
     failures: failures.map(each => ({ failedAction: 'Rule', failedResource: rule, errorMessage: each.error.message })),
-  }
+  })
   return {
     ...base,
     ...item.reading,

@@ -40,10 +40,17 @@ const eventSources: ReadonlySet<unknown> = new Set<ConditionSource>([
 ])
 const json = { contentType: 'application/json', contentEncoding: 'utf-8' }
 
+/** The stage of an item of a batch that is no reading: its dead letter comes back as a batch of it alone. */
+export const readingStage = 'reading'
+
+export const isPartOfBatch = (replayed: unknown): boolean => (replayed as Replayed | undefined)?.stage === readingStage
+
+export const noReading = (i: number): LoomError => new LoomError('READING_VALUES', `item ${i} of the batch`, { position: i })
+
 /** A message of a flow: a batch of readings if it holds at least one, else one thing. */
 export function intakeOf(msg: Msg): Intake {
-  const { payload, delivery } = msg
-  const batch = Array.isArray(payload) && payload.some(isReading)
+  const { payload, delivery, replayed } = msg
+  const batch = Array.isArray(payload) && (payload.some(isReading) || isPartOfBatch(replayed))
   return {
     base: msg,
     batch,
@@ -54,13 +61,13 @@ export function intakeOf(msg: Msg): Intake {
 }
 
 function itemOfBatch(msg: Msg, item: unknown, i: number): Item {
-  if (!isReading(item))
-    return {
-      ...itemOf({ _msgid: msg._msgid }, item),
-      fault: new LoomError('READING_VALUES', `item ${i} of the batch`, { position: i }),
-    }
-  const { values, ...reading } = item
   const { hops, replayed, twin, hubName, clientId } = msg
+  if (!isReading(item)) {
+    const { device, topic, properties, jseq } = isObject(item) ? item : {}
+    const around = { _msgid: msg._msgid, hops, replayed, device, topic, properties, jseq } as Msg
+    return { ...itemOf(around, item), fault: noReading(i), original: () => originalOf(around, [item]) }
+  }
+  const { values, ...reading } = item
   return { ...itemOf({ _msgid: msg._msgid, hops, replayed, twin, hubName, clientId, ...reading }, values), reading }
 }
 

@@ -4,7 +4,7 @@ import type { RuleMessage } from '../../routing/message.ts'
 import { decodedPayload } from '../../routing/payload.ts'
 import { ruleMessageOf } from '../../telemetry/rule-message.ts'
 import type { Msg, NewMsg } from '../define.ts'
-import { hopsOf, type Intake, intakeOf, type Item } from './intake.ts'
+import { hopsOf, type Intake, intakeOf, isPartOfBatch, type Item, noReading } from './intake.ts'
 
 interface Around {
   hubName: string
@@ -32,6 +32,7 @@ function itemOf(record: Delivered, hubName: string): Item {
     payload: decodedPayload(message.payload),
     hops: hopsOf(hops, message.properties),
     ...(replayed && { replayed }),
+    ...(isPartOfBatch(replayed) && { fault: noReading(0) }),
     reading: {
       device,
       topic,
