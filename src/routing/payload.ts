@@ -1,15 +1,16 @@
+import { isTooDeep } from '../telemetry/json-depth.ts'
 import { isBytes } from './values.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** The value that JSON bytes hold; the bytes themselves if they hold none. Anything but bytes is a value already. */
+/** The value that JSON bytes hold; the bytes themselves if they hold none, or one nested deeper than telemetry may be. Anything but bytes is a value already. */
 export function decodedPayload(payload: unknown): unknown {
   if (!isBytes(payload)) return payload
   const value = jsonOf(() => utf8.decode(payload))
   return value === undefined ? payload : value
 }
 
-/** Bytes of JSON in one of the Unicode encodings; `undefined` if they are none or the encoding is unknown. A byte order mark wins over the usual order. */
+/** Bytes of JSON in one of the Unicode encodings; `undefined` if they are none, are nested too deep, or the encoding is unknown. A byte order mark wins over the usual order. */
 export function decodedJson(bytes: Uint8Array, encoding: string): unknown {
   switch (encoding.toLowerCase().replaceAll(/[-_]/g, '')) {
     case 'utf8':
@@ -42,9 +43,10 @@ function utf32Text(bytes: Uint8Array, littleEndian: boolean): string {
   return parts[0] === '\ufeff' ? parts.slice(1).join('') : parts.join('')
 }
 
-function jsonOf(text: () => string): unknown {
+function jsonOf(read: () => string): unknown {
   try {
-    return JSON.parse(text())
+    const text = read()
+    return isTooDeep(text) ? undefined : JSON.parse(text)
   } catch {
     return undefined
   }

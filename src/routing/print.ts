@@ -4,7 +4,7 @@ import { reserved } from './parse-expression.ts'
 
 /** Canonical texts: equal trees print equally, and what is printed parses to an equal tree, whatever the first text looked like. */
 export function printExpression(expression: Expression, language: RuleLanguage = 'sql'): string {
-  return language === 'sql' ? sqlPrinter(expression, 0) : conditionPrinter(expression, 0)
+  return language === 'sql' ? sqlPrinter(expression) : conditionPrinter(expression)
 }
 
 /** What stands behind SELECT. */
@@ -38,8 +38,11 @@ const printItems = (items: readonly SelectItem[]): string =>
     })
     .join(', ')
 
-/** Prints with brackets if the expression binds no more strongly than `weakest`. */
-type Printer = (expression: Expression, weakest: number) => string
+/**
+ * Prints with brackets if the expression binds no more strongly than `weakest`, or would take what follows, which binds by `next`, for its own. There are never more of
+ * them than in any text of the expression: what was shallow enough to be read is so again.
+ */
+type Printer = (expression: Expression, weakest?: number, next?: number) => string
 
 const binding: Readonly<Record<BinaryOperator, number>> = {
   or: 1,
@@ -63,26 +66,32 @@ const minusBinding = 7
 const tight = 8
 
 function printer(leaf: (expression: Expression) => string, memberName: (name: string) => string): Printer {
-  const print: Printer = (expression, weakest) => {
+  const bracketed = (expression: Expression): string => `(${print(expression)})`
+  const print: Printer = (expression, weakest = 0, next = 0) => {
     switch (expression.kind) {
       case 'binary': {
-        const power = binding[expression.operator]
-        const left = print(expression.left, power - 1)
-        return bracketed(`${left} ${expression.operator.toUpperCase()} ${print(expression.right, power)}`, power <= weakest)
+        const { operator, left, right } = expression
+        const power = binding[operator]
+        if (power <= weakest) return bracketed(expression)
+        return `${print(left, power - 1, power)} ${operator.toUpperCase()} ${print(right, power, next)}`
       }
       case 'unary': {
         const { operator, operand } = expression
-        if (operator === 'not') return bracketed(`NOT ${print(operand, notBinding - 1)}`, weakest >= notBinding)
-        return bracketed(`-${print(operand, tight)}`, weakest >= minusBinding)
+        const power = operator === 'not' ? notBinding : minusBinding
+        if (next > power) return bracketed(expression)
+        const text = print(operand, power, next)
+        if (operator === 'not') return `NOT ${text}`
+        // A number takes the sign for its own.
+        return /^\d/.test(text) ? `-(${text})` : `-${text.startsWith('-') ? ' ' : ''}${text}`
       }
-      case 'member':
-        return `${print(expression.object, tight)}.${memberName(expression.name)}`
+      case 'member': {
+        const { object, name } = expression
+        return `${print(object, tight, tight)}${isNumber(object) ? ' ' : ''}.${memberName(name)}`
+      }
       case 'index':
-        return `${print(expression.object, tight)}[${print(expression.index, 0)}]`
+        return `${print(expression.object, tight, tight)}[${print(expression.index)}]`
       case 'call':
-        return `${expression.name}(${expression.args.map(one => print(one, 0)).join(', ')})`
-      case 'literal':
-        return bracketed(leaf(expression), weakest >= tight && typeof expression.value === 'number')
+        return `${expression.name}(${expression.args.map(one => print(one)).join(', ')})`
       default:
         return leaf(expression)
     }
@@ -90,7 +99,7 @@ function printer(leaf: (expression: Expression) => string, memberName: (name: st
   return print
 }
 
-const bracketed = (text: string, needed: boolean): string => (needed ? `(${text})` : text)
+const isNumber = (expression: Expression): boolean => expression.kind === 'literal' && typeof expression.value === 'number'
 
 const sqlPrinter = printer(sqlLeaf, anyName)
 const conditionPrinter = printer(conditionLeaf, name => name)
@@ -106,19 +115,19 @@ function sqlLeaf(expression: Expression): string {
     case 'star':
       return '*'
     case 'cast':
-      return `CAST(${sqlPrinter(expression.operand, 0)} AS ${expression.type.toUpperCase()})`
+      return `CAST(${sqlPrinter(expression.operand)} AS ${expression.type.toUpperCase()})`
     case 'case': {
       const { subject, branches, otherwise } = expression
-      const whens = branches.map(({ when, then }) => ` WHEN ${sqlPrinter(when, 0)} THEN ${sqlPrinter(then, 0)}`).join('')
-      return `CASE${subject ? ` ${sqlPrinter(subject, 0)}` : ''}${whens}${otherwise ? ` ELSE ${sqlPrinter(otherwise, 0)}` : ''} END`
+      const whens = branches.map(({ when, then }) => ` WHEN ${sqlPrinter(when)} THEN ${sqlPrinter(then)}`).join('')
+      return `CASE${subject ? ` ${sqlPrinter(subject)}` : ''}${whens}${otherwise ? ` ELSE ${sqlPrinter(otherwise)}` : ''} END`
     }
     case 'array':
-      return `[${expression.elements.map(one => sqlPrinter(one, 0)).join(', ')}]`
+      return `[${expression.elements.map(one => sqlPrinter(one)).join(', ')}]`
     case 'object':
-      return `{${expression.members.map(({ key, value }) => `${sqlText(key)}: ${sqlPrinter(value, 0)}`).join(', ')}}`
+      return `{${expression.members.map(({ key, value }) => `${sqlText(key)}: ${sqlPrinter(value)}`).join(', ')}}`
     case 'select': {
-      const where = expression.where ? ` WHERE ${sqlPrinter(expression.where, 0)}` : ''
-      return `(SELECT ${printSelection(expression)} FROM ${sqlPrinter(expression.from, 0)}${where})`
+      const where = expression.where ? ` WHERE ${sqlPrinter(expression.where)}` : ''
+      return `(SELECT ${printSelection(expression)} FROM ${sqlPrinter(expression.from)}${where})`
     }
     default:
       throw new TypeError(`${expression.kind} is no leaf of SQL`)

@@ -1,5 +1,4 @@
 import type { CallExpression, Expression, Statement } from './ast.ts'
-import { flattened } from './conjuncts.ts'
 import { childrenOf } from './expression-children.ts'
 import { factsOf, factsOfStatement, isExternalName } from './expression-facts.ts'
 import type { RuleMessage } from './message.ts'
@@ -38,7 +37,8 @@ export function openRuleGate(
   })
   const set = createRuleSet(
     readable.map(({ gate }) => gate),
-    options,
+    // What was short enough as it was written may be longer as it is printed.
+    { ...options, limits: { textBytes: Number.POSITIVE_INFINITY } },
   )
   return { needsTwin: readable.some(({ twin }) => twin), opensFor: message => set.match(message).length > 0 }
 }
@@ -49,8 +49,7 @@ function gateOf({ set, output, where, from }: Statement): Statement {
   for (const { name, value } of set) if (isLoose(value, loose)) loose.add(name)
   const fanOut = output.kind === 'foreach' && [output.source, ...(output.condition ? [output.condition] : [])]
   const keepsFanOut = fanOut && !fanOut.some(each => isLoose(each, loose))
-  const position = nowhere
-  const one = { expression: { kind: 'literal', value: true, position } as const, path: ['fires'], position }
+  const one = { expression: yes, path: ['fires'], position: nowhere }
   return {
     set,
     from,
@@ -62,13 +61,13 @@ function gateOf({ set, output, where, from }: Statement): Statement {
 
 const nowhere = { offset: 0, line: 1, column: 1, length: 0 }
 
-/** The condition without its loose parts. Beside AND, texts count as Booleans: what is left goes on standing beside one. */
+const yes: Expression = { kind: 'literal', value: true, position: nowhere }
+
+/** The condition with `true` for its loose parts. Beside AND, texts count as Booleans: what is left goes on standing beside one. */
 function stable(where: Expression, loose: ReadonlySet<string>): Expression {
-  const parts = flattened(where, 'and')
-  const kept = parts.filter(each => !isLoose(each, loose))
-  if (kept.length === parts.length) return where
-  const yes: Expression = { kind: 'literal', value: true, position: nowhere }
-  return kept.reduce((left, right) => ({ kind: 'binary', operator: 'and', left, right, position: nowhere }), yes)
+  if (!isLoose(where, loose)) return where
+  if (where.kind !== 'binary' || where.operator !== 'and') return yes
+  return { ...where, left: stable(where.left, loose), right: stable(where.right, loose) }
 }
 
 const isLoose = (expression: Expression, variables: ReadonlySet<string>): boolean =>

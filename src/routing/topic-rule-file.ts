@@ -1,4 +1,5 @@
 import { LoomError } from '../errors.ts'
+import { overflowOf } from './rule-limits.ts'
 
 /** An action of a topic rule, with the nodes that do the same here. */
 export interface ImportedAction {
@@ -46,6 +47,8 @@ const suggestions: Readonly<Record<string, readonly string[]>> = {
 }
 
 const ruleMembers = new Set(['sql', 'description', 'ruleDisabled', 'awsIotSqlVersion', 'actions', 'errorAction'])
+/** As large as a topic rule of AWS may be. */
+const mostBytes = 262_144
 const mostLevels = 64
 /** The version that rules have here, whatever theirs was. */
 const version = '2016-03-23'
@@ -93,6 +96,7 @@ export function importTopicRule(json: unknown): ImportedTopicRule {
 }
 
 function parsed(text: string): unknown {
+  if (overflowOf(text, mostBytes) >= 0) throw new LoomError('REQUEST_INVALID', `the topic rule is larger than ${mostBytes} bytes`)
   try {
     return JSON.parse(text)
   } catch (cause) {

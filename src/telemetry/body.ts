@@ -1,3 +1,4 @@
+import { isTooDeep, jsonLevels } from './json-depth.ts'
 import type { Reading } from './reading.ts'
 import { timeOf } from './time.ts'
 
@@ -26,8 +27,6 @@ export type BodyReadings = { readings: Reading[]; timeUnsure: boolean } | { unde
 
 /** A clock this far ahead of arrival is not believed. */
 const AHEAD_MS = 300_000
-/** Deeper JSON would overflow the stack of those who copy or print it. */
-const DEPTH = 100
 /** More in one message would cost the hub and the flows behind it more than any device should. */
 const READINGS = 1000
 /** Each stream is a series of its own for as long as its data is kept. */
@@ -107,8 +106,7 @@ function itemsOf({ body, contentType, contentEncoding }: Body): unknown[] | { un
   let decoded: unknown
   try {
     const text = utf8.decode(body)
-    // Fewer bytes than two brackets a level cannot be too deep
-    if (text.length > 2 * DEPTH && tooDeep(text)) return { undecodable: `nested deeper than ${DEPTH} levels` }
+    if (isTooDeep(text)) return { undecodable: `nested deeper than ${jsonLevels} levels` }
     decoded = JSON.parse(text)
   } catch (error) {
     return { undecodable: body.length === 0 ? 'the payload is empty' : reasonOf(error) }
@@ -133,22 +131,6 @@ function isJson(contentType = '', contentEncoding = ''): boolean {
   const charset = parameters.map(p => p.trim()).find(p => p.startsWith('charset='))
   if (charset && !/^charset="?(utf-?8|us-ascii)"?$/.test(charset)) return false
   return /^(application|text)\/([a-z0-9.-]+\+)?json$/.test(type.trim())
-}
-
-function tooDeep(text: string): boolean {
-  let depth = 0
-  let quoted = false
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i)
-    if (quoted) {
-      if (c === 92) i++
-      else if (c === 34) quoted = false
-    } else if (c === 34) quoted = true
-    else if (c === 123 || c === 91) {
-      if (++depth > DEPTH) return true
-    } else if (c === 125 || c === 93) depth--
-  }
-  return false
 }
 
 /** The engine's words without its quotation of the payload. */

@@ -100,6 +100,14 @@ describe('the payload', () => {
     assert.equal(output(sql, { payload: { x: 1 } }), 'eyJ4IjoxfQ==')
   })
 
+  it('of JSON bytes is nested as deep as telemetry may be; deeper ones are no JSON', () => {
+    const nested = (levels: number): Uint8Array => Buffer.from(`${'['.repeat(levels)}${']'.repeat(levels)}`)
+    assert.deepEqual(output('SELECT VALUE *', { payload: nested(100) }), JSON.parse(String(nested(100))))
+    assert.deepEqual(output('SELECT VALUE *', { payload: nested(101) }), nested(101))
+    assert.deepEqual(output('SELECT x, isundefined(x) AS u', { payload: nested(100_000) }), { u: true })
+    assert.equal(typeof output('SELECT VALUE *', { payload: Buffer.from(`"${'['.repeat(200)}"`) }), 'string')
+  })
+
   it('that is a text is no JSON', () => assert.deepEqual(output('SELECT x', { payload: '{"x":1}' }), {}))
 
   it('with a number beyond all numbers has none there', () =>
@@ -254,8 +262,8 @@ describe('an output', () => {
     )
   })
 
-  it('of a payload that is too deep is refused', () => {
-    const deep = bytes(`${'['.repeat(50_000)}${']'.repeat(50_000)}`)
+  it('of a value that is too deep is refused', () => {
+    const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`)
     assert.equal(
       codeOf(() => output('SELECT *, 1 AS x', { payload: deep })),
       'ROUTE_LIMIT',
@@ -267,7 +275,7 @@ describe('an output', () => {
     const message = (payload: unknown) => ({ topic: 'a/b', payload })
     const sql = "SELECT a FROM 'a/#'"
     assert.deepEqual(output(sql, message(nested(512))), nested(512))
-    for (const payload of [nested(1000), bytes(nested(1000)), { a: [1, { b: [nested(600)] }] }])
+    for (const payload of [nested(1000), { a: [1, { b: [nested(600)] }] }])
       assert.throws(() => output(sql, message(payload)), { code: 'ROUTE_LIMIT', message: /nested deeper than 512 levels/ })
     assert.throws(() => output(sql, message({ a: ['x'.repeat(140_000), nested(600)] })), { message: /larger than 131072 bytes/ })
   })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { defaultPorts } from '../../src/routing/default-ports.ts'
+import { parseStatement } from '../../src/routing/parse-statement.ts'
+import { printStatement } from '../../src/routing/print.ts'
 import { openRuleGate } from '../../src/routing/rule-gate.ts'
 import { createRuleSet } from '../../src/routing/rule-set.ts'
 import type { RuleText } from '../../src/routing/rule-text.ts'
@@ -55,6 +57,17 @@ describe('the gate before rules', () => {
   it('stays shut for rules that cannot be read, and says nothing of them', () => {
     assert.equal(gate(sql('SELECT')).opensFor({ topic: 'a', payload }), false)
     assert.equal(gate(sql('SELECT'), sql('SELECT *')).opensFor({ topic: 'a', payload }), true)
+  })
+
+  it('takes each rule that is as long, deep or wide as a rule may be', () => {
+    const long = `SELECT * WHERE t = 10 AND flag <> "${"'".repeat(16_000)}" AND rand() < 1`
+    assert.ok(long.length < 16_384 && printStatement(parseStatement(long)).length > 16_384)
+    // Of 1,024 conditions side by side, in pairs of pairs: a chain of as many would be too high.
+    const pairs = Array.from({ length: 10 }).reduce((text: string) => `(${text} AND ${text})`, 't=10')
+    for (const rule of [long, `SELECT * WHERE rand()<1 AND ${pairs}`, `SELECT * WHERE ${'-'.repeat(64)}t=10 AND rand()<1`]) {
+      assert.equal(gate(sql(rule)).opensFor({ topic: 'a', payload }), true, rule.slice(0, 60))
+      assert.equal(gate(sql(rule)).opensFor({ topic: 'a', payload: { ...payload, t: 11 } }), false, rule.slice(0, 60))
+    }
   })
 
   it('knows whether rules look at the twin', () => {

@@ -56,6 +56,8 @@ describe('a topic rule of AWS', () => {
     ['no object', []],
     ['without sql', { actions: [] }],
     ['with actions that are no list', { sql: 'SELECT *', actions: {} }],
+    ['larger than 256 KiB', JSON.stringify({ sql: 'SELECT *', description: 'é'.repeat(131_072) })],
+    ['nested deeper than 64 levels', `{"sql":"SELECT *","actions":${'['.repeat(64)}${']'.repeat(64)}}`],
   ] as const)
     it(`that is ${name} is refused`, () => assert.throws(() => importTopicRule(given), { code: 'REQUEST_INVALID' }))
 })

@@ -33,7 +33,12 @@ export function compileText(
         position: part.position,
         hint: 'let a node before this one look it up; get_secret stands alone between ${ and }',
       })
-    const of = compileTemplate(`\${${printExpression(part)}}`, { ...options, topic })
+    // What was short enough as it was written may be longer as it is printed.
+    const of = compileTemplate(`\${${printExpression(part)}}`, {
+      ...options,
+      topic,
+      limits: { textBytes: Number.POSITIVE_INFINITY },
+    })
     return message => encode(of(message))
   })
   return message => parts.map(part => part(message)).join('')

@@ -27,6 +27,10 @@ describe('templates of a webhook', () => {
     assert.equal(made({ method: 'DELETE' }).body, null)
   })
 
+  it('take each expression that is as long as a template may be', () => {
+    assert.equal(text(made({ body: `\${concat(${'t,'.repeat(7_000)}'')}` }).body), '21'.repeat(7_000))
+  })
+
   it('encode what a message puts into the address, so that it stays one part of it', () => {
     assert.equal(made({ url: 'https://example.com/${site}?q=${text}' }).url, 'https://example.com/a%20b%2Fc?q=say%20%22hi%22')
     assert.throws(() => made({ url: 'https://example.com/a/${up}/b' }), { code: 'ROUTE_TEMPLATE' })

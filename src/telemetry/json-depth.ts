@@ -1,0 +1,21 @@
+/** Levels of objects and arrays in a payload. Deeper JSON would overflow the stack of those who copy or print it. */
+export const jsonLevels = 100
+
+/** Whether a JSON text, which need not be one, is nested deeper. */
+export function isTooDeep(text: string): boolean {
+  // Fewer characters than two brackets a level cannot be.
+  if (text.length <= 2 * jsonLevels) return false
+  let depth = 0
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (quoted) {
+      if (c === 92) i++
+      else if (c === 34) quoted = false
+    } else if (c === 34) quoted = true
+    else if (c === 123 || c === 91) {
+      if (++depth > jsonLevels) return true
+    } else if (c === 125 || c === 93) depth--
+  }
+  return false
+}
