@@ -10,6 +10,7 @@ import type { DevicePlan, DeviceWriter, PlannedCredential, ProvisionedDevice } f
 import type { StateStore, Write } from '../storage/state-store.ts'
 import type { Groups } from '../topology/groups.ts'
 import { packTwin } from '../twin/stored-twin.ts'
+import { tagsAfter } from '../twin/tags.ts'
 import { newTwin } from '../twin/twin.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import { devicesColl, twinsColl } from './devices.ts'
@@ -73,7 +74,7 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
     })
     const twin = newTwin({ deviceId, name: '', desired, now: now() })
     const documents = [
-      { coll: devicesColl, id: deviceId, doc: { tags, attributes } satisfies Entity },
+      { coll: devicesColl, id: deviceId, doc: { tags: tagsAfter({}, tags), attributes } satisfies Entity },
       { coll: twinsColl, id: `${deviceId}|`, doc: packTwin(twin) },
     ]
     const news = parts.twins.writes(undefined, twin, by)
@@ -132,7 +133,7 @@ export function createDeviceWriter(parts: DeviceWriterParts): DeviceWriter {
       throw new LoomError('PROV_DENIED', `"${id}" has other attributes`)
     const attributes =
       rule === 'keep' ? before.attributes : rule === 'merge' || rule === 'fail' ? { ...before.attributes, ...planned } : planned
-    const doc: Entity = { tags: existing === 'reset' ? plan.tags : before.tags, attributes }
+    const doc: Entity = { tags: existing === 'reset' ? tagsAfter({}, plan.tags) : before.tags, attributes }
     const writes: Write[] = [{ op: 'put', coll: devicesColl, id, doc, version: stored?.version ?? 'new' }]
     const resets = existing === 'reset' ? await twinResets(state, id, { desired: plan.desired, now: now() }) : []
     for (const { before, after, write } of resets) writes.push(write, ...parts.twins.writes(before, after, by))

@@ -13,9 +13,9 @@ import {
   hubAddress,
   invalidValue,
   isObject,
-  jsonObject,
   nameList,
   oneOf,
+  twinSection,
   wholeNumber,
 } from './enrolment-values.ts'
 
@@ -103,7 +103,7 @@ function allocationOf(before: EnrolmentSettings['allocation'], change: unknown):
 function twinOf(before: EnrolmentSettings['initialTwin'], change: unknown): EnrolmentSettings['initialTwin'] {
   if (!isObject(change)) throw invalidValue('initialTwin', 'it is {desired, tags}')
   const { desired = before.desired, tags = before.tags } = change
-  return { desired: jsonObject(desired, 'initialTwin.desired'), tags: jsonObject(tags, 'initialTwin.tags') }
+  return { desired: twinSection(desired, 'desired', 'initialTwin'), tags: twinSection(tags, 'tags', 'initialTwin') }
 }
 
 function hookOf(before: EnrolmentSettings['hook'], change: unknown): EnrolmentSettings['hook'] {

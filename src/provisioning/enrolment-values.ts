@@ -1,4 +1,6 @@
 import { LoomError } from '../errors.ts'
+import { checkedSection } from '../twin/check.ts'
+import type { TwinSection } from '../twin/json.ts'
 
 const mostTexts = 10
 const mostAttributes = 50
@@ -32,6 +34,22 @@ export function attributeMap(value: unknown, member: string): Record<string, str
 export function jsonObject(value: unknown, member: string): Record<string, unknown> {
   if (!isObject(value)) throw invalidValue(member, 'it is an object')
   return jsonCopy(value, member, objectBytes) as Record<string, unknown>
+}
+
+/** Tags or desired properties of `member` as twins take them, copied. `position` of the error is the path. */
+export function twinSection(value: unknown, section: 'desired' | 'tags', member: string): TwinSection {
+  const copy = jsonObject(value, `${member}.${section}`)
+  try {
+    return checkedSection(copy, section)
+  } catch (cause) {
+    if (!(cause instanceof LoomError)) throw cause
+    const { message, hint, position } = cause
+    throw new LoomError('PROV_INVALID', `${member}: ${message}`, {
+      ...(hint !== undefined && { hint }),
+      position: `${member}.${position}`,
+      cause,
+    })
+  }
 }
 
 /** What JSON keeps of a value. */

@@ -1,5 +1,5 @@
 import { isDeviceId } from '../identity/device-id.ts'
-import { attributeMap, flag, hubAddress, invalidValue, isObject, jsonCopy, jsonObject, nameList } from './enrolment-values.ts'
+import { attributeMap, flag, hubAddress, invalidValue, isObject, jsonCopy, nameList, twinSection } from './enrolment-values.ts'
 import type { Verdict } from './provisioning-port.ts'
 
 /** What a register call may carry, and a verdict may give back to the device. */
@@ -17,9 +17,9 @@ export function checkVerdict(value: unknown): Verdict {
     allow: flag(value.allow, 'verdict.allow'),
     ...(reason !== undefined && { reason: reason.slice(0, 500) }),
     ...(deviceId !== undefined && { deviceId }),
-    ...(tags !== undefined && { tags: jsonObject(tags, 'verdict.tags') }),
+    ...(tags !== undefined && { tags: twinSection(tags, 'tags', 'verdict') }),
     ...(attributes !== undefined && { attributes: attributeMap(attributes, 'verdict.attributes') }),
-    ...(desired !== undefined && { desired: jsonObject(desired, 'verdict.desired') }),
+    ...(desired !== undefined && { desired: twinSection(desired, 'desired', 'verdict') }),
     ...(policies !== undefined && { policies: nameList(policies, 'verdict.policies') }),
     ...(groups !== undefined && { groups: nameList(groups, 'verdict.groups') }),
     ...(hub !== undefined && { hub: hubAddress(hub, 'verdict.hub') }),

@@ -38,24 +38,28 @@ async function writerHouse() {
     now,
     changed: () => {},
   })
-  const apply = (credential: PlannedCredential, more: { rotates?: string; line?: string } = {}) =>
+  const apply = (
+    credential: PlannedCredential,
+    more: { rotates?: string; line?: string; tags?: object; existing?: 'reset' } = {},
+  ) =>
     writer.apply({
       deviceId: 'pump',
       credential,
-      tags: {},
+      tags: { ...more.tags },
       attributes: { line: more.line ?? '1' },
       desired: {},
       policies: [],
       groups: [],
-      existing: 'migrate',
+      existing: more.existing ?? 'migrate',
       by: 'test',
       ...(more.rotates !== undefined && { rotates: more.rotates }),
     })
   const credentials = async () => (await registry.find('pump'))!.credentials
   const kinds = async () => (await credentials()).map(({ kind, status }) => `${kind}:${status}`)
   const cid = async () => (await credentials())[0]!.cid
+  const tags = async () => (await state.get<{ tags: object }>(devicesColl, 'pump'))?.doc.tags
   const line = async () => (await state.get<{ attributes: { line: string } }>(devicesColl, 'pump'))!.doc.attributes.line
-  return { registry, authority, writer, apply, credentials, kinds, cid, line }
+  return { registry, authority, writer, apply, credentials, kinds, cid, line, tags }
 }
 
 describe('a device that registers again', () => {
@@ -126,5 +130,20 @@ describe('a device that registers again', () => {
     await assert.rejects(apply(next, { rotates: first.fingerprint }), { code: 'CRED_REVOKED' })
     await assert.rejects(apply({ kind: 'x509', certificatePem: first.certificatePem }, { line: '2' }), { code: 'CRED_REVOKED' })
     assert.deepEqual(await kinds(), ['x509:revoked'])
+  })
+})
+
+describe('the tags of a plan', () => {
+  it('have the measure of all tags, for a new device and one that is reset', async () => {
+    const { apply, registry, tags } = await writerHouse()
+    const large = { tags: { a: 'x'.repeat(8192) }, existing: 'reset' } as const
+    const refusal = { code: 'TWIN_LIMIT', position: 'tags' }
+    await assert.rejects(apply(keys(1, 2), large), refusal)
+    assert.deepEqual([await registry.find('pump'), await tags()], [undefined, undefined])
+    await apply(keys(1, 2), { tags: { site: 'a' } })
+    await assert.rejects(apply(keys(1, 2), large), refusal)
+    assert.deepEqual(await tags(), { site: 'a' })
+    await apply(keys(1, 2), { tags: { site: 'b' }, existing: 'reset' })
+    assert.deepEqual(await tags(), { site: 'b' })
   })
 })

@@ -187,6 +187,20 @@ describe('an enrolment', () => {
       assert.deepEqual(await enrolments.groups(), [])
     })
 
+  for (const [path, initialTwin] of [
+    ['initialTwin.tags', { tags: { a: 'x'.repeat(8192) } }],
+    ['initialTwin.tags.site', { tags: { site: { $id: 1 } } }],
+    ['initialTwin.desired.a', { desired: { a: { '': 1 } } }],
+    ['initialTwin.desired', { desired: { a: 'x'.repeat(32_768) } }],
+  ] as const)
+    it(`is refused with what no twin takes: ${path}`, async () => {
+      const { enrolments } = await houseOf()
+      const request = { ...group, initialTwin } as EnrolmentRequest
+      await assert.rejects(enrolments.create(request), { code: 'PROV_INVALID', position: path })
+      const { enrolment } = await enrolments.create(group)
+      await assert.rejects(enrolments.update(enrolment.id, { initialTwin }), { code: 'PROV_INVALID', position: path })
+    })
+
   it('is refused with a device certificate as CA, and a device with wrong names', async () => {
     const { enrolments } = await houseOf()
     for (const part of [{ registrationId: 'a/b' }, { registrationId: undefined }, { registrationId: '-x' }, { deviceId: '-x' }])

@@ -118,6 +118,8 @@ describe('the hook desk', () => {
     const verdict = checkVerdict({ allow: true, tags })
     tags.a.b = 2
     assert.deepEqual(verdict.tags, { a: { b: 1 } })
+    const large = { a: 'x'.repeat(8192) }
+    assert.throws(() => checkVerdict({ allow: true, tags: large }), { code: 'PROV_INVALID', position: 'verdict.tags' })
   })
 
   it('keeps values for template parameters, which are texts', () => {
