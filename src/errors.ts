@@ -58,6 +58,7 @@ export const codes = {
   CODEC_TRUNCATED: [400, 'the bytes end too early'],
   CODEC_LIMIT: [413, 'the payload is larger, deeper or longer than allowed'],
   CODEC_INVALID: [400, 'the value does not fit its schema'],
+  CODEC_UNBORN: [400, 'no birth says what the data means'],
   SCHEMA_UNKNOWN: [404, 'no schema is registered for that fingerprint or id'],
   SCHEMA_INVALID: [400, 'the schema is not valid'],
   SCHEMA_INCOMPATIBLE: [409, 'the schema is not compatible with the ones before it'],

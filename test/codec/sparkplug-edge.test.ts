@@ -27,16 +27,16 @@ describe('Sparkplug edges', () => {
     await open()
   })
 
-  type Parts = { seq?: number; at?: number; bdSeq?: number; source?: unknown }
+  type Parts = { seq?: number; at?: number; bdSeq?: number; source?: unknown; again?: boolean }
   const send = (
     at: string,
     metrics: readonly SparkplugMetric[],
-    { seq, at: timestamp = now, bdSeq, source = at }: Parts = {},
+    { seq, at: timestamp = now, bdSeq, source = at, again = false }: Parts = {},
   ) => {
     const [kind, edge = 'e', device] = at.split(' ')
     const all = bdSeq === undefined ? metrics : [{ name: 'bdSeq', type: 'UInt64' as const, value: bdSeq }, ...metrics]
     const payload = codec.encode!({ timestamp, ...(seq !== undefined && { seq }), metrics: all }, {})
-    return edges.take({ topic: ['spBv1.0/g', kind, edge, ...(device ? [device] : [])].join('/'), payload, source })
+    return edges.take({ topic: ['spBv1.0/g', kind, edge, ...(device ? [device] : [])].join('/'), payload, source, again })
   }
   const a = (value: number, more: object = {}): SparkplugMetric => ({ name: 'a', alias: 1, type: 'Int32', value, ...more })
   /** by alias alone, as data is */
@@ -147,10 +147,18 @@ describe('Sparkplug edges', () => {
     send('DBIRTH e d', [a(1), { name: 'Device Control/Reboot', type: 'Boolean', value: false }], { seq: 1 })
     assert.deepEqual(reasons(send('NDEATH', [], { bdSeq: 6 })), ['duplicate'])
     now += 10
-    assert.deepEqual(send('NDEATH', [], { bdSeq: 7 }).stale, [
-      { device: 'e', time: now, names: ['a'] },
-      { device: 'e/d', time: now, names: ['a'] },
-    ])
+    const told = { group: 'g', edge: 'e', time: now, names: ['a'], source: 'NDEATH' }
+    const { stale, done } = send('NDEATH', [], { bdSeq: 7 })
+    assert.deepEqual(
+      [stale, done],
+      [
+        [
+          { ...told, device: 'e' },
+          { ...told, device: 'e/d' },
+        ],
+        ['NDEATH'],
+      ],
+    )
     assert.deepEqual(reasons(send('NDEATH', [], { bdSeq: 7 })), ['duplicate'])
   })
 
@@ -217,10 +225,56 @@ describe('Sparkplug edges', () => {
     assert.deepEqual(edges.close().dropped, [{ source: 'held', reason: 'full' }])
   })
 
+  it('of all edges together so many messages wait at most', async () => {
+    await open({ parkedInAll: 2 })
+    for (const edge of ['e1', 'e2']) assert.deepEqual(reasons(send(`NDATA ${edge}`, [byAlias(1)], { seq: 1, source: edge })), [])
+    assert.deepEqual(send('NDATA e3', [byAlias(1)], { seq: 1 }).dropped, [{ source: 'NDATA e3', reason: 'full' }])
+    assert.deepEqual(send('NDATA e2', [byAlias(1)], { seq: 2, source: 'newer' }).dropped, [{ source: 'e2', reason: 'full' }])
+    assert.deepEqual(send('NBIRTH e1', [a(0)], { seq: 0, at: now + 1 }).done, ['e1', 'NBIRTH e1'])
+    assert.deepEqual(reasons(send('NDATA e3', [byAlias(1)], { seq: 1 })), [])
+  })
+
+  it('what waits for a birth waits so long and no longer', async () => {
+    await open({ waitMs: 45_000 })
+    send('NDATA', [byAlias(1)], { seq: 1, source: 1 })
+    now += 1000
+    send('NDATA', [byAlias(2)], { seq: 2, source: 2 })
+    now = start + 30_000
+    edges.due()
+    assert.equal(edges.dueAt(), start + 45_000)
+    now = start + 45_000
+    assert.deepEqual(edges.due().dropped, [{ source: 1, reason: 'expired' }])
+    assert.equal(edges.dueAt(), start + 46_000)
+    assert.deepEqual(values(born()), [{ a: 2 }, { a: 0 }])
+    assert.equal(edges.dueAt(), undefined)
+  })
+
+  it('what comes again on purpose is read by the names of its session, out of its place', () => {
+    const again = (metrics: SparkplugMetric[], parts: Parts = {}, at = 'NDATA') => send(at, metrics, { again: true, ...parts })
+    assert.deepEqual(reasons(again([byAlias(1)])), ['unknown'])
+    born()
+    send('NDATA', [byAlias(1)], { seq: 1 })
+    const taken = again([byAlias(1)], { seq: 1 })
+    assert.deepEqual([values(taken), taken.messages[0]!.late, taken.done], [[{ a: 1 }], true, ['NDATA']])
+    // As of before the first session that is known, it may be of it.
+    assert.deepEqual(values(again([byAlias(3)], { at: start - 9 })), [{ a: 3 }])
+    assert.deepEqual(values(send('NDATA', [byAlias(2)], { seq: 2 })), [{ a: 2 }])
+    now += 10
+    send('NBIRTH', [a(0)], { seq: 0, bdSeq: 8 })
+    assert.deepEqual(reasons(again([byAlias(4)], { at: now - 1 })), ['unknown'])
+    assert.deepEqual(values(again([byAlias(5)], { at: now })), [{ a: 5 }])
+    const birth = again([a(6)], { seq: 0, bdSeq: 7 }, 'NBIRTH')
+    assert.deepEqual([values(birth), birth.stale], [[{ a: 6 }], []])
+    assert.deepEqual(again([], { bdSeq: 8 }, 'NDEATH').done, ['NDEATH'])
+    assert.deepEqual(values(send('NDATA', [byAlias(7)], { seq: 1 })), [{ a: 7 }])
+  })
+
   it('topics of hosts and commands give nothing, others are refused', () => {
     const payload = Buffer.from('{}')
-    for (const topic of ['spBv1.0/STATE/h', 'spBv1.0/g/NCMD/e'])
-      assert.deepEqual(edges.take({ topic, payload, source: 0 }).messages, [])
+    for (const topic of ['spBv1.0/STATE/h', 'spBv1.0/g/NCMD/e']) {
+      const { messages, done } = edges.take({ topic, payload, source: 0 })
+      assert.deepEqual([messages, done], [[], [0]])
+    }
     assert.equal(
       refusal(() => edges.take({ topic: 'devices/a/telemetry', payload, source: 0 })),
       'CODEC_FORMAT at 0',
@@ -289,6 +343,7 @@ describe('Sparkplug edges', () => {
       const edge = edgeOf()
       const seen = new Set<unknown>()
       const told = new Set<unknown>()
+      const ended = new Set<unknown>()
       let lastAsked = Number.NEGATIVE_INFINITY
       let wanted = false
       const take = (taken: SparkplugTaken<unknown>) => {
@@ -298,6 +353,10 @@ describe('Sparkplug edges', () => {
           seen.add(source)
         }
         for (const { source } of taken.dropped) told.add(source)
+        for (const source of [...taken.done, ...taken.dropped.map(one => one.source)]) {
+          assert.ok(!ended.has(source), `ended twice: ${String(source)}`)
+          ended.add(source)
+        }
         for (const _ of taken.rebirths) {
           assert.ok(now - lastAsked >= 30_000, 'asked too often')
           ;[lastAsked, wanted, asked] = [now, true, asked + 1]
@@ -332,6 +391,7 @@ describe('Sparkplug edges', () => {
       }
       for (let source = from; source < edge.sent.size; source++) assert.ok(seen.has(source), `lost: ${source}`)
       take(edges.close())
+      assert.deepEqual(ended, given)
       for (const source of given) assert.ok(seen.has(source) || told.has(source), `neither taken nor dropped: ${String(source)}`)
     }
     assert.ok(asked > 60)

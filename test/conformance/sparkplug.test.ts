@@ -19,7 +19,7 @@ describe('sparkplug-client against the hub', function () {
   let house: ProvisioningHouse
   let edges: Sparkplug<string>
   let read = 0
-  const all: SparkplugTaken<string> = { messages: [], rebirths: [], stale: [], dropped: [] }
+  const all: SparkplugTaken<string> = { messages: [], rebirths: [], stale: [], done: [], dropped: [] }
 
   before(async () => {
     house = await provisioningHouse('sparkplug')

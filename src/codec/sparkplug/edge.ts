@@ -20,13 +20,17 @@ export type DropReason =
   | 'unknown'
   /** too much waits for a birth, or the edge has too many devices */
   | 'full'
+  /** no birth came in time */
+  | 'expired'
   /** some of its values do not fit their types; the others were taken */
   | 'invalid'
 
 /** Told in the order in which it happens. */
 export interface EdgeListener<S> {
-  values(of: { device: string; source: S; birth: boolean } & TimedValues): void
-  stale(of: { device: string; time: number; names: string[] }): void
+  values(of: { device: string; source: S; birth: boolean; late: boolean } & TimedValues): void
+  /** Nothing more comes of it. Each message is done once, or dropped, unless that is `invalid`. */
+  done(source: S): void
+  stale(of: { device: string; time: number; names: string[]; source: S }): void
   rebirth(): void
   drop(of: { source: S; reason: DropReason; error?: LoomError }): void
 }
@@ -35,11 +39,14 @@ export interface EdgeLimits {
   reorderMs: number
   rebirthMs: number
   parked: number
+  waitMs: number
   devices: number
 }
 
-/** Bytes that wait for a birth or for what is missing, of all edges. */
+/** What waits for a birth or for what is missing, of all edges. */
 export interface ParkRoom {
+  held: number
+  most: number
   heldBytes: number
   mostBytes: number
 }
@@ -62,13 +69,15 @@ export class SparkplugEdge<S> {
   /** The session of the birth has not ended. */
   #alive = false
   #bdSeq: string | undefined
+  /** What was sent before is of another session; undefined: none before this one is known. */
+  #sessionAt: number | undefined
   #bornAt: number | undefined
   #next = 0
   #lastTime = 0
   #owners = new Map<string, BornMetrics>()
   /** By sequence number: came before what is missing. */
   #waiting = new Map<number, Waiting<S>>()
-  #parked: EdgeMessage<S>[] = []
+  #parked: Waiting<S>[] = []
   #wants = false
   #askedAt: number | undefined
 
@@ -85,8 +94,21 @@ export class SparkplugEdge<S> {
     else if (!message.kind.endsWith('CMD')) this.#sequenced(message, now)
   }
 
+  /** What was taken or given up before: read by the names of this session, whatever its number, and it tells nothing of the session. */
+  again(message: EdgeMessage<S>, now: number): void {
+    const { kind, device, wire, source } = message
+    const { timestamp = Number.NEGATIVE_INFINITY } = timeOf(wire)
+    const birth = kind.endsWith('BIRTH')
+    const sameSession = this.#born && timestamp >= (this.#sessionAt ?? Number.NEGATIVE_INFINITY)
+    const born = birth ? bornMetrics(wire) : sameSession ? this.#owners.get(device) : undefined
+    if (kind.endsWith('DEATH')) this.#tell.done(source)
+    else if (!born || !this.#emit(message, born, now, true)) this.#tell.drop({ source, reason: 'unknown' })
+  }
+
   /** What waiting came to. */
   due(now: number): void {
+    while (this.#parked.length && now - this.#parked[0]!.since >= this.#limits.waitMs)
+      this.#lose(this.#parked.shift()!, 'expired')
     const since = this.#waitingSince()
     if (since !== undefined && passed(since, this.#limits.reorderMs, now)) this.#needBirth(now)
     this.#ask(now)
@@ -97,7 +119,8 @@ export class SparkplugEdge<S> {
     const since = this.#waitingSince()
     const gap = since === undefined ? Number.POSITIVE_INFINITY : since + this.#limits.reorderMs
     const ask = this.#wants ? (this.#askedAt ?? 0) + this.#limits.rebirthMs : Number.POSITIVE_INFINITY
-    const at = Math.min(gap, ask)
+    const expiry = (this.#parked[0]?.since ?? Number.POSITIVE_INFINITY) + this.#limits.waitMs
+    const at = Math.min(gap, ask, expiry)
     return at === Number.POSITIVE_INFINITY ? undefined : at
   }
 
@@ -114,30 +137,31 @@ export class SparkplugEdge<S> {
       this.#tell.drop({ source, reason: 'duplicate' })
       return
     }
-    for (const device of this.#owners.keys()) if (!whole(device)) this.#stale(device, now)
+    for (const device of this.#owners.keys()) if (!whole(device)) this.#stale(device, now, source)
     const held = this.#release()
     // Aliases mean something else in another session.
     const sameSession = this.#bdSeq === undefined || this.#bdSeq === bdSeq
     const born = bornMetrics(wire)
     this.#owners = new Map([[edgeItself, born]])
     this.#born = this.#alive = true
+    if (!sameSession) this.#sessionAt = timestamp ?? now
     this.#bdSeq = bdSeq
     this.#bornAt = timestamp
     this.#next = (Number(wire.seq ?? 0) + 1) & 0xff
     this.#lastTime = timestamp ?? 0
     this.#wants = false
     // By the clock of the edge itself, what is not older belongs to the new session.
-    const isLater = (one: EdgeMessage<S>) => timestamp !== undefined && (timeOf(one.wire).timestamp ?? -1) >= timestamp
+    const isLater = (one: Waiting<S>) => timestamp !== undefined && (timeOf(one.message.wire).timestamp ?? -1) >= timestamp
     const later = held.filter(isLater)
     for (const one of held)
       if (!isLater(one)) {
         if (!sameSession) this.#lose(one, 'unknown')
-        else if (one.kind === 'DDATA') this.#parked.push(one)
+        else if (one.message.kind === 'DDATA') this.#parked.push(one)
         else this.#late(one, now)
       }
-    this.#emit(message, born, now)
-    for (const { bytes } of later) this.#room.heldBytes -= bytes
-    for (const one of later) this.#sequenced(one, now)
+    if (!this.#emit(message, born, now)) this.#tell.drop({ source, reason: 'unknown' })
+    for (const one of later) this.#free(one.message)
+    for (const one of later) this.#sequenced(one.message, now)
   }
 
   /** Of a will that a later session overtook it is not known. */
@@ -146,15 +170,16 @@ export class SparkplugEdge<S> {
       this.#tell.drop({ source, reason: 'duplicate' })
       return
     }
-    for (const device of this.#owners.keys()) this.#stale(device, now)
+    for (const device of this.#owners.keys()) this.#stale(device, now, source)
     this.#owners.clear()
     for (const one of this.#release()) this.#lose(one, 'unknown')
     this.#born = this.#alive = this.#wants = false
+    this.#tell.done(source)
   }
 
   #sequenced(message: EdgeMessage<S>, now: number): void {
     if (!this.#born) {
-      this.#park(message)
+      this.#park(message, now)
       this.#want(now)
     } else if (message.wire.seq === undefined) this.#apply(message, now)
     else this.#inOrder(message, Number(message.wire.seq) & 0xff, now)
@@ -173,7 +198,7 @@ export class SparkplugEdge<S> {
     this.#step(message, now)
     for (let next = this.#waiting.get(this.#next); this.#born && next; next = this.#waiting.get(this.#next)) {
       this.#waiting.delete(this.#next)
-      this.#room.heldBytes -= next.message.bytes
+      this.#free(next.message)
       this.#step(next.message, now)
     }
   }
@@ -185,16 +210,17 @@ export class SparkplugEdge<S> {
   }
 
   #apply(message: EdgeMessage<S>, now: number): void {
-    const { kind, device, wire } = message
+    const { kind, device, wire, source } = message
     if (kind === 'DDEATH') {
-      if (this.#owners.has(device)) this.#stale(device, timeOf(wire).timestamp ?? now)
+      if (this.#owners.has(device)) this.#stale(device, timeOf(wire).timestamp ?? now, source)
       this.#owners.delete(device)
+      this.#tell.done(source)
       return
     }
     const born = this.#owners.get(device)
     if (kind === 'DBIRTH') this.#deviceBirth(message, now)
     else if (!born || !this.#emit(message, born, now)) {
-      this.#park(message)
+      this.#park(message, now)
       this.#needBirth(now)
     }
   }
@@ -207,32 +233,34 @@ export class SparkplugEdge<S> {
     }
     const born = bornMetrics(wire)
     this.#owners.set(device, born)
-    const earlier = this.#parked.filter(parked => parked.device === device)
-    this.#parked = this.#parked.filter(parked => parked.device !== device)
+    const earlier = this.#parked.filter(parked => parked.message.device === device)
+    this.#parked = this.#parked.filter(parked => parked.message.device !== device)
     for (const one of earlier) this.#late(one, now)
-    this.#emit(message, born, now)
+    if (!this.#emit(message, born, now)) this.#tell.drop({ source, reason: 'unknown' })
   }
 
   /** Of a session before this birth, which says again what was meant. */
-  #late(message: EdgeMessage<S>, now: number): void {
-    const { kind, device, wire, source, bytes } = message
-    this.#room.heldBytes -= bytes
+  #late({ message }: Waiting<S>, now: number): void {
+    const { kind, device, wire, source } = message
+    this.#free(message)
     const born = kind === 'DBIRTH' ? bornMetrics(wire) : this.#owners.get(device)
     if (kind === 'DDEATH') this.#tell.drop({ source, reason: 'duplicate' })
-    else if (!born || !this.#emit(message, born, now)) this.#tell.drop({ source, reason: 'unknown' })
+    else if (!born || !this.#emit(message, born, now, true)) this.#tell.drop({ source, reason: 'unknown' })
   }
 
-  #emit({ kind, device, wire, source }: EdgeMessage<S>, born: BornMetrics, now: number): boolean {
+  #emit({ kind, device, wire, source }: EdgeMessage<S>, born: BornMetrics, now: number, late = false): boolean {
     const found = valuesOf(wire, born, now)
     if (!found) return false
-    for (const reading of found.readings) this.#tell.values({ device, source, birth: kind.endsWith('BIRTH'), ...reading })
+    const birth = kind.endsWith('BIRTH')
+    for (const reading of found.readings) this.#tell.values({ device, source, birth, late, ...reading })
     const [error] = found.faults
     if (error) this.#tell.drop({ source, reason: 'invalid', error })
+    this.#tell.done(source)
     return true
   }
 
-  #stale(device: string, time: number): void {
-    this.#tell.stale({ device, time, names: measuredNames(this.#owners.get(device)!) })
+  #stale(device: string, time: number, source: S): void {
+    this.#tell.stale({ device, time, names: measuredNames(this.#owners.get(device)!), source })
   }
 
   /** From here on the numbers or names are not to be trusted. */
@@ -254,34 +282,40 @@ export class SparkplugEdge<S> {
     this.#tell.rebirth()
   }
 
-  #park(message: EdgeMessage<S>): void {
-    if (this.#hold(message)) this.#parked.push(message)
+  #park(message: EdgeMessage<S>, since: number): void {
+    if (this.#hold(message)) this.#parked.push({ message, since })
   }
 
   /** Whether there is room for it, after the oldest that are parked gave way. */
   #hold({ bytes, source }: EdgeMessage<S>): boolean {
     const room = this.#room
-    while (this.#parked.length && (this.#parked.length >= this.#limits.parked || room.heldBytes + bytes > room.mostBytes)) {
+    const isFull = (): boolean => room.heldBytes + bytes > room.mostBytes || room.held >= room.most
+    while (this.#parked.length && (this.#parked.length >= this.#limits.parked || isFull()))
       this.#lose(this.#parked.shift()!, 'full')
-    }
-    if (room.heldBytes + bytes > room.mostBytes) {
+    if (isFull()) {
       this.#tell.drop({ source, reason: 'full' })
       return false
     }
+    room.held++
     room.heldBytes += bytes
     return true
   }
 
   /** Of what is held. */
-  #lose({ source, bytes }: EdgeMessage<S>, reason: DropReason): void {
+  #lose({ message }: Waiting<S>, reason: DropReason): void {
+    this.#free(message)
+    this.#tell.drop({ source: message.source, reason })
+  }
+
+  #free({ bytes }: EdgeMessage<S>): void {
+    this.#room.held--
     this.#room.heldBytes -= bytes
-    this.#tell.drop({ source, reason })
   }
 
   /** All that waits, oldest first: what is parked, then what came too early by its numbers. */
-  #release(): EdgeMessage<S>[] {
+  #release(): Waiting<S>[] {
     const early = [...this.#waiting].sort(([a], [b]) => ((a - this.#next) & 0xff) - ((b - this.#next) & 0xff))
-    const held = [...this.#parked, ...early.map(([, { message }]) => message)]
+    const held = [...this.#parked, ...early.map(([, one]) => one)]
     this.#waiting.clear()
     this.#parked = []
     return held

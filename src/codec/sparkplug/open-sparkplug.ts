@@ -11,8 +11,12 @@ export const sparkplugLimits = {
   devices: 1000,
   /** Messages of one edge that wait for a birth. */
   parked: 1000,
-  /** Payloads that wait, of all edges. */
+  /** Messages that wait, of all edges. */
+  parkedInAll: 10_000,
+  /** their payloads */
   parkedBytes: 16 * 1_048_576,
+  /** How long a message waits for a birth. */
+  waitMs: Number.POSITIVE_INFINITY,
   /** How long a missing number is waited for. */
   reorderMs: 2000,
   /** An edge is asked for a birth at most once in that time. */
@@ -29,6 +33,8 @@ export interface SparkplugReading<S> extends EdgeName {
   historical?: true
   /** All that there is, not only what changed. */
   birth?: true
+  /** Out of its place: others may be missing between it and those around it. */
+  late?: true
   source: S
 }
 
@@ -36,9 +42,11 @@ export interface SparkplugTaken<S> {
   messages: SparkplugReading<S>[]
   /** To be published to the edges. */
   rebirths: (SparkplugCommand & EdgeName)[]
-  /** What these devices said last is not true any more. */
-  stale: { device: string; time: number; names: string[] }[]
-  /** What gives no values, or not all; of what waits the message comes later. */
+  /** What these devices said last is not true any more; `source`: that told of it. */
+  stale: (EdgeName & { device: string; time: number; names: string[]; source: S })[]
+  /** Of these nothing more comes; of what is in neither list yet, later. */
+  done: S[]
+  /** What gives no values; where it is `invalid` not all of them, and the message is among `done` too. */
   dropped: { source: S; reason: DropReason; error?: LoomError }[]
 }
 
@@ -49,8 +57,11 @@ export interface SparkplugOptions {
 }
 
 export interface Sparkplug<S> {
-  /** A message by its topic; those of hosts and commands give nothing. CODEC_* for bytes that are no payload and for another topic. */
-  take(message: { topic: string; payload: Uint8Array; inflated?: boolean; source: S }): SparkplugTaken<S>
+  /**
+   * A message by its topic; those of hosts and commands give nothing. CODEC_* for bytes that are no payload and for another topic. `again`: it was taken or dropped before, and is read by what is known,
+   * without its place in the order: it never waits.
+   */
+  take(message: { topic: string; payload: Uint8Array; inflated?: boolean; again?: boolean; source: S }): SparkplugTaken<S>
   /** What waiting came to; to be called at `dueAt`. */
   due(): SparkplugTaken<S>
   /** epoch ms; undefined: nothing waits for a time */
@@ -69,10 +80,11 @@ export async function openSparkplug<S = undefined>(options: SparkplugOptions): P
   const codec = await openSparkplugCodec()
   const { now, nameOf = ({ edge, device }) => (device === undefined ? edge : `${edge}/${device}`) } = options
   const limits = { ...sparkplugLimits, ...options.limits }
-  const room: ParkRoom = { heldBytes: 0, mostBytes: limits.parkedBytes }
+  const room: ParkRoom = { held: 0, most: limits.parkedInAll, heldBytes: 0, mostBytes: limits.parkedBytes }
   /** The one not heard of for longest comes first. */
   const edges = new Map<string, Held<S>>()
-  const pending = new Set<SparkplugEdge<S>>()
+  /** When they are due. */
+  const pending = new Map<SparkplugEdge<S>, number>()
   let taken = empty<S>()
 
   const open = (name: EdgeName): Held<S> => {
@@ -81,9 +93,14 @@ export async function openSparkplug<S = undefined>(options: SparkplugOptions): P
       limits: limits satisfies EdgeLimits,
       room,
       tell: {
-        values: ({ device, birth, ...reading }) =>
-          taken.messages.push({ ...name, ...reading, device: named(device), ...(birth && { birth }) }),
-        stale: ({ device, ...stale }) => taken.stale.push({ device: named(device), ...stale }),
+        values: ({ device, birth, late, ...reading }) =>
+          taken.messages.push({
+            ...{ ...name, ...reading, device: named(device) },
+            ...(birth && { birth }),
+            ...(late && { late }),
+          }),
+        done: source => taken.done.push(source),
+        stale: ({ device, ...stale }) => taken.stale.push({ ...name, ...stale, device: named(device) }),
         rebirth() {
           const command = sparkplugCommand(codec, name, { metrics: [rebirthMetric], timestamp: now() })
           taken.rebirths.push({ ...name, ...command })
@@ -112,38 +129,41 @@ export async function openSparkplug<S = undefined>(options: SparkplugOptions): P
     return taken
   }
   const settle = (edge: SparkplugEdge<S>): void => {
-    if (edge.dueAt() === undefined) pending.delete(edge)
-    else pending.add(edge)
+    const at = edge.dueAt()
+    if (at === undefined) pending.delete(edge)
+    else pending.set(edge, at)
   }
 
   return {
-    take: ({ topic, payload, source, inflated = false }) =>
+    take: ({ topic, payload, source, inflated = false, again = false }) =>
       during(() => {
         const read = readSparkplugTopic(topic)
         if (!read) {
-          if (readHostTopic(topic) !== undefined) return
+          if (readHostTopic(topic) !== undefined) return void taken.done.push(source)
           throw new LoomError('CODEC_FORMAT', `topic ${JSON.stringify(topic.slice(0, 80))}`, {
             hint: 'Sparkplug needs the topic spBv1.0/group/kind/edge',
             position: 0,
           })
         }
         const { kind, group, edge: id, device = '' } = read
-        if (kind.endsWith('CMD')) return
+        if (kind.endsWith('CMD')) return void taken.done.push(source)
         const wire = codec.read(payload, { topic, inflated })
+        const message = { kind, device, wire, source, bytes: payload.length }
         const edge = edgeOf({ group, edge: id })
-        edge.take({ kind, device, wire, source, bytes: payload.length }, now())
+        if (again) edge.again(message, now())
+        else edge.take(message, now())
         settle(edge)
       }),
     due: () =>
       during(() => {
-        for (const edge of [...pending]) {
+        for (const edge of [...pending.keys()]) {
           edge.due(now())
           settle(edge)
         }
       }),
     dueAt() {
       let at: number | undefined
-      for (const edge of pending) at = Math.min(at ?? Number.POSITIVE_INFINITY, edge.dueAt() ?? Number.POSITIVE_INFINITY)
+      for (const due of pending.values()) at = Math.min(at ?? due, due)
       return at
     },
     close: () =>
@@ -155,4 +175,4 @@ export async function openSparkplug<S = undefined>(options: SparkplugOptions): P
   }
 }
 
-const empty = <S>(): SparkplugTaken<S> => ({ messages: [], rebirths: [], stale: [], dropped: [] })
+const empty = <S>(): SparkplugTaken<S> => ({ messages: [], rebirths: [], stale: [], done: [], dropped: [] })

@@ -3,6 +3,7 @@ import { type CodecName, codecNames } from '../../codec/codecs.ts'
 import type { Compression } from '../../codec/compression.ts'
 import type { CsvOptions } from '../../codec/csv.ts'
 import { LoomError } from '../../errors.ts'
+import { type SparkplugMessagesOptions, sparkplugWaiting } from './sparkplug-messages.ts'
 
 /** What decoding and encoding nodes ask of their formats. */
 export interface FormatFields {
@@ -22,6 +23,10 @@ export interface DecodeFields extends FormatFields {
   schemas?: string
   format?: string
   compression?: string
+  /** of Sparkplug, `edge` or `group`: where the names of devices begin */
+  deviceNames?: string
+  /** of Sparkplug: messages that wait for a birth, at most */
+  waiting?: number | string
   keyFrames?: boolean
   /** subject of type JSON that values must fit; empty: none */
   subject?: string
@@ -62,6 +67,20 @@ export function csvOptionsOf({ columns = '', separator, decimal }: FormatFields)
     ...(separator && { separator: separator === '\\t' ? '\t' : separator }),
     ...(decimal === ',' && { decimal }),
   }
+}
+
+/** NODE_CONFIG. */
+export function sparkplugOptionsOf({
+  deviceNames,
+  waiting,
+}: DecodeFields): Pick<SparkplugMessagesOptions, 'deviceNames' | 'waiting'> {
+  const names = (['edge', 'group'] as const).find(one => one === (deviceNames || 'edge'))
+  if (!names) throw new LoomError('NODE_CONFIG', `device names "${deviceNames?.slice(0, 40)}"`, { hint: 'edge or group' })
+  const { messages, most } = sparkplugWaiting
+  const count = Number(waiting ?? messages)
+  if (!Number.isInteger(count) || count < 1 || count > most)
+    throw new LoomError('NODE_CONFIG', `waiting "${String(waiting).slice(0, 40)}"`, { hint: `a whole number from 1 to ${most}` })
+  return { deviceNames: names, waiting: count }
 }
 
 export const cayenneOptionsOf = ({ extended }: FormatFields): CayenneOptions => ({ extended: extended === true })

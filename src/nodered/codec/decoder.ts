@@ -1,17 +1,15 @@
 import type { CayenneOptions } from '../../codec/cayenne.ts'
 import type { Codec, CodecContext } from '../../codec/codec.ts'
-import { type CodecName, type CodecOptions, codecOfType, detectCodec, openCodec } from '../../codec/codecs.ts'
-import { type Compression, compressionByMagic, compressionOf, inflated } from '../../codec/compression.ts'
+import { type CodecName, type CodecOptions, detectCodec, openCodec } from '../../codec/codecs.ts'
 import type { CsvOptions } from '../../codec/csv.ts'
 import { type DecodedSource, readingsOfDecoded } from '../../codec/decoded-readings.ts'
 import type { ChosenSchema, SchemaText, SchemaType } from '../../codec/schema-text.ts'
 import { LoomError } from '../../errors.ts'
 import type { Reading } from '../../telemetry/reading.ts'
 import type { SchemaSource } from '../schema-source.ts'
+import { type Packing, unpacked } from './unpacked.ts'
 
-export interface DecoderOptions {
-  format: CodecName | 'auto'
-  compression: Compression | 'auto' | 'none'
+export interface DecoderOptions extends Packing {
   /** Name of the value that is the time; empty: none. */
   timeMember: string
   csv: CsvOptions
@@ -37,15 +35,13 @@ export interface Decoded {
 }
 
 const ofSchema: Readonly<Record<SchemaType, CodecName>> = { AVRO: 'avro', PROTOBUF: 'protobuf', JSON: 'json' }
-/** Their first bytes may be any, so that only a content encoding tells of compression. */
-const anyBegin: ReadonlySet<CodecName | undefined> = new Set<CodecName>(['avro', 'protobuf', 'cayenne'])
 
 /**
  * Payloads of one format, or of any, as readings. CODEC_FORMAT, CODEC_TRUNCATED, CODEC_LIMIT, CODEC_INVALID, TELEMETRY_UNDECODABLE; SCHEMA_UNKNOWN with the key of the schema as
  * position if the bytes have one, SCHEMA_NOT_FOUND; CODEC_UNAVAILABLE and the codes of the hub.
  */
 export function createDecoder(options: DecoderOptions): (packet: Packet) => Promise<Decoded> {
-  const { format, compression, schemas, message, timeMember, pause } = options
+  const { format, schemas, message, timeMember, pause } = options
   const fixed = format === 'auto' ? undefined : format
   const codecs = new Map<CodecName, Promise<Codec>>()
 
@@ -57,13 +53,6 @@ export function createDecoder(options: DecoderOptions): (packet: Packet) => Prom
       codec.catch(() => codecs.delete(name))
     }
     return codec
-  }
-  const compressionIn = (bytes: Uint8Array, { contentType, contentEncoding }: CodecContext): Compression | undefined => {
-    if (compression === 'none') return undefined
-    if (compression !== 'auto') return compression
-    return (
-      compressionOf(contentEncoding) ?? (anyBegin.has(fixed ?? codecOfType(contentType)) ? undefined : compressionByMagic(bytes))
-    )
   }
 
   /** A schema that fits the format; what decides the format where nothing else does. */
@@ -86,8 +75,7 @@ export function createDecoder(options: DecoderOptions): (packet: Packet) => Prom
   }
 
   return async ({ bytes, context, source }) => {
-    const packing = compressionIn(bytes, context)
-    const body = packing ? inflated(bytes, packing) : bytes
+    const { bytes: body, inflated } = unpacked(bytes, context, options)
     const said = fixed ?? detectCodec(body, context)
     const schema = await schemaOf(body, context, said)
     const name = said ?? (schema && ofSchema[schema.writer.type])
@@ -104,7 +92,7 @@ export function createDecoder(options: DecoderOptions): (packet: Packet) => Prom
     const json = schema?.writer.type === 'JSON'
     const asked: CodecContext = {
       ...context,
-      inflated: packing !== undefined,
+      inflated,
       ...(schema && !json && { schema: message && !schema.message ? { ...schema, message } : schema }),
     }
     const value = await decodedBy(codec, body, asked)

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { NodeDef } from 'node-red'
+import { codecOfType } from '../../codec/codecs.ts'
 import { LoomError } from '../../errors.ts'
 import type { Replayed } from '../../journal/journal-port.ts'
 import { KeyFrames } from '../../telemetry/key-frames.ts'
@@ -12,11 +13,20 @@ import { SentDeliveries } from '../route/sent-deliveries.ts'
 import { schemaOrder } from '../schema-order.ts'
 import { schemaSourceOf } from '../schema-source.ts'
 import { assertFits, createChecks, SubjectText } from '../value-check.ts'
-import { cayenneOptionsOf, compressionOfField, csvOptionsOf, type DecodeFields, formatOf, versionOf } from './decode-fields.ts'
+import {
+  cayenneOptionsOf,
+  compressionOfField,
+  csvOptionsOf,
+  type DecodeFields,
+  formatOf,
+  sparkplugOptionsOf,
+  versionOf,
+} from './decode-fields.ts'
 import { createDecoder, type DecoderOptions } from './decoder.ts'
 import { decodedMessage, isOpaque, originalOf, originalOfReading, packetOf } from './packet.ts'
 import { consumerOf, reasonOf, Refusals, type Refused } from './refusals.ts'
 import { openReplays } from './replays.ts'
+import { SparkplugMessages } from './sparkplug-messages.ts'
 
 /** Readings in one message; more are sent in several. */
 const mostReadings = 1000
@@ -49,9 +59,11 @@ export async function openDecode(
   const wired = (): boolean => Boolean((node as { wires?: string[][] }).wires?.[1]?.length)
   const refusals = new Refusals({ hub: ref?.hub, node: id, wired, now: Date.now })
   let [decoded, refused] = [0, 0]
-  const show = (): void =>
-    status(refused ? 'warn' : 'ok', `${decoded}${refused ? ` · ${refused} ${RED._('decode.state.refused')}` : ''}`)
-  show()
+  const show = (): void => {
+    const counted = (count: number, of: 'waiting' | 'refused'): string =>
+      count ? ` · ${count} ${RED._(`decode.state.${of}`)}` : ''
+    status(refused ? 'warn' : 'ok', `${decoded}${counted(sparkplug.waiting, 'waiting')}${counted(refused, 'refused')}`)
+  }
 
   /** Where a dead letter of this node failed that comes back. */
   const stageOf = (msg: Msg): string | undefined => {
@@ -68,9 +80,11 @@ export async function openDecode(
     return framed.readings
   }
 
-  async function readingsIn(msg: Msg, emit: Emit): Promise<Reading[]> {
+  async function readingsIn(msg: Msg, emit: Emit, found?: Reading[]): Promise<Reading[]> {
     const own = stageOf(msg) === 'validate'
-    const { readings: sent, check } = await (own ? decodeReading : decode)(packetOf(msg, Date.now()))
+    const { readings: sent, check } = found
+      ? { readings: found }
+      : await (own ? decodeReading : decode)(packetOf(msg, Date.now()))
     const readings = own ? sent : whole(sent, emit)
     if (check) assertFits(await checkOf(check), readings)
     if (valid) assertFits(await checkOf(await valid.get()), readings)
@@ -97,10 +111,11 @@ export async function openDecode(
     }
   }
 
-  async function take(msg: Msg, emit: Emit): Promise<void> {
+  /** `found`: what its bytes are known to hold. */
+  async function settle(msg: Msg, emit: Emit, found?: Reading[]): Promise<void> {
     let readings: Reading[]
     try {
-      readings = await readingsIn(msg, emit)
+      readings = await readingsIn(msg, emit, found)
     } catch (thrown) {
       if (!reasonOf(thrown)) throw thrown
       const stage = stageOf(msg) === 'validate' ? 'validate' : 'decode'
@@ -108,6 +123,38 @@ export async function openDecode(
     }
     return send(msg, readings, emit)
   }
+
+  const sparkplug = new SparkplugMessages({
+    ...options,
+    ...sparkplugOptionsOf(fields),
+    now: Date.now,
+    schedule(run, afterMs) {
+      const timer = setTimeout(run, afterMs)
+      return () => clearTimeout(timer)
+    },
+    send: (msg, readings, emit) => settle(msg, emit, readings),
+    refuse: (msg, error, whole, emit) =>
+      refuse(msg, [{ original: originalOf(packetOf(msg, Date.now())), error, stage: 'decode' }], whole, emit),
+    pass: msg => deliveries.acknowledge(msg.delivery),
+    rebirth(notice, emit) {
+      const lost = (thrown: unknown): void => node.error(LoomError.from(thrown), notice as never)
+      if (!ref && !wired())
+        lost(
+          new LoomError('HUB_MISSING', `${notice.topic} is not sent`, { hint: 'choose one, or wire output 2 to an MQTT node' }),
+        )
+      ref?.hub.commands.sparkplug({ topic: notice.topic, payload: notice.payload }).catch(lost)
+      emit([undefined, notice])
+    },
+    changed: show,
+    failed: (thrown, msg) => node.error(LoomError.from(thrown), msg as never),
+    emit: emitAgain,
+  })
+  const meansSparkplug = ({ contentType }: Msg): boolean =>
+    options.format === 'sparkplug' ||
+    (options.format === 'auto' && typeof contentType === 'string' && codecOfType(contentType) === 'sparkplug')
+  const take = (msg: Msg, emit: Emit): Promise<void> =>
+    meansSparkplug(msg) && stageOf(msg) !== 'validate' ? sparkplug.take(msg, emit) : settle(msg, emit)
+  show()
 
   /** What is decoded already goes on, if its values fit. */
   async function pass(msg: Msg, emit: Emit): Promise<void> {
@@ -159,6 +206,7 @@ export async function openDecode(
     },
     stop() {
       stopped = true
+      sparkplug.stop()
       replays?.stop()
       sent.stop()
     },

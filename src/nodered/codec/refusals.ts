@@ -31,6 +31,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   CODEC_TRUNCATED: 'undecodable',
   CODEC_LIMIT: 'undecodable',
   CODEC_INVALID: 'undecodable',
+  CODEC_UNBORN: 'undecodable',
   TELEMETRY_UNDECODABLE: 'undecodable',
   SCHEMA_UNKNOWN: 'schema-unknown',
   SCHEMA_NOT_FOUND: 'schema-unknown',
