@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 
 const count = (n: number): string => n.toLocaleString('en-US')
+const kib = (n: number): string => `${n / 1024} KiB`
 const mib = (n: number): string => `${n / 1024 ** 2} MiB`
 const seconds = (n: number): string => `${n / 1000} s`
 const minutes = (n: number): string => `${n / 60_000} min`
@@ -160,6 +161,18 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['routing/rule-limits', 'inElements'],
     ['routing/rule-limits', 'filters'],
   ],
+  'rule: operators or members': [['routing/rule-limits', 'height']],
+  'topic rule of AWS': [
+    ['routing/topic-rule-file', 'mostBytes'],
+    ['routing/topic-rule-file', 'mostLevels'],
+  ],
+  'JSON nesting': [['telemetry/json-depth', 'jsonLevels']],
+  'JSON of a payload: levels': [['telemetry/json-depth', 'jsonLevels']],
+  'output of a rule; its levels': [
+    ['routing/compile-rule', 'bytes', kib],
+    ['routing/output-size', 'deepest'],
+    ['routing/compile-rule', 'fanOut'],
+  ],
   'answer of a function that asks': [
     ['routing/host', 'answerMs', seconds],
     ['routing/host', 'answerBytes'],
@@ -226,6 +239,13 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
   ],
   'text of a schema': [['codec/avro/avro-type', 'textBytes']],
   'nesting of a schema': [['codec/avro/avro-type', 'depth']],
+  // Of the text, times the levels of a schema.
+  "nesting of a JSON Schema's text": [['codec/registry/json-schema-document', 'deepestText', times => count(times * 64)]],
+  'JSON Schema in a model': [
+    ['twin/model/schema', 'depth'],
+    ['twin/model/schema', 'nodes'],
+    ['twin/model/schema', 'cost'],
+  ],
   'types and fields of a schema': [['codec/avro/avro-type', 'nodes']],
   'schemas of the registry': [['codec/registry/registered-schema', 'schemas']],
   'subjects of the registry': [['codec/registry/registered-schema', 'subjects']],
