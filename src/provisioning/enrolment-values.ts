@@ -1,6 +1,7 @@
 import { LoomError } from '../errors.ts'
 import { checkedSection } from '../twin/check.ts'
 import type { TwinSection } from '../twin/json.ts'
+import { twinProfiles } from '../twin/profiles.ts'
 
 const mostTexts = 10
 const mostAttributes = 50
@@ -38,7 +39,7 @@ export function jsonObject(value: unknown, member: string): Record<string, unkno
 
 /** Tags or desired properties of `member` as twins take them, copied. `position` of the error is the path. */
 export function twinSection(value: unknown, section: 'desired' | 'tags', member: string): TwinSection {
-  const copy = jsonObject(value, `${member}.${section}`)
+  const copy = jsonCopy(value, `${member}.${section}`, twinProfiles.plain.requestBytes)
   try {
     return checkedSection(copy, section)
   } catch (cause) {
