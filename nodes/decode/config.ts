@@ -18,6 +18,10 @@ export interface DecodeConfig {
   decimal: '.' | ','
   /** of Cayenne LPP */
   extended: boolean
+  /** of Sparkplug: names of devices are `edge/device`, or have the group before */
+  deviceNames: 'edge' | 'group'
+  /** of Sparkplug: messages that wait for a birth, at most */
+  waiting: number
   /** Readings whose property `frame` says `diff` are made whole. */
   keyFrames: boolean
   /** subject of a JSON Schema that the values must fit; empty: none */

@@ -26,6 +26,8 @@ RED.nodes.registerType<DecodeConfig>('loom-decode', {
     separator: { value: '', validate: value => !value || value === '\\t' || value.length === 1 },
     decimal: { value: '.' },
     extended: { value: false },
+    deviceNames: { value: 'edge' },
+    waiting: { value: 128, validate: value => Number.isInteger(Number(value)) && Number(value) >= 1 && Number(value) <= 10_000 },
     compression: { value: 'auto' },
     timeMember: { value: '' },
     keyFrames: { value: false },
@@ -46,6 +48,8 @@ RED.nodes.registerType<DecodeConfig>('loom-decode', {
       $('.loom-csv').toggle(chosen === 'csv')
       $('.loom-cayenne').toggle(chosen === 'cayenne')
       $('.loom-protobuf').toggle(['auto', 'protobuf'].includes(chosen))
+      $('.loom-sparkplug').toggle(chosen === 'sparkplug')
+      $('.loom-time').toggle(chosen !== 'sparkplug')
       $('.loom-schemas').toggle(['auto', 'avro', 'protobuf', 'json'].includes(chosen))
     }
     format.on('change', show)
