@@ -1,7 +1,8 @@
 import type { Expression } from './ast.ts'
 import type { Token } from './lexer.ts'
-import { parseCall, parseLiteral, parseNumber, takeName } from './parse-operands.ts'
+import { parseCall, parseLiteral, parseNumber } from './parse-operands.ts'
 import { parseOperators } from './parse-operators.ts'
+import { parsePostfix } from './parse-postfix.ts'
 import { ruleFault } from './rule-fault.ts'
 import { type ParseOptions, placeOf, TokenReader } from './token-reader.ts'
 import { refuseTail } from './unsupported.ts'
@@ -11,7 +12,7 @@ import { refuseTail } from './unsupported.ts'
  * RULE_SYNTAX, RULE_FUNCTION, RULE_UNSUPPORTED, RULE_LIMIT, each with its position.
  */
 export function parseCondition(text: string, options?: ParseOptions): Expression {
-  const reader = new TokenReader(text, 'condition', parsePostfix, options)
+  const reader = new TokenReader(text, 'condition', parseItem, options)
   refuseStatement(reader)
   const condition = parseOperators(reader)
   if (reader.token.kind !== 'end') throw reader.unexpected('an operator or the end', doubledQuote(reader, text))
@@ -28,28 +29,13 @@ function refuseStatement(reader: TokenReader): void {
 const doubledQuote = (reader: TokenReader, text: string): string | undefined =>
   reader.token.kind === 'string' && text[reader.end - 1] === text[reader.token.offset] ? "write \\' for a quote" : undefined
 
-function parsePostfix(reader: TokenReader): Expression {
-  const start = reader.token
-  let object = parseOperand(reader)
-  for (;;) {
-    const sign = reader.token
-    if (sign.word === '.') {
-      reader.take()
-      const name = takeName(reader, 'the name of a member')
-      reader.raise(reader.height, sign)
-      object = { kind: 'member', object, name, position: reader.since(start) }
-    } else if (sign.word === '[') {
-      const { height } = reader
-      reader.take()
-      const at = reader.token
-      if (at.kind !== 'number' || !Number.isInteger(at.value))
-        throw reader.unexpected('a whole number', 'a condition indexes arrays')
-      const index = parseNumber(reader)
-      reader.expect(']')
-      reader.raise(height, sign)
-      object = { kind: 'index', object, index, position: reader.since(start) }
-    } else return object
-  }
+const parseItem = (reader: TokenReader): Expression => parsePostfix(reader, parseOperand, parseIndex)
+
+function parseIndex(reader: TokenReader): Expression {
+  reader.take()
+  const { kind, value } = reader.token
+  if (kind !== 'number' || !Number.isInteger(value)) throw reader.unexpected('a whole number', 'a condition indexes arrays')
+  return parseNumber(reader)
 }
 
 function parseOperand(reader: TokenReader): Expression {

@@ -1,6 +1,7 @@
 import type { ArrayExpression, Expression, ObjectExpression } from './ast.ts'
 import { parseCall, parseCase, parseCast, parseList, parseLiteral, parseNumber, takeName } from './parse-operands.ts'
 import { parseOperators } from './parse-operators.ts'
+import { parsePostfix } from './parse-postfix.ts'
 import { parseNestedSelect } from './parse-select.ts'
 import { type ParseOptions, placeOf, TokenReader } from './token-reader.ts'
 
@@ -13,30 +14,17 @@ export function parseExpression(text: string, options?: ParseOptions): Expressio
 }
 
 export const sqlReader = (text: string, options?: ParseOptions, offset = 0): TokenReader =>
-  new TokenReader(text, 'sql', parsePostfix, options, offset)
+  new TokenReader(text, 'sql', parseItem, options, offset)
 
-function parsePostfix(reader: TokenReader): Expression {
-  const start = reader.token
-  let object = parseOperand(reader)
-  for (;;) {
-    const sign = reader.token
-    if (sign.word === '.') {
-      reader.take()
-      const name = takeName(reader, 'the name of a member')
-      reader.raise(reader.height, sign)
-      object = { kind: 'member', object, name, position: reader.since(start) }
-    } else if (sign.word === '[') {
-      reader.extend('brackets for get()', placeOf(sign))
-      const { height } = reader
-      reader.enter()
-      reader.take()
-      const index = parseOperators(reader)
-      reader.expect(']')
-      reader.leave()
-      reader.raise(Math.max(height, reader.height), sign)
-      object = { kind: 'index', object, index, position: reader.since(start) }
-    } else return object
-  }
+const parseItem = (reader: TokenReader): Expression => parsePostfix(reader, parseOperand, parseIndex)
+
+function parseIndex(reader: TokenReader): Expression {
+  reader.extend('brackets for get()', placeOf(reader.token))
+  reader.enter()
+  reader.take()
+  const index = parseOperators(reader)
+  reader.leave()
+  return index
 }
 
 function parseOperand(reader: TokenReader): Expression {
