@@ -22,6 +22,8 @@ const zstd: Zstd = zlib
 /** `ZSTD_d_windowLogMax`; what frames may ask for as a window is allocated at once. */
 const windowLogMax = 100
 const mostWindowLog = Math.log2(codecLimits.inflatedBytes)
+/** What comes out at a time. Results are views of it, and zlib lets go of a refused payload's only in the next turn of the event loop: small payloads get small ones. */
+const chunkOf = (bytes: Uint8Array): number => Math.min(Math.max(4 * bytes.length, 1024), 65_536)
 const uncompressed: ReadonlySet<string> = new Set(['', 'identity', 'utf-8', 'utf8', 'us-ascii'])
 const names: Readonly<Record<string, Compression>> = { gzip: 'gzip', 'x-gzip': 'gzip', deflate: 'deflate', zstd: 'zstd' }
 
@@ -55,7 +57,11 @@ export function inflated(bytes: Uint8Array, compression: Compression): Uint8Arra
   const maxOutputLength = Math.min(codecLimits.inflatedBytes, codecLimits.inflation * bytes.length)
   let result: Inflated
   try {
-    result = inflate(bytes, compression, { maxOutputLength: Math.max(1, maxOutputLength), info: true })
+    result = inflate(bytes, compression, {
+      maxOutputLength: Math.max(1, maxOutputLength),
+      chunkSize: chunkOf(bytes),
+      info: true,
+    })
   } catch (cause) {
     throw faultOf(cause, { bytes, compression, maxOutputLength })
   }
