@@ -15,15 +15,17 @@ export function* matchesOf(text: string, expression: RegExp): Generator<PatternM
 type Piece = string | { group: number } | { name: string }
 
 /**
- * The text with its matches, in order, replaced as Java does it: `$1` and `${name}` are groups, `$0` the match, a backslash before `$` or a backslash
- * takes away its meaning. Groups that do not exist or did not match are empty. `undefined` if the result is too long.
+ * The text with its matches, in order, replaced as Java does it: `$1` and `${name}` are groups, `$0` the match, a backslash takes the meaning from what follows it.
+ * Groups that did not match are empty. `undefined` if the result is too long, or if there is a match and the replacement names no group of the pattern behind a `$`
+ * or ends in a backslash.
  */
 export function replaceMatches(text: string, matches: Iterable<PatternMatch>, replacement: string): string | undefined {
   let pieces: Piece[] | undefined
   const parts: string[] = []
   let [end, length] = [0, text.length]
   for (const match of matches) {
-    pieces ??= piecesOf(replacement, match.groups.length)
+    pieces ??= piecesOf(replacement, match)
+    if (!pieces) return undefined
     const whole = match.groups[0]!
     parts.push(text.slice(end, match.index))
     for (const piece of pieces) {
@@ -41,20 +43,26 @@ export function replaceMatches(text: string, matches: Iterable<PatternMatch>, re
 function partOf(piece: Piece, { groups, named }: PatternMatch): string {
   if (typeof piece === 'string') return piece
   if ('group' in piece) return groups[piece.group] ?? ''
-  return (named && Object.hasOwn(named, piece.name) && named[piece.name]) || ''
+  return named?.[piece.name] ?? ''
 }
 
-function piecesOf(replacement: string, groups: number): Piece[] {
+function piecesOf(replacement: string, { groups, named }: PatternMatch): Piece[] | undefined {
   const pieces: Piece[] = []
-  for (const [whole, quoted, digits, name] of replacement.matchAll(/\\([\\$])|\$(\d+)|\$\{([A-Za-z]\w*)\}|\\|\$|[^\\$]+/g)) {
+  for (const [whole, quoted, digits, name] of replacement.matchAll(/\\([\s\S])|\$(\d+)|\$\{([A-Za-z]\w*)\}|[\\$]|[^\\$]+/g)) {
     if (quoted !== undefined) pieces.push(quoted)
-    else if (name !== undefined) pieces.push({ name })
-    else if (digits === undefined) pieces.push(whole)
-    else {
+    else if (name !== undefined) {
+      if (!named || !Object.hasOwn(named, name)) return undefined
+      pieces.push({ name })
+    } else if (digits === undefined) {
+      if (whole === '$' || whole === '\\') return undefined
+      pieces.push(whole)
+    } else {
       // As many digits as there are groups for; the others are text.
       let taken = 1
-      while (taken < digits.length && Number(digits.slice(0, taken + 1)) < groups) taken++
-      pieces.push({ group: Number(digits.slice(0, taken)) }, digits.slice(taken))
+      while (taken < digits.length && Number(digits.slice(0, taken + 1)) < groups.length) taken++
+      const group = Number(digits.slice(0, taken))
+      if (group >= groups.length) return undefined
+      pieces.push({ group }, digits.slice(taken))
     }
   }
   return pieces

@@ -53,6 +53,7 @@ describeExamples('functions of numbers', [
   ['trunc', [1e-7, 7], 1e-7],
   ['trunc', [1e21, 2], 1e21],
   ['trunc', [2.3, -1], 2],
+  ['trunc', [12.3, -5], 12],
   ['trunc', [2.3, 99], 2.3],
   ['sin', [0], 0],
   ['cos', [0], 1],

@@ -44,15 +44,24 @@ const examples: Example[] = [
   ['regexp_replace', ['a1b22', '\\d+', '<$0>'], 'a<1>b<22>'],
   ['regexp_replace', ['john smith', '(\\w+) (\\w+)', '$2, $1'], 'smith, john'],
   // biome-ignore lint/suspicious/noTemplateCurlyInString: groups by name
-  ['regexp_replace', ['john smith', '(?<first>\\w+) (?<last>\\w+)', '${last} ${first}${none}'], 'smith john'],
+  ['regexp_replace', ['john smith', '(?<first>\\w+) (?<last>\\w+)', '${last} ${first}'], 'smith john'],
   ['regexp_replace', ['abc', '(a)|(b)', '[$1$2]'], '[a][b]c'],
   ['regexp_replace', ['abc', 'b(x)?', '[$1]'], 'a[]c'],
   ['regexp_replace', ['abc', '(b)', '$10'], 'ab0c'],
-  ['regexp_replace', ['abc', '(b)', '$7'], 'ac'],
-  ['regexp_replace', ['abc', 'b', '\\$1 $ \\\\ \\n $'], 'a$1 $ \\ \\n $c'],
+  ['regexp_replace', ['abc', 'b', '\\$1 \\\\ \\n'], 'a$1 \\ nc'],
+  // No replacement of Java: groups that do not exist, a bare $, a backslash at the end
+  ['regexp_replace', ['abc', '(b)', '$7'], _],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: groups by name
+  ['regexp_replace', ['abc', '(?<x>b)', '${none}'], _],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: groups by name
+  ['regexp_replace', ['abc', 'b', '${x}'], _],
+  ['regexp_replace', ['abc', 'b', 'x$'], _],
+  ['regexp_replace', ['abc', 'b+', '$&'], _],
+  ['regexp_replace', ['abc', 'b', 'x\\'], _],
+  ['regexp_replace', ['abc', 'x', '$7'], 'abc'],
   ['regexp_replace', ['abc', '', '-'], '-a-b-c-'],
   ['regexp_replace', ['a𝄞', 'x*', '-'], '-a-𝄞-'],
-  ['regexp_replace', ['aXbX', 'X', '$&'], 'a$&b$&'],
+  ['regexp_replace', ['aXbX', 'X', '\\$&'], 'a$&b$&'],
   ['regexp_replace', ['abc', 'x', 'y'], 'abc'],
   ['regexp_replace', ['abc', '(', 'y'], _],
 ]
