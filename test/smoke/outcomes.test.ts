@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict'
-import { type FlowNode, type NodeRedProcess, startNodeRed } from '../node-red-process.ts'
-import { freePorts, until } from '../processes.ts'
-import { type DebugMessages, debugMessages } from './debug-messages.ts'
-import { apart } from './examples.ts'
-import { installedPackage, installedUserFolder, nodeBinary, nodeRedScript, readJson } from './installs.ts'
+import { until } from '../processes.ts'
+import { installedNodeRed } from './installed-node-red.ts'
 
 /** Who was refused asks again after a minute, and then after twice as long. */
 const limitMs = 240_000
@@ -17,30 +14,9 @@ interface Told {
 
 describe('examples, to their ends', function () {
   this.timeout(600_000)
-  let nodeRed: NodeRedProcess
-  let folder: string
-  let debug: DebugMessages
-
-  before(async () => {
-    folder = await installedUserFolder('user-outcomes')
-    const [port] = (await freePorts(1)) as [number]
-    nodeRed = await startNodeRed({ folder, port, node: await nodeBinary('24'), nodeRed: await nodeRedScript('^5.0.0') })
-  })
-  after(async () => nodeRed?.child.stop())
-  beforeEach(async () => {
-    debug = await debugMessages(nodeRed.url)
-  })
-  afterEach(() => debug.close())
-
-  const deploy = async (name: string): Promise<void> => {
-    const flow = readJson<FlowNode[]>(installedPackage(folder), 'examples', `${name}.json`)
-    await nodeRed.deploy(await apart(flow, nodeRed.url))
-  }
-  const shown = (id: string): string[] => debug.messages.filter(message => message.id === id).map(({ msg }) => msg)
+  const { deploy, inject, shown, shownJson } = installedNodeRed('outcomes')
   const told = (id: string): [device: string | undefined, state: string, reason: string | undefined][] =>
-    shown(id)
-      .map(text => JSON.parse(text) as Told)
-      .map(({ deviceId, registrationId, state, reason }) => [deviceId ?? registrationId, state, reason])
+    shownJson<Told>(id).map(({ deviceId, registrationId, state, reason }) => [deviceId ?? registrationId, state, reason])
   const has = (id: string, device: string, state: string): boolean => told(id).some(([of, is]) => of === device && is === state)
   /** Who came by a claim and was refused has no device id: the reason tells. */
   const denied = (id: string, device: string, because = ''): boolean =>
@@ -70,7 +46,7 @@ describe('examples, to their ends', function () {
       await until(`${waits} waits`, () => has(no, waits, 'PENDING_APPROVAL'), limitMs)
       assert.equal(has(came, waits, 'ACTIVE'), false)
       await until('telemetry', () => shown(data).length > 0, limitMs)
-      await nodeRed.call('POST', `/inject/${ids}-wait`)
+      await inject(`${ids}-wait`)
       await until(`${waits} comes`, () => has(came, waits, 'ACTIVE'), limitMs)
       assert.deepEqual(
         told(came).filter(([device]) => device === stolen || device === unlisted),
@@ -177,7 +153,7 @@ describe('examples, to their ends', function () {
     await until('the third', () => shown('en-lack').length > 0, limitMs)
     const { code, missing } = JSON.parse(shown('en-lack')[0]!) as { code: string; missing: string[] }
     assert.deepEqual([code, missing.slice(0, 2)], ['ENRICH_MISSING', ['site', 'floor']])
-    await nodeRed.call('POST', '/inject/en-tag')
+    await inject('en-tag')
     await until('its owner', () => places().includes('1 west 1 anna'), limitMs)
     assert.deepEqual([places().filter(place => place.startsWith('3')), shown('en-err')], [[], []])
   })

@@ -1,35 +1,15 @@
 import assert from 'node:assert/strict'
-import { type FlowNode, type NodeRedProcess, startNodeRed } from '../node-red-process.ts'
-import { freePorts, until } from '../processes.ts'
-import { type DebugMessages, debugMessages } from './debug-messages.ts'
-import { apart } from './examples.ts'
-import { installedPackage, installedUserFolder, nodeBinary, nodeRedScript, readJson } from './installs.ts'
+import { until } from '../processes.ts'
+import { installedNodeRed } from './installed-node-red.ts'
 
 const limitMs = 120_000
 
 describe('the examples of rules', function () {
   this.timeout(600_000)
-  let nodeRed: NodeRedProcess
-  let folder: string
-  let debug: DebugMessages
-
-  before(async () => {
-    folder = await installedUserFolder('user-route')
-    const [port] = (await freePorts(1)) as [number]
-    nodeRed = await startNodeRed({ folder, port, node: await nodeBinary('24'), nodeRed: await nodeRedScript('^5.0.0') })
-  })
-  after(async () => nodeRed?.child.stop())
-  beforeEach(async () => {
-    debug = await debugMessages(nodeRed.url)
-  })
-  afterEach(() => debug.close())
-
-  const deploy = async (name: string): Promise<void> =>
-    nodeRed.deploy(await apart(readJson<FlowNode[]>(installedPackage(folder), 'examples', '02-insights', `${name}.json`)))
-  const shown = <T>(id: string): T[] => debug.messages.filter(message => message.id === id).map(({ msg }) => JSON.parse(msg) as T)
+  const { deploy, shownJson: shown } = installedNodeRed('route')
 
   it('part warm rooms from all rooms, and what is no room goes to the fallback', async () => {
-    await deploy('route')
+    await deploy('02-insights/route')
     const hot = await until(
       'warm rooms',
       () => {
@@ -48,7 +28,7 @@ describe('the examples of rules', function () {
   })
 
   it('are shared, run in the hub, and say what fails', async () => {
-    await deploy('shared-rules')
+    await deploy('02-insights/shared-rules')
     type Failure = { ruleName: string; failures: { failedAction: string; errorMessage: string }[] }
     const failed = await until('the failure', () => shown<Failure>('rs-failed')[0], limitMs)
     assert.deepEqual([failed.ruleName, failed.failures[0]?.failedAction], ['too large', 'Rule'])
