@@ -1,25 +1,20 @@
 import type { EditorRED } from 'node-red'
 import { adminApi, type Ajax } from '../../src/editor/admin-api.ts'
-import { type CodeEditors, openJsonEditor } from '../../src/editor/panel/json-editor.ts'
+import type { CodeEditors } from '../../src/editor/code-editor.ts'
+import { dialogTabs, type TabMaker } from '../../src/editor/dialog-tabs.ts'
+import { openJsonEditor } from '../../src/editor/panel/json-editor.ts'
 import { rightsOf } from '../../src/editor/panel/parts.ts'
 import { openPoliciesPanel } from '../../src/editor/panel/policies-panel.ts'
 import type { Words } from '../../src/editor/policy-view.ts'
 
-interface Tab {
-  id: string
-  label: string
-}
 declare const RED: Omit<EditorRED, 'editor' | 'tabs'> &
-  CodeEditors & {
-    tabs: { create(o: { id: string; onchange(tab: Tab): void }): { addTab(tab: Tab): void; activateTab(id: string): void } }
-    user?: { hasPermission?(permission: string): boolean }
-  }
+  CodeEditors &
+  TabMaker & { user?: { hasPermission?(permission: string): boolean } }
 
 export interface PoliciesTab {
   close(): void
 }
 
-const settings = 'loom-hub-settings'
 const policies = 'loom-hub-policies'
 
 /** The tabs of the dialog. The policies are those of the hub that runs, asked when their tab is first opened. */
@@ -40,31 +35,16 @@ export function policiesTab({ hubId, words }: { hubId: string; words: Words }): 
       openEditor: (element, o) => openJsonEditor(RED, { element, ...o }),
     })
   }
-  const tabs = RED.tabs.create({
+  dialogTabs(RED, {
     id: 'loom-hub-tabs',
-    onchange({ id }) {
-      for (const one of [settings, policies]) document.getElementById(one)!.hidden = one !== id
-      for (const link of list.querySelectorAll('a')) link.setAttribute('aria-selected', String(link.hash === `#${id}`))
+    tabs: [
+      { id: 'loom-hub-settings', label: words('tab.settings') },
+      { id: policies, label: words('tab.policies') },
+    ],
+    shown(id) {
       if (id === policies && !panel) open()
     },
   })
-  const list = document.getElementById('loom-hub-tabs')!
-  tabs.addTab({ id: settings, label: words('tab.settings') })
-  tabs.addTab({ id: policies, label: words('tab.policies') })
-  list.setAttribute('role', 'tablist')
-  for (const link of list.querySelectorAll('a')) {
-    link.setAttribute('role', 'tab')
-    link.setAttribute('aria-controls', link.hash.slice(1))
-    link.parentElement!.setAttribute('role', 'presentation')
-    // The editor's tabs know the mouse only.
-    link.addEventListener('keydown', event => {
-      if (event.key !== 'Enter' && event.key !== ' ') return
-      event.preventDefault()
-      tabs.activateTab(link.hash.slice(1))
-    })
-  }
-  for (const id of [settings, policies]) document.getElementById(id)!.setAttribute('role', 'tabpanel')
-  tabs.activateTab(settings)
   return {
     close() {
       panel?.close()

@@ -1,25 +1,20 @@
 import type { EditorRED } from 'node-red'
 import { adminApi, type Ajax } from '../../src/editor/admin-api.ts'
+import { dialogTabs, type TabMaker } from '../../src/editor/dialog-tabs.ts'
 import { fill, make } from '../../src/editor/panel/elements.ts'
 import type { Words } from '../../src/editor/policy-view.ts'
 import { openEngine, startRulesWorker } from '../../src/editor/rules/engine.ts'
 import { errorOutput, outputMap, outputsIn } from '../../src/editor/rules/outputs.ts'
-import type { CodeEditors } from '../../src/editor/rules/rule-editor.ts'
+import type { CodeEditors } from '../../src/editor/code-editor.ts'
 import { openRulesPanel, type RulesPanel } from '../../src/editor/rules/rules-panel.ts'
 import { openWide } from '../../src/editor/rules/wide-tray.ts'
 import type { TryMessage } from '../../src/editor/rules/try-message.ts'
 import type { RuleRow } from '../../src/routing/rule-row.ts'
 import type { RouteConfig } from './config.ts'
 
-interface Tab {
-  id: string
-  label: string
-}
 declare const RED: Omit<EditorRED, 'editor' | 'tabs' | 'nodes'> &
-  CodeEditors & {
-    tabs: { create(o: { id: string; onchange(tab: Tab): void }): { addTab(tab: Tab): void; activateTab(id: string): void } }
-    nodes: { id(): string; node(id: string): { rules?: RuleRow[] } | null }
-  }
+  CodeEditors &
+  TabMaker & { nodes: { id(): string; node(id: string): { rules?: RuleRow[] } | null } }
 
 export interface RulesTab {
   /** The dialog has its place, or another width. */
@@ -28,7 +23,7 @@ export interface RulesTab {
   close(): { rules: RuleRow[]; outputRules: string[] }
 }
 
-const tabIds = ['loom-route-rules', 'loom-route-settings'] as const
+const rulesId = 'loom-route-rules'
 /** By node: whoever comes back finds the message that was tried. */
 const tried = new Map<string, TryMessage>()
 
@@ -99,7 +94,16 @@ export function rulesTab({ node, words }: { node: RouteConfig & { id: string }; 
   for (const name of ['unmatched', 'errors']) field(name).addEventListener('change', () => showOutputs(panel?.rows() ?? []))
   field('strict').addEventListener('change', () => panel?.settingsChanged())
 
-  showTabs(words, changeSet)
+  dialogTabs(RED, {
+    id: 'loom-route-tabs',
+    tabs: [
+      { id: rulesId, label: words('tab.rules') },
+      { id: 'loom-route-settings', label: words('tab.settings') },
+    ],
+    shown(id) {
+      if (id === rulesId) changeSet()
+    },
+  })
   openPanel()
   const { resized } = openWide(root)
   return {
@@ -111,33 +115,4 @@ export function rulesTab({ node, words }: { node: RouteConfig & { id: string }; 
       return { rules: own, outputRules: rows.map(({ id }) => id) }
     },
   }
-}
-
-/** `rules` is called when their tab is shown. */
-function showTabs(words: Words, rules: () => void): void {
-  const tabs = RED.tabs.create({
-    id: 'loom-route-tabs',
-    onchange({ id }) {
-      for (const one of tabIds) document.getElementById(one)!.hidden = one !== id
-      for (const link of list.querySelectorAll('a')) link.setAttribute('aria-selected', String(link.hash === `#${id}`))
-      if (id === tabIds[0]) rules()
-    },
-  })
-  const list = document.getElementById('loom-route-tabs')!
-  tabs.addTab({ id: tabIds[0], label: words('tab.rules') })
-  tabs.addTab({ id: tabIds[1], label: words('tab.settings') })
-  list.setAttribute('role', 'tablist')
-  for (const link of list.querySelectorAll('a')) {
-    link.setAttribute('role', 'tab')
-    link.setAttribute('aria-controls', link.hash.slice(1))
-    link.parentElement!.setAttribute('role', 'presentation')
-    // The editor's tabs know the mouse only.
-    link.addEventListener('keydown', event => {
-      if (event.key !== 'Enter' && event.key !== ' ') return
-      event.preventDefault()
-      tabs.activateTab(link.hash.slice(1))
-    })
-  }
-  for (const id of tabIds) document.getElementById(id)!.setAttribute('role', 'tabpanel')
-  tabs.activateTab(tabIds[0])
 }

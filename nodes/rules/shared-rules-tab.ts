@@ -1,7 +1,7 @@
 import type { EditorRED } from 'node-red'
 import { adminApi, type Ajax } from '../../src/editor/admin-api.ts'
 import { openEngine, startRulesWorker } from '../../src/editor/rules/engine.ts'
-import type { CodeEditors } from '../../src/editor/rules/rule-editor.ts'
+import type { CodeEditors } from '../../src/editor/code-editor.ts'
 import { openRulesPanel } from '../../src/editor/rules/rules-panel.ts'
 import { openWide } from '../../src/editor/rules/wide-tray.ts'
 import type { RuleRow } from '../../src/routing/rule-row.ts'

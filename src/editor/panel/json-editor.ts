@@ -1,3 +1,4 @@
+import { type CodeEditors, goToPlace, openCodeEditor } from '../code-editor.ts'
 import type { TextPlace } from '../text-place.ts'
 
 export interface JsonEditor {
@@ -9,26 +10,6 @@ export interface JsonEditor {
   close(): void
 }
 
-/** What Node-RED's Monaco, ACE and plain editors have in common, and what only some have. */
-interface CodeEditor {
-  type?: string
-  getValue(): string
-  setValue(text: string, cursor?: number): void
-  getSession?(): { on?(name: string, listener: () => void): void; setAnnotations?(all: object[]): void }
-  destroy(): void
-  focus(): void
-  gotoLine?(row: number, column: number): void
-  /** Monaco */
-  getModel?(): object
-  updateOptions?(options: object): void
-  setPosition?(place: { lineNumber: number; column: number }): void
-  revealLineInCenterIfOutsideViewport?(line: number): void
-}
-
-export interface CodeEditors {
-  editor: { createEditor(options: object): CodeEditor }
-}
-
 const severityError = 8
 
 /** Node-RED's own code editor, for JSON. */
@@ -36,22 +17,9 @@ export function openJsonEditor(
   RED: CodeEditors,
   { element, label, changed }: { element: HTMLElement; label: string; changed(): void },
 ): JsonEditor {
-  const editor = RED.editor.createEditor({
-    id: element.id,
-    element,
-    mode: 'ace/mode/json',
-    value: '',
-    stateId: false,
-    options: { wordWrap: 'on' },
-  })
+  const { editor, model } = openCodeEditor(RED, { element, label, mode: 'ace/mode/json', changed })
   const monaco = (globalThis as { monaco?: { editor: { setModelMarkers(model: object, owner: string, all: object[]): void } } })
     .monaco
-  const model = editor.type === 'monaco' ? editor.getModel?.() : undefined
-  editor.updateOptions?.({ ariaLabel: label, minimap: { enabled: false }, wordWrap: 'on' })
-  if (!model) for (const area of element.querySelectorAll('textarea')) area.setAttribute('aria-label', label)
-  // The plain editor tells of no changes; its text area does.
-  element.addEventListener('input', changed)
-  editor.getSession?.()?.on?.('change', changed)
   return {
     text: () => editor.getValue(),
     set: text => editor.setValue(text, -1),
@@ -71,16 +39,7 @@ export function openJsonEditor(
         editor.getSession?.()?.setAnnotations?.(fault ? [{ row, column, text, type: 'error' }] : [])
       }
     },
-    goTo({ row, column }) {
-      if (editor.setPosition) {
-        editor.setPosition({ lineNumber: row + 1, column: column + 1 })
-        editor.revealLineInCenterIfOutsideViewport?.(row + 1)
-      } else {
-        // ACE counts rows from 1, the plain editor from 0.
-        editor.gotoLine?.(editor.type === 'basic' ? row : row + 1, column)
-      }
-      editor.focus()
-    },
+    goTo: place => goToPlace(editor, place),
     close: () => editor.destroy(),
   }
 }

@@ -4,7 +4,8 @@ import { choice, field, freshId, make, textInput } from '../panel/elements.ts'
 import type { Words } from '../policy-view.ts'
 import type { Offers } from './completion.ts'
 import type { RowState } from './question.ts'
-import { type CodeEditors, openRuleEditor, type RuleEditor } from './rule-editor.ts'
+import type { CodeEditors } from '../code-editor.ts'
+import { openRuleEditor, type RuleEditor } from './rule-editor.ts'
 import { ruleProblems } from './rule-problems.ts'
 
 const sources: readonly ConditionSource[] = [

@@ -1,28 +1,8 @@
 import type { ErrorData, TextPosition } from '../../errors.ts'
 import type { LintFinding } from '../../routing/lint-finding.ts'
+import { type CodeEditors, goToPlace, openCodeEditor } from '../code-editor.ts'
 import { monacoOf, type Model, rangeIn } from './monaco.ts'
 import { languageIds, type RuleContext, speakRules } from './rule-language.ts'
-
-/** What Node-RED's Monaco, ACE and plain editors have in common, and what only some have. */
-interface CodeEditor {
-  type?: string
-  getValue(): string
-  setValue(text: string, cursor?: number): void
-  getSession?(): { on?(name: string, listener: () => void): void; setAnnotations?(all: object[]): void }
-  destroy(): void
-  focus(): void
-  gotoLine?(row: number, column: number): void
-  /** Monaco */
-  getModel?(): object
-  updateOptions?(options: object): void
-  executeEdits?(source: string, edits: object[]): void
-  pushUndoStop?(): void
-  setPosition?(place: object): void
-}
-
-export interface CodeEditors {
-  editor: { createEditor(options: object): CodeEditor }
-}
 
 export interface RuleEditor {
   text(): string
@@ -51,14 +31,7 @@ export function openRuleEditor(
   RED: CodeEditors,
   { element, label, changed, context }: { element: HTMLElement; label: string; changed(): void; context: RuleContext },
 ): RuleEditor {
-  const editor = RED.editor.createEditor({ id: element.id, element, mode: 'ace/mode/sql', value: '', stateId: false })
-  const monaco = monacoOf()
-  const model = editor.type === 'monaco' ? (editor.getModel?.() as Model | undefined) : undefined
-  const silence = monaco && model ? speakRules(monaco, model, context) : undefined
-  editor.updateOptions?.({
-    ariaLabel: label,
-    minimap: { enabled: false },
-    wordWrap: 'on',
+  const options = {
     lineNumbersMinChars: 2,
     folding: false,
     glyphMargin: false,
@@ -68,11 +41,12 @@ export function openRuleEditor(
     formatOnPaste: false,
     // The key that leaves the text is the tab key, as everywhere in a form.
     tabFocusMode: true,
-  })
-  if (!model) for (const area of element.querySelectorAll('textarea')) area.setAttribute('aria-label', label)
-  // The plain editor tells of no changes; its text area does.
-  element.addEventListener('input', changed)
-  editor.getSession?.()?.on?.('change', changed)
+  }
+  const opened = openCodeEditor(RED, { element, label, mode: 'ace/mode/sql', options, changed })
+  const { editor } = opened
+  const monaco = monacoOf()
+  const model = opened.model as Model | undefined
+  const silence = monaco && model ? speakRules(monaco, model, context) : undefined
 
   const marked = (o: { fault?: ErrorData; warnings: readonly LintFinding[] }) => [
     ...(o.fault && isTextPosition(o.fault.position)
@@ -124,12 +98,7 @@ export function openRuleEditor(
     replace: replaceText,
     goTo(offset) {
       const before = editor.getValue().slice(0, offset)
-      const row = before.split('\n').length
-      const column = offset - before.lastIndexOf('\n')
-      if (editor.setPosition) editor.setPosition({ lineNumber: row, column })
-      // ACE counts rows from 1, the plain editor from 0.
-      else editor.gotoLine?.(editor.type === 'basic' ? row - 1 : row, column - 1)
-      editor.focus()
+      goToPlace(editor, { row: before.split('\n').length - 1, column: offset - before.lastIndexOf('\n') - 1 })
     },
     focus: () => editor.focus(),
     close() {
