@@ -246,7 +246,7 @@ describe('loom-decode of Sparkplug', function () {
       assert.equal(seen().length, 2)
     })
 
-    it('keeps what no birth explains as a dead letter, which is read when it comes back', async () => {
+    it('keeps what no birth explains as a dead letter', async () => {
       const { consumer, outputs, seen } = await between()
       const letter = outputs(1, 1)
       append(born())
@@ -262,6 +262,21 @@ describe('loom-decode of Sparkplug', function () {
       )
       assert.ok(payload.length)
       await until(() => seen().length === 2)
+    })
+
+    it('reads a dead letter that comes back by the names of its session', async () => {
+      const { outputs, seen } = await between({ waiting: 1 })
+      const two = outputs(2, 1)
+      append(rpm(1, 1))
+      append(rpm(2, 2))
+      assert.deepEqual((await two).map(({ error }) => error?.code).toSorted(), ['CODEC_LIMIT', undefined])
+      append(born(3))
+      await until(() => seen().length === 2)
+      await hub.journal.replayDeadLetter({ id: 1 })
+      await until(() => seen().length === 3)
+      const { payload, device, replayed, properties } = seen()[2]!
+      assert.deepEqual([payload, device, replayed.letter, properties], [{ rpm: 1 }, 'press', 1, {}])
+      assert.equal(hub.letters.length, 1)
     })
 
     it('a wish that the hub refuses is an error with its message', async () => {

@@ -67,9 +67,12 @@ const filled = once(async () => {
 export async function installedUserFolder(name: string, others: string[] = []): Promise<string> {
   const folder = join(base, name)
   cpSync(await filled(), folder, { recursive: true })
-  if (others.length) await attempt(['install', ...others], folder)
+  if (others.length) await installBeside(folder, others)
   return folder
 }
+
+/** More packages in a folder that `installedUserFolder` gave. */
+export const installBeside = (folder: string, packages: string[]): Promise<void> => attempt(['install', ...packages], folder)
 
 export const installedPackage = (folder: string) => join(folder, 'node_modules', '@thingloom', 'node-red-iot')
 

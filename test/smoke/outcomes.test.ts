@@ -188,4 +188,24 @@ describe('examples, to their ends', function () {
     assert.equal(shown('af-problems').length, 2)
     assert.deepEqual(shown('af-err'), [])
   })
+
+  it('sparkplug-line: a lost message brings a rebirth, what waited comes in order, and a death makes all stale', async () => {
+    await deploy('01-things/sparkplug-line')
+    const lines = () =>
+      shown('sl-tele').map(text => JSON.parse(text) as { device: string; strokes?: number; temperature?: number })
+    await until('the second session', () => shown('sl-notes').length >= 5 || undefined, limitMs)
+    await until('its data', () => lines().some(({ strokes = 0 }) => strokes > 31), limitMs)
+    assert.deepEqual(shown('sl-notes').slice(0, 4), [
+      'rebirth: spBv1.0/plant/NCMD/press',
+      'stale: press/motor temperature',
+      'stale: press strokes',
+      'stale: press/motor temperature',
+    ])
+    const strokes = lines().flatMap(line => (line.device === 'press' ? [line.strokes] : []))
+    // The eighth is lost; births tell once more where it stands.
+    const numbers = Array.from({ length: 20 }, (_, i) => i).filter(n => n !== 8)
+    assert.deepEqual([...new Set(strokes)].slice(0, numbers.length), numbers)
+    assert.ok(lines().every(({ device, temperature = 0 }) => device !== 'press/motor' || temperature >= 40))
+    assert.deepEqual(shown('sl-err'), [])
+  })
 })

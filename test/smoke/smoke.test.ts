@@ -3,8 +3,16 @@ import { join } from 'node:path'
 import { type FlowNode, type NodeRedProcess, root, startNodeRed } from '../node-red-process.ts'
 import { freePorts, until } from '../processes.ts'
 import { debugMessages } from './debug-messages.ts'
-import { apart } from './examples.ts'
-import { filesBelow, installedPackage, installedUserFolder, nodeBinary, nodeRedScript, readJson } from './installs.ts'
+import { apart, packagesOf } from './examples.ts'
+import {
+  filesBelow,
+  installBeside,
+  installedPackage,
+  installedUserFolder,
+  nodeBinary,
+  nodeRedScript,
+  readJson,
+} from './installs.ts'
 
 const moduleName = '@thingloom/node-red-iot'
 const manifest = readJson<{ 'node-red': { nodes: Record<string, string> } }>(root, 'package.json')
@@ -24,7 +32,9 @@ interface NodeSet {
 const dashboardExamples = examples.filter(example =>
   readJson<FlowNode[]>(root, 'examples', example).some(({ type }) => type.startsWith('ui-')),
 )
-const plainExamples = examples.filter(example => !dashboardExamples.includes(example))
+const needs = (example: string): string[] => packagesOf(readJson<FlowNode[]>(root, 'examples', example))
+const plainExamples = examples.filter(example => !dashboardExamples.includes(example) && !needs(example).length)
+const examplesWithPackages = examples.filter(example => needs(example).length)
 
 for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
   for (const nodeVersion of ['22.13', '24'])
@@ -93,7 +103,7 @@ for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
         assert.deepEqual(filesBelow(join(installedPackage(folder), 'examples'), '.json'), examples)
       })
 
-      for (const example of plainExamples)
+      const runs = (example: string): void => {
         it(`runs the example ${example}: data flows`, async () => {
           const flow = readJson<FlowNode[]>(installedPackage(folder), 'examples', example)
           const debug = await debugMessages(nodeRed.url)
@@ -117,10 +127,13 @@ for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
             debug.close()
           }
         })
+      }
+      for (const example of plainExamples) runs(example)
 
-      it('stops and starts again', async () => {
+      it('stops, has what other examples need, and starts again', async () => {
         await nodeRed.deploy([])
         await nodeRed.child.stop('SIGINT')
+        await installBeside(folder, [...new Set(examplesWithPackages.flatMap(needs))])
         const [port] = (await freePorts(1)) as [number]
         nodeRed = await startNodeRed({
           folder,
@@ -129,6 +142,8 @@ for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
           nodeRed: await nodeRedScript(nodeRedVersion),
         })
       })
+
+      for (const example of examplesWithPackages) runs(example)
     })
 
 describe('the packed package beside a dashboard', function () {
