@@ -115,7 +115,7 @@ function parseBracket(reader: TokenReader): Expression {
   if (reader.is('select')) inner = parseNestedSelect(reader, start)
   else {
     inner = parseOperators(reader)
-    reader.expect(')')
+    reader.expect(')', reader.is(',') ? 'a list stands in square brackets: [1, 2]' : undefined)
   }
   reader.leave()
   return inner

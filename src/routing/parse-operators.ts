@@ -50,10 +50,7 @@ function operatorOf(reader: TokenReader, sign: Token, right: Expression): Binary
     reader.extend('!=', placeOf(sign))
     return '<>'
   }
-  if (sign.word === 'in') {
-    reader.extend('IN', placeOf(sign))
-    if (right.kind === 'array') checkElements(reader, right.elements)
-  }
+  if (sign.word === 'in' && right.kind === 'array') checkElements(reader, right.elements)
   return sign.word as BinaryOperator
 }
 

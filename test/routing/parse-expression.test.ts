@@ -104,6 +104,7 @@ describe('an expression is refused', () => {
     ['a + >>)<<', /found \)/],
     ['>>,<<', /found ,/],
     ['(a>><<', /expected \), found the end/],
+    ['a IN (1>>,<< 2)', /expected \), found , \(a list stands in square brackets: \[1, 2\]\)/],
     ['f(a>><<', /expected \)/],
     ['f(a,>>)<<', /expected an expression, found \)/],
     ['a[>>]<<', /expected an expression, found \]/],

@@ -121,7 +121,6 @@ describe('a statement is read', () => {
       ['backticks', '`c`'],
       ['several topic filters', "'y'"],
       ['!=', '!='],
-      ['IN', 'IN'],
       ['CASE without a value', 'CASE'],
       ['lookup', 'lookup'],
     ])
@@ -133,7 +132,10 @@ describe('a statement is read', () => {
       parseStatement("SELECT decode(a, 'proto', 's', 't')").extensions.map(({ what }) => what),
       ['decode with a schema of the registry'],
     )
-    assert.deepEqual(parseStatement("SELECT *, get(a, 0) AS b FROM 'x' WHERE a <> 1 AND CASE a WHEN 1 THEN b END").extensions, [])
+    assert.deepEqual(
+      parseStatement("SELECT *, get(a, 0) AS b FROM 'x' WHERE a <> 1 AND a IN [2] AND CASE a WHEN 1 THEN b END").extensions,
+      [],
+    )
   })
 })
 
