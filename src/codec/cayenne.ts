@@ -70,10 +70,9 @@ function bytesOf({ bytes, signed = false, steps, parts }: CayenneType, value: un
   return steps.flatMap((step, i) => {
     const path = parts ? `${name}.${parts[i]}` : name
     const number = parts ? (value as Record<string, unknown> | null | undefined)?.[parts[i]!] : value
-    const raw = Math.round(
-      Number(typeof number === 'boolean' || typeof number === 'number' ? number : Number.NaN) * Math.round(1 / step),
-    )
-    if (!(raw >= least && raw <= most)) throw unfit(format, path, `not a number from ${least * step} to ${most * step}`)
+    const scale = Math.round(1 / step)
+    const raw = Math.round(Number(typeof number === 'boolean' || typeof number === 'number' ? number : Number.NaN) * scale)
+    if (!(raw >= least && raw <= most)) throw unfit(format, path, `not a number from ${least / scale} to ${most / scale}`)
     const unsigned = raw < 0 ? raw + 2 ** (8 * bytes) : raw
     return Array.from({ length: bytes }, (_, j) => Math.floor(unsigned / 256 ** (bytes - 1 - j)) % 256)
   })

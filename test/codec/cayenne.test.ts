@@ -82,6 +82,9 @@ describe('Cayenne LPP', function () {
         `CODEC_INVALID at ${path}`,
       ))
 
+  it('says which numbers a type can hold', () =>
+    assert.throws(() => cayenneCodec().encode!({ temperature_1: 4000 }, {}), /from -3276\.8 to 3276\.7$/))
+
   it('reads every number of every type as it wrote it', () => {
     const random = seeded(868)
     const codec = cayenneCodec({ extended: true })
