@@ -14,7 +14,7 @@ interface Told {
 
 describe('examples, to their ends', function () {
   this.timeout(600_000)
-  const { deploy, inject, shown, shownJson } = installedNodeRed('outcomes')
+  const { deploy, inject, shown, shownJson } = installedNodeRed('outcomes', ['protobufjs'])
   const told = (id: string): [device: string | undefined, state: string, reason: string | undefined][] =>
     shownJson<Told>(id).map(({ deviceId, registrationId, state, reason }) => [deviceId ?? registrationId, state, reason])
   const has = (id: string, device: string, state: string): boolean => told(id).some(([of, is]) => of === device && is === state)
@@ -191,10 +191,9 @@ describe('examples, to their ends', function () {
 
   it('sparkplug-line: a lost message brings a rebirth, what waited comes in order, and a death makes all stale', async () => {
     await deploy('01-things/sparkplug-line')
-    const lines = () =>
-      shown('sl-tele').map(text => JSON.parse(text) as { device: string; strokes?: number; temperature?: number })
-    await until('the second session', () => shown('sl-notes').length >= 5 || undefined, limitMs)
-    await until('its data', () => lines().some(({ strokes = 0 }) => strokes > 31), limitMs)
+    const lines = () => shownJson<{ device: string; strokes?: number; temperature?: number }>('sl-tele')
+    await until('the death', () => shown('sl-notes').length >= 4, limitMs)
+    await until('the next session', () => lines().some(({ strokes = 0 }) => strokes > 30), limitMs)
     assert.deepEqual(shown('sl-notes').slice(0, 4), [
       'rebirth: spBv1.0/plant/NCMD/press',
       'stale: press/motor temperature',

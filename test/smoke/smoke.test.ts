@@ -130,7 +130,8 @@ for (const nodeRedVersion of ['~4.1.0', '^5.0.0'])
       }
       for (const example of plainExamples) runs(example)
 
-      it('stops, has what other examples need, and starts again', async () => {
+      it('stops, has what other examples need, and starts again', async function () {
+        this.timeout(600_000)
         await nodeRed.deploy([])
         await nodeRed.child.stop('SIGINT')
         await installBeside(folder, [...new Set(examplesWithPackages.flatMap(needs))])
