@@ -50,12 +50,14 @@ const layers: { layer: RegExp; may: RegExp }[] = [
       `^(src/errors\\.ts|src/hub/(hub|hub-client|start-hub)\\.ts|src/broker/broker-port\\.ts|src/runtime/.*|${domain}.*|node:.*|node-red|express)$`,
     ),
   },
+  // What fields of nodes are, for both halves.
+  { layer: /^src\/fields\//, may: /^$/ },
   // Halves for the browser: of the domains only what needs no Node.js.
-  { layer: /^src\/editor\//, may: /^(src\/errors\.ts|src\/identity\/policy-actions\.ts|src\/routing\/.*|node-red)$/ },
-  { layer: /^nodes\/[^/]+\/(config|editor|[a-z-]+-tab)\.ts$/, may: /^(src\/(routing|window|editor)\/.*|node-red)$/ },
+  { layer: /^src\/editor\//, may: /^(src\/errors\.ts|src\/identity\/policy-actions\.ts|src\/(routing|fields)\/.*|node-red)$/ },
+  { layer: /^nodes\/[^/]+\/(config|editor|[a-z-]+-tab)\.ts$/, may: /^(src\/(routing|window|editor|fields)\/.*|node-red)$/ },
   {
     layer: /^nodes\/[^/]+\//,
-    may: new RegExp(`^(src/errors\\.ts|src/(nodered|simulator|runtime)/.*|${domain}.*|node:.*|node-red)$`),
+    may: new RegExp(`^(src/errors\\.ts|src/(nodered|fields|simulator|runtime)/.*|${domain}.*|node:.*|node-red)$`),
   },
 ]
 

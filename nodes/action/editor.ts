@@ -1,12 +1,11 @@
 import type { EditorNodeInstance, EditorRED } from 'node-red'
+import { between } from '../../src/fields/between.ts'
 import type { ActionConfig, ActionCredentials } from './config.ts'
 
 declare const RED: EditorRED
 
 type Named = ActionConfig['headers'][number]
 type ListOf = JQuery & { editableList(o: object | 'addItem' | 'items', row?: unknown): JQuery }
-const between = (least: number, most: number) => (value: unknown) =>
-  Number.isInteger(Number(value)) && Number(value) >= least && Number(value) <= most
 const fixedHost = /^\s*https?:\/\/[^\s/?#$@{}\\]+([/?#]|\s*$)/i
 
 function openList(dialog: EditorNodeInstance<ActionConfig>, list: ListOf, rows: readonly Named[]): void {

@@ -1,6 +1,7 @@
 import type { EditorRED } from 'node-red'
 import { prepareTargets, targetDefaults } from '../../src/editor/command-targets.ts'
-import { type MessageConfig, validAtOnce, validMinutes } from './config.ts'
+import { validAtOnce } from '../../src/fields/target-fields.ts'
+import { type MessageConfig, validMinutes } from './config.ts'
 
 declare const RED: EditorRED
 
@@ -14,7 +15,7 @@ RED.nodes.registerType<MessageConfig>('loom-message', {
     name: { value: '' },
     hub: { value: '', type: 'loom-hub', required: true },
     ...targetDefaults,
-    atOnce: { value: 16, validate: atOnce => validAtOnce(atOnce) },
+    atOnce: { value: 16, validate: validAtOnce },
     ttlMinutes: { value: '', validate: minutes => validMinutes(minutes) },
     wish: { value: 'none' },
     contentType: { value: '' },

@@ -1,5 +1,6 @@
 import type { NodeDef } from 'node-red'
 import { LoomError } from '../../src/errors.ts'
+import { validAtOnce } from '../../src/fields/target-fields.ts'
 import { kinds } from '../../src/journal/journal-port.ts'
 import { commandTargetOf } from '../../src/nodered/command-targets.ts'
 import { consumerOf } from '../../src/nodered/consumer-fields.ts'
@@ -11,7 +12,7 @@ import { runItems } from '../../src/nodered/item-runs.ts'
 import { feedbackOf } from '../../src/nodered/message-feedback.ts'
 import { type MessageDefaults, messageOf } from '../../src/nodered/message-order.ts'
 import { typedValue } from '../../src/nodered/typed.ts'
-import { type MessageConfig, type, validAtOnce, validMinutes } from './config.ts'
+import { type MessageConfig, type, validMinutes } from './config.ts'
 
 export default defineNode<MessageConfig & NodeDef>(type, async (config, { node, RED, status, emit }) => {
   const { atOnce = 16 } = config

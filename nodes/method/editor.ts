@@ -1,6 +1,8 @@
 import type { EditorRED } from 'node-red'
 import { prepareTargets, targetDefaults } from '../../src/editor/command-targets.ts'
-import { between, type MethodConfig, validAtOnce } from './config.ts'
+import { between } from '../../src/fields/between.ts'
+import { validAtOnce } from '../../src/fields/target-fields.ts'
+import type { MethodConfig } from './config.ts'
 
 declare const RED: EditorRED
 

@@ -1,5 +1,6 @@
 import type { NodeDef } from 'node-red'
 import { errorData, LoomError } from '../../src/errors.ts'
+import { validAtOnce } from '../../src/fields/target-fields.ts'
 import { commandTargetOf } from '../../src/nodered/command-targets.ts'
 import { defineNode, type Msg, type NewMsg, type Result } from '../../src/nodered/define.ts'
 import { type GroupEnd, GroupRuns, outcomeError } from '../../src/nodered/group-runs.ts'
@@ -8,7 +9,7 @@ import { type MethodOrder, methodOrderOf } from '../../src/nodered/method-call.t
 import { OpenCalls } from '../../src/nodered/open-calls.ts'
 import { inPool } from '../../src/nodered/pool.ts'
 import { typedValue } from '../../src/nodered/typed.ts'
-import { type MethodConfig, type, validAtOnce } from './config.ts'
+import { type MethodConfig, type } from './config.ts'
 
 export default defineNode<MethodConfig & NodeDef>(
   type,

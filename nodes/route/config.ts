@@ -1,8 +1,10 @@
+import { type ConsumerConfig, consumerDefaults } from '../../src/fields/consumer-fields.ts'
 import type { RuleRow } from '../../src/routing/rule-row.ts'
 
 export const type = 'loom-route'
 
-export interface RouteConfig {
+/** What the consumer's fields say counts only with `from: hub`. */
+export interface RouteConfig extends ConsumerConfig {
   name: string
   /** optional while `from` is `wires` */
   hub: string
@@ -18,20 +20,6 @@ export interface RouteConfig {
   errors: boolean
   strict: boolean
   from: 'wires' | 'hub'
-  /** From here on only `from: hub`; durable name of the consumer; empty: the node's id */
-  consumer: string
-  /** lists, comma-separated; empty: all */
-  devices: string
-  topics: string
-  streams: string
-  ack: 'delivery' | 'flow'
-  start: 'latest' | 'earliest' | 'time'
-  startTime: string
-  /** records in flight */
-  window: number
-  batchMax: number
-  batchLingerMs: number
-  strictOrder: boolean
 }
 
 /** Of a node that was just dragged into a flow. */
@@ -47,17 +35,7 @@ export const defaults: RouteConfig = {
   errors: false,
   strict: false,
   from: 'wires',
-  consumer: '',
-  devices: '',
-  topics: '',
-  streams: '',
-  ack: 'delivery',
-  start: 'latest',
-  startTime: '',
-  window: 256,
-  batchMax: 1,
-  batchLingerMs: 20,
-  strictOrder: false,
+  ...consumerDefaults,
 }
 
 /** How many outputs a node has. */

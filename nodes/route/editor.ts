@@ -1,13 +1,11 @@
 import type { EditorNodeInstance, EditorRED } from 'node-red'
+import { consumerProperties, prepareConsumer } from '../../src/editor/consumer-fields.ts'
 import { rowFaults } from '../../src/editor/rules/row-faults.ts'
 import type { RuleRow } from '../../src/routing/rule-row.ts'
 import type { RouteConfig } from './config.ts'
 import { type RulesTab, rulesTab, rulesOfSet } from './rules-tab.ts'
 
 declare const RED: EditorRED
-
-const between = (low: number, high: number) => (value: unknown) =>
-  Number.isInteger(Number(value)) && Number(value) >= low && Number(value) <= high
 
 /** True, or what the editor shows as the reason. */
 function verdictOn(node: EditorNodeInstance<RouteConfig>, rules: readonly RuleRow[]): boolean {
@@ -62,22 +60,7 @@ RED.nodes.registerType<RouteConfig>('loom-route', {
     errors: { value: false },
     strict: { value: false },
     from: { value: 'wires' },
-    consumer: { value: '' },
-    devices: { value: '' },
-    topics: { value: '' },
-    streams: { value: '' },
-    ack: { value: 'delivery' },
-    start: { value: 'latest' },
-    startTime: {
-      value: '',
-      validate(value) {
-        return this.start !== 'time' || /^\d+$/.test(value) || !Number.isNaN(Date.parse(value))
-      },
-    },
-    window: { value: 256, required: true, validate: between(1, 100_000) },
-    batchMax: { value: 1, required: true, validate: between(1, 10_000) },
-    batchLingerMs: { value: 20, required: true, validate: between(0, 60_000) },
-    strictOrder: { value: false },
+    ...consumerProperties,
   },
   paletteLabel: 'route',
   label() {
@@ -93,10 +76,7 @@ RED.nodes.registerType<RouteConfig>('loom-route', {
     return this._(index === this.outputRules.length && this.unmatched ? 'route.editor.unmatched' : 'route.editor.errors')
   },
   oneditprepare() {
-    const start = $('#node-input-start')
-    start.on('change', () => void $('.loom-start-time').toggle(start.val() === 'time')).trigger('change')
-    const max = $('#node-input-batchMax')
-    max.on('change', () => void $('.loom-batch-linger').toggle(Number(max.val()) > 1)).trigger('change')
+    prepareConsumer()
     const from = $('#node-input-from')
     from.on('change', () => void $('.loom-from-hub').toggle(from.val() === 'hub')).trigger('change')
     tab = rulesTab({

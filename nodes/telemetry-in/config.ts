@@ -1,20 +1,8 @@
+import type { ConsumerConfig } from '../../src/fields/consumer-fields.ts'
+
 export const type = 'loom-telemetry-in'
 
-export interface TelemetryInConfig {
+export interface TelemetryInConfig extends ConsumerConfig {
   name: string
   hub: string
-  /** durable name of the consumer; empty: the node's id */
-  consumer: string
-  /** lists, comma-separated; empty: all */
-  devices: string
-  topics: string
-  streams: string
-  ack: 'delivery' | 'flow'
-  start: 'latest' | 'earliest' | 'time'
-  startTime: string
-  /** records in flight */
-  window: number
-  batchMax: number
-  batchLingerMs: number
-  strictOrder: boolean
 }
