@@ -235,7 +235,17 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
   ],
   'Sparkplug: messages': [
     ['codec/sparkplug/open-sparkplug', 'parked'],
+    ['codec/sparkplug/open-sparkplug', 'parkedInAll'],
     ['codec/sparkplug/open-sparkplug', 'parkedBytes', mib],
+  ],
+  'Sparkplug in `loom-decode`': [
+    ['nodered/codec/sparkplug-messages', 'messages'],
+    ['nodered/codec/sparkplug-messages', 'bytes', mib],
+    ['nodered/codec/sparkplug-messages', 'ms', seconds],
+  ],
+  'Sparkplug: missing number': [
+    ['codec/sparkplug/open-sparkplug', 'reorderMs', seconds],
+    ['codec/sparkplug/open-sparkplug', 'rebirthMs', seconds],
   ],
   'text of a schema': [['codec/avro/avro-type', 'textBytes']],
   'nesting of a schema': [['codec/avro/avro-type', 'depth']],
