@@ -1,27 +1,15 @@
-import type { ErrorData } from '../errors.ts'
 import type { ActionAnswer, ActionOrder } from '../routing/action/action.ts'
+import type { CourierFigures } from '../routing/action/courier.ts'
 import type { Health } from '../routing/action/health.ts'
 
-/** Where an action of a node goes, and how that is. */
-export interface EndpointView {
+/** Where an action of a node goes, and how that is since the start of the hub. */
+export interface EndpointView extends CourierFigures {
   /** id of the node */
   id: string
   name?: string
   kind: 'webhook' | 'republish'
   /** scheme and host of a webhook; `mqtt` */
   resource: string
-  health: Health
-  /** messages on disk, their size, and the arrival of the first, epoch ms */
-  waiting: number
-  waitingBytes: number
-  oldestAt?: number
-  /** since the start of the hub, as the next two */
-  done: number
-  retries: number
-  dead: number
-  lastError?: ErrorData
-  /** of the last try, epoch ms */
-  lastAt?: number
 }
 
 /** The health of an endpoint is another one. */

@@ -3,5 +3,14 @@ import type { MessageSource } from './message.ts'
 /** A rule as it is written: a statement of AWS IoT SQL, or a condition of Azure IoT Hub on messages of one source (telemetry, unless it says otherwise). */
 export type RuleText = { name: string; sql: string } | { name: string; condition: string; source?: ConditionSource }
 
+/** Azure's names of what is no telemetry. */
+export const eventSources = [
+  'TwinChangeEvents',
+  'DeviceLifecycleEvents',
+  'DeviceConnectionStateEvents',
+  'DigitalTwinChangeEvents',
+] as const satisfies readonly MessageSource[]
+
 /** Azure's names of what a route reads. */
-export type ConditionSource = 'DeviceMessages' | Exclude<MessageSource, 'mqtt' | 'http'>
+export const conditionSources = ['DeviceMessages', ...eventSources] as const
+export type ConditionSource = (typeof conditionSources)[number]

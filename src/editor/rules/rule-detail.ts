@@ -1,5 +1,5 @@
 import type { RuleRow } from '../../routing/rule-row.ts'
-import type { ConditionSource } from '../../routing/rule-text.ts'
+import { type ConditionSource, conditionSources } from '../../routing/rule-text.ts'
 import { choice, field, freshId, make, textInput } from '../panel/elements.ts'
 import type { Words } from '../policy-view.ts'
 import type { Offers } from './completion.ts'
@@ -7,14 +7,6 @@ import type { RowState } from './question.ts'
 import type { CodeEditors } from '../code-editor.ts'
 import { openRuleEditor, type RuleEditor } from './rule-editor.ts'
 import { ruleProblems } from './rule-problems.ts'
-
-const sources: readonly ConditionSource[] = [
-  'DeviceMessages',
-  'TwinChangeEvents',
-  'DeviceLifecycleEvents',
-  'DeviceConnectionStateEvents',
-  'DigitalTwinChangeEvents',
-]
 
 export interface RuleDetail {
   element: HTMLElement
@@ -40,7 +32,7 @@ export function ruleDetail(o: {
   let warnings: RowState['warnings'] = []
   const name = textInput({ maxlength: '128', class: 'loom-rule-name' })
   const language = choice((['sql', 'condition'] as const).map(value => ({ value, label: words(`language.${value}`) })))
-  const source = choice(sources.map(value => ({ value, label: words(`source.${value}`) })))
+  const source = choice(conditionSources.map(value => ({ value, label: words(`source.${value}`) })))
   // biome-ignore lint/suspicious/noTemplateCurlyInString: what a person may write
   const template = textInput({ maxlength: '1024', placeholder: words('templateHint', { example: 'alarms/${topic(2)}' }) })
   const area = make('div', { class: 'loom-rule-code', attributes: { id: freshId() } })

@@ -1,3 +1,4 @@
+import { eventSources } from '../../routing/rule-text.ts'
 import type { AdminApi, Refusal } from '../admin-api.ts'
 import { button, choice, field, fill, freshId, make, message, textInput } from '../panel/elements.ts'
 import { type JsonEditor, openJsonEditor } from '../panel/json-editor.ts'
@@ -6,14 +7,7 @@ import type { Words } from '../policy-view.ts'
 import { type RecentMessage, tryMessageOf } from './recent-message.ts'
 import { firstMessage, type TryMessage } from './try-message.ts'
 
-const messageSources = [
-  'mqtt',
-  'http',
-  'TwinChangeEvents',
-  'DeviceLifecycleEvents',
-  'DeviceConnectionStateEvents',
-  'DigitalTwinChangeEvents',
-] as const
+const messageSources = ['mqtt', 'http', ...eventSources] as const
 
 export interface TryForm {
   element: HTMLElement

@@ -1,16 +1,9 @@
 import { LoomError } from '../../errors.ts'
-import type { ConditionSource } from '../../routing/rule-text.ts'
+import { type ConditionSource, conditionSources } from '../../routing/rule-text.ts'
 import type { RuleRow } from '../../routing/rule-row.ts'
 
 const most = 20_000
 const longestName = 128
-const sources: readonly ConditionSource[] = [
-  'DeviceMessages',
-  'TwinChangeEvents',
-  'DeviceLifecycleEvents',
-  'DeviceConnectionStateEvents',
-  'DigitalTwinChangeEvents',
-]
 
 /** A rule as messages and the admin API give it. `output` counts from 1. */
 interface Given {
@@ -69,7 +62,8 @@ function rowOf(given: unknown, place: string, byName: ReadonlyMap<string, string
   if (id !== undefined && !isName(id)) throw invalid(`${place}.id`, `is no text of 1 to ${longestName} characters`)
   if (language !== 'sql' && language !== 'condition') throw invalid(`${place}.language`, 'is neither sql nor condition')
   if (typeof text !== 'string') throw invalid(`${place}.text`, 'is no text')
-  if (source && !sources.includes(source as ConditionSource)) throw invalid(`${place}.source`, `is none of ${sources.join(', ')}`)
+  if (source && !conditionSources.includes(source as ConditionSource))
+    throw invalid(`${place}.source`, `is none of ${conditionSources.join(', ')}`)
   if (topicTemplate !== undefined && typeof topicTemplate !== 'string') throw invalid(`${place}.topicTemplate`, 'is no text')
   return {
     id: id ?? byName.get(name) ?? name,

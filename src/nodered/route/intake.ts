@@ -1,7 +1,7 @@
 import { LoomError } from '../../errors.ts'
 import type { NewDeadLetter, Replayed } from '../../journal/journal-port.ts'
 import type { RuleMessage } from '../../routing/message.ts'
-import type { ConditionSource } from '../../routing/rule-text.ts'
+import { eventSources } from '../../routing/rule-text.ts'
 import type { Msg, NewMsg } from '../define.ts'
 
 /** What a dead letter needs to come back as the same thing. */
@@ -32,12 +32,6 @@ export interface Intake {
   ack: 'flow' | 'sent'
 }
 
-const eventSources: ReadonlySet<unknown> = new Set<ConditionSource>([
-  'TwinChangeEvents',
-  'DeviceLifecycleEvents',
-  'DeviceConnectionStateEvents',
-  'DigitalTwinChangeEvents',
-])
 const json = { contentType: 'application/json', contentEncoding: 'utf-8' }
 
 /** The stage of an item of a batch that is no reading: its dead letter comes back as a batch of it alone. */
@@ -93,7 +87,8 @@ function itemOf(msg: Msg, payload: unknown): Item {
   if (typeof clientId === 'string') message.clientId = clientId
   if (typeof traceId === 'string') message.traceId = traceId
   if (typeof hubName === 'string') message.hubName = hubName
-  if (eventSources.has(source)) message.source = source as ConditionSource as never
+  const event = eventSources.find(one => one === source)
+  if (event) message.source = event
   const twin = twinOf(msg.twin)
   if (twin) message.twin = twin
   const bytes = ArrayBuffer.isView(payload)

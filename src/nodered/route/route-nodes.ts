@@ -1,22 +1,17 @@
 import { errorData, type ErrorData, LoomError } from '../../errors.ts'
+import type { RuleStats } from '../../routing/rule-entry.ts'
 import type { RuleRow } from '../../routing/rule-row.ts'
 import type { RuleTable } from './rule-table.ts'
 import type { SeenMessage } from './seen.ts'
 
 /** A rule of a node, as people see it. */
-export interface RuleView extends RuleRow {
+export interface RuleView extends RuleRow, Omit<RuleStats<RuleRow>, 'rule' | 'name'> {
   /** Counted from 1; absent: it has none. */
   output?: number
   /** It runs, maybe in the version before. */
   running: boolean
   /** Why it cannot be read. */
   error?: ErrorData
-  matched: number
-  notMatched: number
-  undefined: number
-  errors: number
-  outputs: number
-  timeMs: number
 }
 
 /** The rules of a node; `failed` counts those that cannot be read. */

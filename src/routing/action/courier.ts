@@ -31,6 +31,7 @@ export interface CourierPorts {
 
 export interface CourierFigures {
   health: Health
+  /** messages on disk, their size, and the arrival of the first, epoch ms */
   waiting: number
   waitingBytes: number
   oldestAt?: number
