@@ -72,6 +72,14 @@ export function createTwinWire({ twins, listening, inTurn, mainShadow, now, fail
     azure.tell(twin, patch, before)
   }
 
+  /** Filters that begin with this one and hear the same; one that a client asks for now is always told. */
+  const sameAsk = (listener: Listener, feature: string, topic: string): Listener[] =>
+    listener.restored
+      ? listening
+          .of(listener.deviceId, feature)
+          .filter(one => one.restored && one.connection === listener.connection && matches(one.filter, topic))
+      : [listener]
+
   /** What those hear who begin to listen, of each twin that their filter is about. */
   const onBegin = (
     feature: string,
@@ -81,7 +89,11 @@ export function createTwinWire({ twins, listening, inTurn, mainShadow, now, fail
     const tell = async (listener: Listener): Promise<void> => {
       for (const twin of await twins.all(listener.deviceId)) {
         const news = newsOf(twin)
-        if (news && matches(listener.filter, news.topic)) listening.tellOne(listener, news)
+        if (!news || !matches(listener.filter, news.topic)) continue
+        const [first, ...others] = sameAsk(listener, feature, news.topic)
+        // Filters of a session that was kept begin together: as with any news, one of them tells it for all.
+        if (first === listener)
+          listening.tellOne({ ...listener, qos: others.some(({ qos }) => qos === 1) ? 1 : listener.qos }, news)
       }
     }
     listening.on(feature, listener => {

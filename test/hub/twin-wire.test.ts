@@ -289,6 +289,23 @@ describe('twins on the wire', function () {
     )
   })
 
+  it('are told once to a connection whose filters overlap, as they change and after it was away', async () => {
+    const filters = [`${shadow}/update/+`, `${shadow}/update/delta`, `${shadow}/#`]
+    const live = await thing('lamp', { clean: false })
+    await live.client.subscribeAsync(filters, { qos: 1 })
+    await live.client.publishAsync(`${shadow}/update`, '{"state":{"reported":{"on":false}}}', { qos: 1 })
+    await hub.twins.patch({ id: 'lamp', desired: { on: true } })
+    await live.client.publishAsync(`${shadow}/get`, '{}', { qos: 1 })
+    await has(live, 'get/accepted')
+    assert.equal(of(live, 'update/delta').length, 1)
+    await live.client.endAsync(true)
+    const again = await thing('lamp', { clean: false })
+    await has(again, 'update/delta')
+    await again.client.publishAsync(`${shadow}/get`, '{}', { qos: 1 })
+    await has(again, 'get/accepted')
+    assert.equal(of(again, 'update/delta').length, 1)
+  })
+
   it('are nobody else’s: no filter, request or answer reaches another device', async () => {
     const lamp = await thing('lamp')
     const spy = await thing('spy')
