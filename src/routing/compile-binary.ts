@@ -2,7 +2,7 @@ import type { BinaryExpression, BinaryOperator, Expression } from './ast.ts'
 import type { CompileContext } from './compile-context.ts'
 import { isOrder } from './conjuncts.ts'
 import type { Operators } from './operators.ts'
-import type { Comparison } from './predicate-index.ts'
+import type { Comparison } from './index-access.ts'
 import type { Closure } from './scope.ts'
 import { finite } from './values.ts'
 

@@ -29,23 +29,45 @@ const noVariables = new Map<string, Memo>()
 
 export const outputLimits = { bytes: 131_072, fanOut: 1_000 } as const
 
-/** `memos`: those of the rules that run together with it. */
+/** `memos`: those of the rules that run together with it. Of many rules most never fire: each part is made when it is asked for. */
 export function compileStatement(statement: Statement, language: Language, memos: Memos = new Memos()): CompiledRule {
-  const { set, output, where } = statement
-  const context = contextOf(language, memos, set)
-  const conjuncts = compileWhere(where, context)
-  const make = (): Closure => (output.kind === 'select' ? compileSelect(output, context) : compileForeach(output, context))
-  let project: Closure | undefined
-  let external: boolean | undefined
-  return {
-    conjuncts,
-    // Most of many rules never fire.
-    project: scope => (project ??= sharedProjection(statement, context, make))(scope),
-    fanOut: output.kind === 'foreach',
-    get external() {
-      return (external ??= expressionsOf(statement).some(isExternal))
-    },
-    used: context.used,
+  return new LazyRule(statement, language, memos)
+}
+
+class LazyRule implements CompiledRule {
+  readonly used: Memo[] = []
+  readonly #statement: Statement
+  readonly #language: Language
+  readonly #memos: Memos
+  #context: CompileContext | undefined
+  #conjuncts: readonly CompiledConjunct[] | undefined
+  #project: Closure | undefined
+  #external: boolean | undefined
+
+  constructor(statement: Statement, language: Language, memos: Memos) {
+    this.#statement = statement
+    this.#language = language
+    this.#memos = memos
+  }
+
+  get #compileContext(): CompileContext {
+    return (this.#context ??= contextOf(this.#language, this.#memos, this.#statement.set, this.used))
+  }
+
+  get conjuncts(): readonly CompiledConjunct[] {
+    return (this.#conjuncts ??= compileWhere(this.#statement.where, this.#compileContext))
+  }
+
+  get project(): Closure {
+    return (this.#project ??= projectionOf(this.#statement, this.#compileContext))
+  }
+
+  get fanOut(): boolean {
+    return this.#statement.output.kind === 'foreach'
+  }
+
+  get external(): boolean {
+    return (this.#external ??= expressionsOf(this.#statement).some(isExternal))
   }
 }
 
@@ -57,16 +79,16 @@ export function compileBare(condition: Expression, language: Language, memos: Me
 }
 
 /** For expressions that see the variables of `set`. */
-export function contextOf(language: Language, memos: Memos, set: Statement['set'] = []): CompileContext {
+export function contextOf(language: Language, memos: Memos, set: Statement['set'] = [], used: Memo[] = []): CompileContext {
   const variables = set.length > 0 ? new Map<string, Memo>() : noVariables
-  const context = { language, memos, used: [], variables, inElement: false, compile, shared: sharedMemo }
+  const context = { language, memos, used, variables, inElement: false, compile, shared: sharedMemo }
   for (const { name, value } of set) variables.set(name, new Memo(name, compile(value, context)))
   return context
 }
 
 /** Equal outputs of several rules are made once a message, unless they may differ between rules. */
-function sharedProjection(statement: Statement, context: CompileContext, make: () => Closure): Closure {
-  const { set, output } = statement
+function projectionOf({ set, output }: Statement, context: CompileContext): Closure {
+  const make = (): Closure => (output.kind === 'select' ? compileSelect(output, context) : compileForeach(output, context))
   const parts = expressionsOf({ set, output, from: [], extensions: [] })
   if (!parts.every(part => isShared(part, context, true))) return make()
   const memo = memoOf(context, `output ${printStatement({ set, output, from: [], extensions: [] })}`, make)

@@ -1,7 +1,7 @@
 import type { BinaryExpression, BinaryOperator, Expression } from './ast.ts'
 import { type Path, pathKey, pathOf } from './expression-path.ts'
 import type { RuleLanguage } from './lexer.ts'
-import type { Comparison } from './predicate-index.ts'
+import type { Comparison } from './index-access.ts'
 import { toDecimal } from './values.ts'
 
 /** One of the parts that must all be true. */

@@ -2,7 +2,7 @@ import { type ErrorData, errorData, LoomError, type TextPosition } from '../erro
 import type { CompiledRule } from './compile-rule.ts'
 import { evaluateRule, evaluationError, topicFor } from './evaluation.ts'
 import type { RuleMessage } from './message.ts'
-import { preferred } from './predicate-index.ts'
+import { preferred } from './index-access.ts'
 import { printExpression } from './print.ts'
 import { partsOfRule } from './rule.ts'
 import { type EvaluationOptions, type RuleOptions, surroundingsOf } from './rule-options.ts'

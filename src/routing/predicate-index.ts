@@ -1,133 +1,139 @@
-import type { Memo } from './memo.ts'
+import { type Alternative, AnyEntry, AnyTable } from './any-table.ts'
+import {
+  type Access,
+  type AnyAccess,
+  type CompareAccess,
+  type EqualAccess,
+  frequencies,
+  isLower,
+  made,
+  otherEnd,
+  type PrefixAccess,
+  preferred,
+  type SingleAccess,
+} from './index-access.ts'
+import { BoundTable, type Bucket, EqualTable, IntervalTable, type LookupTable, PrefixTable } from './lookup-table.ts'
 import type { Scope } from './scope.ts'
 
-export type IndexedValue = string | number | boolean | null
-
-/** A condition that an index can test for many rules at once. `toNumber`: what its language compares numbers by; `computed`: the operand is more than a path, so that it pays for several rules only. */
-export type Access =
-  | { kind: 'equal'; operand: Memo; computed: boolean; values: readonly IndexedValue[] }
-  | { kind: 'compare'; operand: Memo; computed: boolean; operator: Comparison; bound: number; toNumber: ToNumber }
-
-export type Comparison = '<' | '<=' | '>' | '>='
-type ToNumber = (value: unknown) => number | undefined
-
-/** Where the index put entries; counts the messages whose operand had no value, once for all entries there. */
-interface Place {
-  readonly operand: Memo
-  undefineds: number
-}
-
-/** By which of its conditions an entry is found, and where. */
+/** By which of its conditions an entry is found, and how often these had no value. */
 export interface Placement {
-  readonly access: Access
-  readonly place: Readonly<Place>
+  readonly accesses: readonly Access[]
+  readonly place: { readonly undefineds: number }
 }
 
 interface Placed<T> extends Placement {
+  readonly table?: LookupTable<T>
   /** Where many entries share a value, they are told apart by another condition. */
   inner?: PredicateIndex<T>
 }
 
-interface Bucket<T> {
-  entries: T[]
-  inner?: PredicateIndex<T>
-}
-
-interface Equals<T> extends Place {
-  byValue: Map<unknown, Bucket<T>>
-}
-
 interface Row<T> {
+  readonly entry: T
+  readonly accesses: readonly Access[]
+}
+
+interface Ends<T> {
+  access: CompareAccess
+  other: CompareAccess | undefined
   entry: T
-  accesses: readonly Access[]
 }
 
-interface Thresholds<T> extends Place {
-  operator: Comparison
-  toNumber: ToNumber
-  /** Ascending; `entries` beside them. */
-  bounds: Float64Array
-  entries: T[]
-}
-
-/** Fewer entries with the same value are tested one by one. */
+/** Fewer entries with the same value are tested one by one, and so are fewer entries of alternatives. */
 const largeBucket = 8
-
-interface Compared<T> {
-  access: Access & { kind: 'compare' }
-  entry: T
-}
+const leastAlternatives = 4
 
 /**
  * Finds those entries whose access condition is true: by a hash per operand for equality, by binary search in sorted bounds for comparison. Entries that
  * it excludes cost nothing. Those without such a condition are the residual.
  */
 export class PredicateIndex<T> {
-  readonly #equals: Equals<T>[] = []
-  readonly #thresholds: Thresholds<T>[] = []
+  readonly #equals: EqualTable<T>[] = []
+  readonly #tables: LookupTable<T>[] = []
   readonly #residual: T[] = []
   readonly #placements = new Map<T, Placed<T>>()
+  #any: AnyTable<T> | undefined
 
-  /** Of the conditions offered per entry the rarest equality is taken, else the first comparison. */
-  constructor(rows: readonly Row<T>[]) {
+  /** Of the conditions offered per entry the rarest equality is taken, else the first comparison. `all`: also those that pay for several entries only. */
+  constructor(rows: readonly Row<T>[], all = false) {
     const frequency = frequencies(rows)
     const chosen = rows.map(({ accesses }) => preferred(accesses, frequency))
-    const users = new Map<string, number>()
-    for (const access of chosen) if (access?.computed) users.set(access.operand.key, (users.get(access.operand.key) ?? 0) + 1)
-    const equals = new Map<string, Equals<T>>()
-    const compared = new Map<string, Compared<T>[]>()
-    rows.forEach(({ entry }, i) => {
+    const pays = all ? () => true : payingAmong(chosen)
+    const tables = new Map<string, EqualTable<T> | PrefixTable<T>>()
+    const compared = new Map<string, Ends<T>[]>()
+    const any: AnyEntry<T>[] = []
+    rows.forEach(({ entry, accesses }, i) => {
       const access = chosen[i]
-      if (!access || users.get(access.operand.key) === 1) this.#residual.push(entry)
-      else if (access.kind === 'equal') this.#placeEqual(equals, access, entry)
-      else made(compared, `${access.operator} ${access.operand.key}`, () => []).push({ access, entry })
+      if (!access || !pays(access)) this.#residual.push(entry)
+      else if (access.kind === 'any') any.push(new AnyEntry(entry, access))
+      else if (access.kind === 'compare') {
+        const other = otherEnd(access, accesses)
+        const key = [access, other]
+          .map(end => end?.operator)
+          .sort()
+          .join(' ')
+        made(compared, `${key} ${access.operand.key}`, () => []).push({ access, other, entry })
+      } else this.#place(tables, access, entry)
     })
-    for (const group of compared.values()) this.#placeCompared(group[0]!.access, group)
+    for (const group of compared.values()) this.#placeCompared(group)
+    if (any.length > 0) this.#placeAny(any)
     this.#divide(rows)
   }
 
-  #placeEqual(equals: Map<string, Equals<T>>, access: Access & { kind: 'equal' }, entry: T): void {
-    const { operand, values } = access
-    const group = made(equals, operand.key, () => {
-      const fresh: Equals<T> = { operand, undefineds: 0, byValue: new Map() }
-      this.#equals.push(fresh)
+  #place(tables: Map<string, EqualTable<T> | PrefixTable<T>>, access: EqualAccess | PrefixAccess, entry: T): void {
+    const table = made(tables, `${access.kind} ${access.operand.key}`, () => {
+      const fresh = access.kind === 'equal' ? new EqualTable<T>(access) : new PrefixTable<T>(access)
+      if (fresh instanceof EqualTable) this.#equals.push(fresh)
+      this.#tables.push(fresh)
       return fresh
     })
-    for (const value of new Set(values)) made(group.byValue, value, () => ({ entries: [] })).entries.push(entry)
-    this.#placements.set(entry, { access, place: group })
+    table.add(access as never, entry)
+    this.#placements.set(entry, { accesses: [access], place: table, table })
+  }
+
+  /** Comparisons of one operand by the same operators: bounds, or intervals where each entry has two. */
+  #placeCompared(rows: readonly Ends<T>[]): void {
+    const intervals = rows.flatMap(({ access, other, entry }) => {
+      if (!other) return []
+      return isLower(access.operator) ? { lower: access, upper: other, entry } : { lower: other, upper: access, entry }
+    })
+    const table = intervals.length > 0 ? new IntervalTable(intervals) : new BoundTable([...rows])
+    this.#tables.push(table)
+    for (const { access, other, entry } of rows)
+      this.#placements.set(entry, { accesses: other ? [access, other] : [access], place: table, table })
+  }
+
+  #placeAny(entries: readonly AnyEntry<T>[]): void {
+    const rows = entries.flatMap(of => of.access.parts.map(part => ({ entry: { of }, accesses: [part] })))
+    this.#any = new AnyTable(
+      new PredicateIndex<Alternative<T>>(rows, true),
+      rows.map(({ entry }) => entry),
+    )
+    for (const any of entries) this.#placements.set(any.entry, { accesses: [any.access], place: any })
   }
 
   /** Large buckets get an index of their own. An entry of several values stays outside, as it stands in several buckets. */
   #divide(rows: readonly Row<T>[]): void {
-    const large = this.#equals.flatMap(({ byValue }) =>
-      [...byValue.values()].filter(({ entries }) => entries.length >= largeBucket),
-    )
+    const large = this.#equals.flatMap(table => [...table.buckets].filter(({ entries }) => entries.length >= largeBucket))
     if (large.length === 0) return
     const accesses = new Map(rows.map(row => [row.entry, row.accesses]))
-    for (const bucket of large) {
-      const inner: Row<T>[] = []
-      const outer: T[] = []
-      for (const entry of bucket.entries) {
-        const { access } = this.#placements.get(entry)!
-        const others = accesses.get(entry)!.filter(other => other !== access)
-        const isSingle = access.kind === 'equal' && access.values.length === 1
-        if (isSingle && others.length > 0) inner.push({ entry, accesses: others })
-        else outer.push(entry)
-      }
-      if (inner.length < largeBucket) continue
-      bucket.entries = outer
-      bucket.inner = new PredicateIndex(inner)
-      for (const { entry } of inner) this.#placements.get(entry)!.inner = bucket.inner
-    }
+    for (const bucket of large) this.#divideBucket(bucket, accesses)
   }
 
-  #placeCompared({ operand, operator, toNumber }: Access & { kind: 'compare' }, rows: Compared<T>[]): void {
-    rows.sort((a, b) => a.access.bound - b.access.bound)
-    const bounds = Float64Array.from(rows, ({ access }) => access.bound)
-    const entries = rows.map(({ entry }) => entry)
-    const place: Thresholds<T> = { operand, operator, toNumber, undefineds: 0, bounds, entries }
-    this.#thresholds.push(place)
-    for (const { access, entry } of rows) this.#placements.set(entry, { access, place })
+  #divideBucket(bucket: Bucket<T>, accesses: ReadonlyMap<T, readonly Access[]>): void {
+    const inner: Row<T>[] = []
+    const outer: T[] = []
+    for (const entry of bucket.entries) {
+      const [access] = this.#placements.get(entry)!.accesses
+      const others = accesses.get(entry)!.filter(other => other !== access)
+      const isSingle = access!.kind === 'equal' && access!.values.length === 1
+      if (isSingle && others.length > 0) inner.push({ entry, accesses: others })
+      else outer.push(entry)
+    }
+    if (inner.length < largeBucket) return
+    const index = new PredicateIndex(inner)
+    bucket.inner = index
+    bucket.entries = [...outer, ...index.residual]
+    for (const { entry } of inner) this.#placements.get(entry)!.inner = index
   }
 
   /** Where an entry stands; nowhere if it is tested by its own conditions only. */
@@ -136,94 +142,38 @@ export class PredicateIndex<T> {
     return placed ? [placed, ...(placed.inner?.placementsOf(entry) ?? [])] : []
   }
 
-  /** Adds the entries whose access conditions are true. */
-  collect(scope: Scope, found: T[]): void {
-    for (const group of this.#equals) {
-      const value = group.operand.read(scope)
-      if (value === undefined) {
-        group.undefineds++
-        continue
-      }
-      const bucket = group.byValue.get(value)
-      if (!bucket) continue
-      for (const entry of bucket.entries) found.push(entry)
-      if (bucket.inner) {
-        bucket.inner.collect(scope, found)
-        for (const entry of bucket.inner.#residual) found.push(entry)
-      }
-    }
-    for (const group of this.#thresholds) {
-      const value = group.toNumber(group.operand.read(scope))
-      if (value === undefined) group.undefineds++
-      else collectCompared(group, value, found)
-    }
+  /** Where a lone condition is looked up. */
+  tableOf(entry: T): LookupTable<T> | undefined {
+    return this.#placements.get(entry)?.table
+  }
+
+  /** All but those of alternatives. */
+  get tables(): readonly LookupTable<T>[] {
+    return this.#tables
   }
 
   /** The entries without an access condition. */
   get residual(): readonly T[] {
     return this.#residual
   }
-}
 
-function collectCompared<T>({ bounds, entries, operator }: Thresholds<T>, value: number, found: T[]): void {
-  // v > t holds for the bounds below v, v >= t for those up to v, and so on.
-  const at = firstWhere(bounds, value, operator === '>=' || operator === '<')
-  const below = operator === '>' || operator === '>='
-  const end = below ? at : entries.length
-  for (let i = below ? 0 : at; i < end; i++) found.push(entries[i]!)
-}
-
-/** Index of the first bound >= value, or > value if `beyond`. */
-function firstWhere(bounds: Float64Array, value: number, beyond: boolean): number {
-  let low = 0
-  let high = bounds.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    const bound = bounds[middle]!
-    if (bound < value || (beyond && bound === value)) low = middle + 1
-    else high = middle
+  /** Adds the entries whose access conditions are true. */
+  collect(scope: Scope, found: T[]): void {
+    for (const table of this.#tables) table.collect(scope, found)
+    this.#any?.collect(scope, found)
   }
-  return low
 }
 
-function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key)
-  if (value === undefined) map.set(key, (value = make()))
-  return value
-}
-
-type Frequencies = Map<string, Map<IndexedValue, number>>
-
-function frequencies(rows: readonly { accesses: readonly Access[] }[]): Frequencies {
-  const counts: Frequencies = new Map()
-  for (const { accesses } of rows) {
-    // One condition leaves no choice.
-    if (accesses.length < 2) continue
-    for (const access of accesses) {
-      if (access.kind !== 'equal') continue
-      let byValue = counts.get(access.operand.key)
-      if (!byValue) counts.set(access.operand.key, (byValue = new Map()))
-      for (const value of access.values) byValue.set(value, (byValue.get(value) ?? 0) + 1)
-    }
+/** A computed condition pays if another entry has one like it. */
+function payingAmong(chosen: readonly (Access | undefined)[]): (access: Access) => boolean {
+  const users = new Map<string, number>()
+  const count = (access: SingleAccess): void => {
+    if (access.computed) users.set(access.operand.key, (users.get(access.operand.key) ?? 0) + 1)
   }
-  return counts
-}
-
-/** The rarest equality, else the first comparison; computed operands only if there is nothing else. */
-export function preferred(offered: readonly Access[], frequency?: Frequencies): Access | undefined {
-  if (offered.length < 2) return offered[0]
-  const light = offered.filter(({ computed }) => !computed)
-  const accesses = light.length ? light : offered
-  let best: Access | undefined
-  let least = Number.POSITIVE_INFINITY
-  for (const access of accesses) {
-    if (access.kind !== 'equal') continue
-    const counts = frequency?.get(access.operand.key)
-    const sum = access.values.reduce<number>((total, value) => total + (counts?.get(value) ?? 1), 0)
-    if (sum < least) {
-      least = sum
-      best = access
-    }
-  }
-  return best ?? accesses[0]
+  const alternatives = chosen.filter((access): access is AnyAccess => access?.kind === 'any')
+  for (const access of chosen) if (access && access.kind !== 'any') count(access)
+  for (const { parts } of alternatives) for (const part of parts) count(part)
+  const single = (access: SingleAccess): boolean => !access.computed || users.get(access.operand.key)! > 1
+  return access =>
+    access.kind === 'any' ? alternatives.length >= leastAlternatives && access.parts.every(single) : single(access)
 }

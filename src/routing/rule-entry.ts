@@ -27,7 +27,7 @@ export interface RuleGroup<R> {
   messages: number
 }
 
-const none: readonly Closure[] = []
+const none: readonly never[] = []
 
 /** A rule as it runs in a set, once it has joined a group. */
 export class RuleEntry<R> {
@@ -35,18 +35,15 @@ export class RuleEntry<R> {
   order: number
   readonly plan: RulePlan
   readonly compiled: CompiledRule
-  readonly tests: readonly Closure[]
-  /** What is left to test behind the index; also its first one apart. */
-  rest: readonly Closure[] = none
-  first: Closure | undefined
-  others: readonly Closure[] = none
   matched = 0
   undefineds = 0
   errors = 0
   outputs = 0
   timeMs = 0
+  #tests: readonly Closure[] | undefined
+  #rest: readonly Closure[] | undefined
   #group: RuleGroup<R> | undefined
-  #places: readonly Placement[] = []
+  #places: readonly Placement[] = none
   /** From groups that it stood in before, and messages that came by its name. */
   #seenElsewhere = 0
 
@@ -55,28 +52,34 @@ export class RuleEntry<R> {
     this.order = order
     this.plan = plan
     this.compiled = compiled
-    this.tests = compiled.conjuncts.map(({ test }) => test)
+  }
+
+  /** All of its conditions. */
+  get tests(): readonly Closure[] {
+    return (this.#tests ??= this.compiled.conjuncts.map(({ test }) => test))
+  }
+
+  /** Those that are left to test behind the index. */
+  get rest(): readonly Closure[] {
+    return (this.#rest ??= this.#left())
+  }
+
+  #left(): readonly Closure[] {
+    if (this.#places.length === 0) return this.tests
+    const done = new Set(this.#places.flatMap(({ accesses }) => accesses))
+    return this.compiled.conjuncts.flatMap(each => (each.access && done.has(each.access) ? [] : each.test))
   }
 
   join(group: RuleGroup<R>): void {
     this.#settle()
     this.#group = group
     group.entries.push(this)
-    this.#leave(this.tests)
   }
 
   /** The index has found its place, so that its access conditions are not tested again. */
   placed(index: PredicateIndex<RuleEntry<R>>): void {
     this.#places = index.placementsOf(this)
-    const done = new Set(this.#places.map(({ access }) => access))
-    if (done.size > 0)
-      this.#leave(this.compiled.conjuncts.filter(({ access }) => !access || !done.has(access)).map(({ test }) => test))
-  }
-
-  #leave(tests: readonly Closure[]): void {
-    this.rest = tests
-    this.first = tests[0]
-    this.others = tests.length > 1 ? tests.slice(1) : none
+    this.#rest = undefined
   }
 
   seenAlone(): void {
@@ -108,6 +111,7 @@ export class RuleEntry<R> {
     this.undefineds += this.#undefinedInIndex()
     this.#seenElsewhere += this.#group?.messages ?? 0
     this.#group = undefined
-    this.#places = []
+    this.#places = none
+    this.#rest = undefined
   }
 }

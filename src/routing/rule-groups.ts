@@ -69,7 +69,7 @@ export function indexOf<R>(group: RuleGroup<R>, memos: Memos): PredicateIndex<Ru
   const index = new PredicateIndex(rows)
   for (const entry of group.entries) entry.placed(index)
   const { shapes, rest } = shapesOf(index.residual, conditionOf, memos)
-  group.residual = { shapes, entries: rest, firsts: rest.map(({ first }) => first ?? always) }
+  group.residual = { shapes, entries: rest, firsts: rest.map(({ tests: [first = always] }) => first) }
   return (group.index = index)
 }
 

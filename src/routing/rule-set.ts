@@ -135,7 +135,7 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
       group.messages++
       const found: RuleEntry<R>[] = []
       index.collect(scope, found)
-      for (const entry of found) this.#testEntry(entry, run)
+      for (let i = 0; i < found.length; i++) this.#testEntry(found[i]!, run)
       this.#testResidual(group, index.residual, run)
     }
     return run
@@ -168,7 +168,8 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
           const value = test(i)
           if (value === false) continue
           const entry = entries[i]!
-          const verdict = value === true ? testAll(entry.others, run.scope) : value
+          // The test was the first of its conditions, all of which are left.
+          const verdict = value === true ? testAll(entry.rest, run.scope, 1) : value
           if (verdict === true) run.passed.push(entry)
           else if (verdict === undefined) entry.undefineds++
         }
@@ -204,13 +205,7 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
     const start = this.#clock?.()
     try {
       const { scope, whole } = run
-      const { first } = entry
-      let value: unknown = true
-      if (whole) value = testAll(entry.tests, scope)
-      else if (first) {
-        value = first(scope)
-        if (value === true && entry.others.length > 0) value = testAll(entry.others, scope)
-      }
+      const value = testAll(whole ? entry.tests : entry.rest, scope)
       if (value === true) run.passed.push(entry)
       else if (value === undefined) entry.undefineds++
     } catch (thrown) {
@@ -233,7 +228,7 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
   #outputs(run: Run<R>): RuleMatch<R>[] {
     const { passed } = run
     const matches: RuleMatch<R>[] = []
-    if (passed.length > 1) passed.sort((a, b) => a.order - b.order)
+    sortByOrder(passed)
     for (const entry of passed) this.#output(entry, run, matches)
     return matches
   }
@@ -265,6 +260,20 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
       fail(entry, evaluationError(thrown), matches)
     }
     return [entry, matches]
+  }
+}
+
+/** Mostly a few: then the general way costs more than it saves. */
+function sortByOrder<R>(entries: RuleEntry<R>[]): void {
+  if (entries.length > 16) {
+    entries.sort((a, b) => a.order - b.order)
+    return
+  }
+  for (let i = 1; i < entries.length; i++) {
+    const entry = entries[i]!
+    let at = i
+    for (; at > 0 && entries[at - 1]!.order > entry.order; at--) entries[at] = entries[at - 1]!
+    entries[at] = entry
   }
 }
 

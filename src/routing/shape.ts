@@ -1,11 +1,12 @@
 import type { Expression } from './ast.ts'
 import { isShared, type Language } from './compile-context.ts'
 import { contextOf } from './compile-rule.ts'
+import { compileTest } from './compile-test.ts'
 import { pathKey, pathOf } from './expression-path.ts'
 import { Memo, type Memos } from './memo.ts'
 import { isMonotonic } from './monotonic.ts'
 import type { Closure, Scope } from './scope.ts'
-import { type CompiledConjunct, compileTest } from './where.ts'
+import type { CompiledConjunct } from './where.ts'
 
 /** Conditions that differ in their constants only: one closure for all of them, which stays in the processor's cache, and the constants of each. */
 export interface Shape<T> {

@@ -1,9 +1,10 @@
 import type { Expression } from './ast.ts'
 import { accessOf, costOf } from './access.ts'
 import type { CompileContext } from './compile-context.ts'
+import { compileTest } from './compile-test.ts'
 import { conjunctsOf } from './conjuncts.ts'
 import { isExternal } from './expression-facts.ts'
-import type { Access } from './predicate-index.ts'
+import type { Access } from './index-access.ts'
 import type { Closure, Scope } from './scope.ts'
 
 /** One of the conditions that must all be true for a rule to fire. */
@@ -11,11 +12,8 @@ export interface CompiledConjunct {
   readonly expression: Expression
   /** Whether it stands beside AND, which converts what is no Boolean. */
   readonly converted: boolean
-  /** Boolean or Undefined. */
+  /** Boolean or Undefined. Made when it is asked for: of many rules an index tests most. */
   readonly test: Closure
-  /** Rough, in comparisons. */
-  readonly cost: number
-  readonly external: boolean
   /** How an index could test it. */
   readonly access?: Access
 }
@@ -25,34 +23,32 @@ export function compileWhere(where: Expression | undefined, context: CompileCont
   if (!where) return []
   const conjuncts = conjunctsOf(where, context.language.name).map((conjunct): CompiledConjunct => {
     const { expression, converted } = conjunct
-    const test = compileTest(expression, converted, context)
-    const indexed = accessOf(conjunct, test, context)
-    const external = isExternal(expression)
-    return { expression, converted, test, cost: costOf(expression), external, ...(indexed && { access: indexed }) }
+    let test: Closure | undefined
+    const made = (): Closure => (test ??= compileTest(expression, converted, context))
+    const access = accessOf(conjunct, made, context)
+    return {
+      expression,
+      converted,
+      get test() {
+        return made()
+      },
+      ...(access && { access }),
+    }
   })
-  return conjuncts.length < 2 ? conjuncts : conjuncts.sort((a, b) => Number(a.external) - Number(b.external) || a.cost - b.cost)
+  return conjuncts.length < 2 ? conjuncts : cheapestFirst(conjuncts)
 }
 
-/** A condition as a closure that gives a Boolean or Undefined. */
-export function compileTest(expression: Expression, converted: boolean, context: CompileContext): Closure {
-  const value = context.compile(expression, context)
-  if (isBoolean(expression)) return value
-  const { truth } = context.language.operators
-  return converted ? scope => truth(value(scope)) : scope => asBoolean(value(scope))
-}
+const cheapestFirst = (conjuncts: readonly CompiledConjunct[]): CompiledConjunct[] =>
+  conjuncts
+    .map(conjunct => ({ conjunct, external: isExternal(conjunct.expression), cost: costOf(conjunct.expression) }))
+    .sort((a, b) => Number(a.external) - Number(b.external) || a.cost - b.cost)
+    .map(({ conjunct }) => conjunct)
 
-/** `true` if all are, else what the first one is that is not. */
-export function testAll(tests: readonly Closure[], scope: Scope): unknown {
-  for (const test of tests) {
-    const value = test(scope)
+/** `true` if all from the given one on are, else what the first one is that is not. */
+export function testAll(tests: readonly Closure[], scope: Scope, from = 0): unknown {
+  for (let i = from; i < tests.length; i++) {
+    const value = tests[i]!(scope)
     if (value !== true) return value
   }
   return true
-}
-
-const asBoolean = (value: unknown): boolean | undefined => (typeof value === 'boolean' ? value : undefined)
-
-function isBoolean(expression: Expression): boolean {
-  if (expression.kind === 'unary') return expression.operator === 'not'
-  return expression.kind === 'binary' && !'+-*/%'.includes(expression.operator)
 }

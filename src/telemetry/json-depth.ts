@@ -3,8 +3,7 @@ export const jsonLevels = 100
 
 /** Whether a JSON text, which need not be one, is nested deeper. */
 export function isTooDeep(text: string): boolean {
-  // Fewer characters than two brackets a level cannot be.
-  if (text.length <= 2 * jsonLevels) return false
+  if (!hasManyBrackets(text)) return false
   let depth = 0
   let quoted = false
   for (let i = 0; i < text.length; i++) {
@@ -17,5 +16,13 @@ export function isTooDeep(text: string): boolean {
       if (++depth > jsonLevels) return true
     } else if (c === 125 || c === 93) depth--
   }
+  return false
+}
+
+/** More opening brackets than levels. To look for them is by far cheaper than to look at each character. */
+function hasManyBrackets(text: string): boolean {
+  let left = jsonLevels
+  for (const bracket of ['{', '['])
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (left-- === 0) return true
   return false
 }
