@@ -51,11 +51,9 @@ export function readSource(root: Expression, steps: readonly Step[]): Closure {
   // Neither the body as a whole nor an element of it.
   if (source === 'body') return typeof steps[0] === 'string' ? scope => read(scope.body()) : () => undefined
   if (steps.length) return () => undefined
-  const application = property(name)
-  return scope => {
-    const value = memberOfAnyCase(scope.message.system, name)
-    return value === undefined ? application(scope) : value
-  }
+  // Azure: a name that begins with $ is a system property, else the application property of that whole name.
+  const [whole, bare] = [property(`$${name}`), property(name)]
+  return scope => memberOfAnyCase(scope.message.system, name) ?? whole(scope) ?? bare(scope)
 }
 
 /** An application property; of one that came several times the first value. */

@@ -8,7 +8,7 @@ const body = { Weather: { Temperature: 50, Tags: [{ c: 1 }] }, at: '2024-05-01T0
 const message: RuleMessage = {
   payload: body,
   system: { ...json, 'iothub-message-source': 'Telemetry' },
-  properties: { Severity: '2', level: 'hot', several: ['a', 'b'], 'my-key': 'x' },
+  properties: { Severity: '2', level: 'hot', several: ['a', 'b'], 'my-key': 'x', $weird: 'w', $contentType: 'own' },
   twin: { tags: { site: 'A' }, properties: { desired: { v: 3 }, reported: { v: 2 } } },
 }
 
@@ -39,6 +39,8 @@ describe('a routing condition', () => {
     ["$sys.contentType = 'application/json'", true],
     ["$iothub-message-source = 'Telemetry'", true],
     ["$level = 'hot'", true],
+    ["$Weird = 'w'", true],
+    ["$contentType = 'own'", false],
     ['missing = 1', undefined],
     ['missing = 1 OR true', true],
     ['missing = 1 AND false', false],
