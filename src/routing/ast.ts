@@ -120,9 +120,12 @@ export interface SelectItem extends Placed {
   path?: string[]
 }
 
-/** `(SELECT .. FROM expr WHERE ..)` */
+/** `(SELECT .. FROM expr AS name WHERE ..)`, or `EXISTS` of it: whether there is anything that passes. */
 export interface NestedSelect extends Placed {
   kind: 'select'
+  exists?: true
+  /** What names the element itself; other names mean its members. */
+  elementName?: string
   /** SELECT VALUE */
   value: boolean
   items: SelectItem[]

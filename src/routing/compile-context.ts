@@ -27,6 +27,8 @@ export interface CompileContext {
   readonly variables: ReadonlyMap<string, Memo>
   /** Inside a nested SELECT names mean the element. */
   readonly inElement: boolean
+  /** What names the element itself, where it has a name. */
+  readonly elementName?: string
   /** The name of FOREACH, where it is known. */
   readonly itemName?: string
   /** An expression as a function of the message. */

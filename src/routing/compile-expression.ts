@@ -2,7 +2,7 @@ import type { CallExpression, CaseExpression, Expression } from './ast.ts'
 import { castTo } from './cast.ts'
 import { compileBinary, compileNot } from './compile-binary.ts'
 import { type CompileContext, memoOf } from './compile-context.ts'
-import { stepsReader } from './compile-path.ts'
+import { known, stepsReader } from './compile-path.ts'
 import { compileNested } from './compile-select.ts'
 import { externalShape } from './external-shapes.ts'
 import { type Path, pathKey, pathOf } from './expression-path.ts'
@@ -93,7 +93,8 @@ function compileOwn(expression: Expression, context: CompileContext): Closure {
   }
 }
 
-function compileName(name: string, { inElement, itemName, language }: CompileContext): Closure {
+function compileName(name: string, { inElement, elementName, itemName, language }: CompileContext): Closure {
+  if (inElement && name === elementName) return scope => known(scope.element)
   if (!inElement && name === itemName) return scope => scope.item
   if (!inElement) return language.readPath({ kind: 'name', name, position: nowhere }, [])
   return scope => memberOf(scope.element, name)

@@ -87,10 +87,11 @@ export function itemName(expression: Expression, i: number): string {
   }
 }
 
-/** `(SELECT .. FROM expr WHERE ..)`: of an array those elements that pass, of an object what the items make of it. */
-export function compileNested({ value, items, from, where, position }: NestedSelect, context: CompileContext): Closure {
-  const { itemName: _, ...outer } = context
-  const inner: CompileContext = { ...outer, inElement: true }
+/** `(SELECT .. FROM expr WHERE ..)`: of an array those elements that pass, of an object what the items make of it. EXISTS: whether there are any. */
+export function compileNested(nested: NestedSelect, context: CompileContext): Closure {
+  const { value, items, from, where, position, exists, elementName } = nested
+  const { itemName: _, elementName: __, ...outer } = context
+  const inner: CompileContext = { ...outer, inElement: true, ...(elementName !== undefined && { elementName }) }
   const source = context.compile(from, context)
   const test = where && context.compile(where, inner)
   const project = compileItems(items, value, inner)
@@ -104,6 +105,7 @@ export function compileNested({ value, items, from, where, position }: NestedSel
       return test === undefined || test(scope) === true
     }
     try {
+      if (exists) return Array.isArray(given) ? given.some(passes) : passes(given)
       if (!Array.isArray(given)) return passes(given) ? project(scope) : undefined
       const found: unknown[] = []
       for (const element of given) {

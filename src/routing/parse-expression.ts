@@ -84,6 +84,8 @@ function parseWord(reader: TokenReader): Expression {
       return parseCast(reader)
     case 'select':
       throw reader.unexpected('an expression', 'a nested SELECT stands in brackets')
+    case 'exists':
+      return reader.peek(1).word === '(' && reader.peek(2).word === 'select' ? parseExists(reader) : parseName(reader)
     default:
       return parseName(reader)
   }
@@ -107,6 +109,14 @@ export const reserved: ReadonlySet<string> = new Set([
   ...['and', 'as', 'case', 'cast', 'else', 'end', 'false', 'from', 'not', 'null', 'or', 'select', 'then', 'true'],
   ...['undefined', 'when', 'where'],
 ])
+
+function parseExists(reader: TokenReader): Expression {
+  const start = reader.take()
+  reader.enter()
+  const inner = parseNestedSelect(reader, reader.take())
+  reader.leave()
+  return { ...inner, exists: true, position: reader.since(start) }
+}
 
 function parseBracket(reader: TokenReader): Expression {
   reader.enter()

@@ -58,7 +58,7 @@ function parsePath(reader: TokenReader): string[] {
   return path
 }
 
-/** `(SELECT .. FROM expr WHERE ..)`; the current token is SELECT, `start` the bracket that was taken. */
+/** `(SELECT .. FROM expr AS name WHERE ..)`; the current token is SELECT, `start` the bracket that was taken. */
 export function parseNestedSelect(reader: TokenReader, start: Token): NestedSelect {
   reader.take()
   const { value, items } = parseSelection(reader)
@@ -66,6 +66,7 @@ export function parseNestedSelect(reader: TokenReader, start: Token): NestedSele
   reader.expect('from', 'a nested SELECT names the array or object that it reads')
   const from = parseOperators(reader)
   height = Math.max(height, reader.height)
+  const elementName = reader.takes('as') ? takeName(reader, 'a name') : undefined
   let where: Expression | undefined
   if (reader.takes('where')) {
     where = parseTest(reader)
@@ -73,7 +74,15 @@ export function parseNestedSelect(reader: TokenReader, start: Token): NestedSele
   }
   reader.expect(')')
   reader.raise(height, start)
-  return { kind: 'select', value, items, from, ...(where && { where }), position: reader.since(start) }
+  return {
+    kind: 'select',
+    value,
+    items,
+    from,
+    ...(elementName !== undefined && { elementName }),
+    ...(where && { where }),
+    position: reader.since(start),
+  }
 }
 
 /** What decides rather than makes output. */

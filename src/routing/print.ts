@@ -126,8 +126,10 @@ function sqlLeaf(expression: Expression): string {
     case 'object':
       return `{${expression.members.map(({ key, value }) => `${sqlText(key)}: ${sqlPrinter(value)}`).join(', ')}}`
     case 'select': {
+      const { exists, elementName } = expression
+      const as = elementName === undefined ? '' : ` AS ${anyName(elementName)}`
       const where = expression.where ? ` WHERE ${sqlPrinter(expression.where)}` : ''
-      return `(SELECT ${printSelection(expression)} FROM ${sqlPrinter(expression.from)}${where})`
+      return `${exists ? 'EXISTS ' : ''}(SELECT ${printSelection(expression)} FROM ${sqlPrinter(expression.from)}${as}${where})`
     }
     default:
       throw new TypeError(`${expression.kind} is no leaf of SQL`)

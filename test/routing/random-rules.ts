@@ -70,7 +70,9 @@ export function randomExpression(random: Random, depth: number): Expression {
       return { kind: 'object', members: many(() => ({ key: random.pick(names), value: inner() })), position }
     case 11: {
       const where = random.below(2) ? { where: inner() } : {}
-      return { kind: 'select', ...randomSelection(random, depth - 1), from: inner(), ...where, position }
+      const named = random.below(2) ? { elementName: random.pick(names) } : {}
+      const exists = random.below(4) ? {} : ({ exists: true } as const)
+      return { kind: 'select', ...exists, ...randomSelection(random, depth - 1), from: inner(), ...named, ...where, position }
     }
     default:
       return { kind: 'binary', operator: random.pick(operators), left: inner(), right: inner(), position }

@@ -1,5 +1,5 @@
 const sqlWords =
-  'select|value|from|where|as|and|or|not|in|set|case|when|then|else|end|foreach|do|incase|cast|true|false|null|undefined'
+  'select|value|from|where|as|and|or|not|in|set|case|when|then|else|end|exists|foreach|do|incase|cast|true|false|null|undefined'
 const conditionWords = 'and|or|not|true|false|null|undefined'
 
 /** Both languages for Monaco's highlighter, in the kinds of words that its themes have readable colours for. */
