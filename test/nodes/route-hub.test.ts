@@ -314,6 +314,40 @@ describe('loom-route with a hub', () => {
       assert.equal((await failed).code, 'HUB_DOWN')
     })
 
+    it('for what a batch looks up together, each thing once, and keeps the order', async () => {
+      const [lookups, things]: [unknown[], string[]] = [[], []]
+      hub.reference.lookup = async o => {
+        lookups.push(o)
+        return {
+          version: 1,
+          items: o.keys.filter(key => key !== 3).map(key => ({ key: String(key), row: { key, table: o.table } })),
+        }
+      }
+      hub.twins.get = async ({ id }) => {
+        things.push(id)
+        return { device: id, name: '', desired: {}, reported: {}, version: things.length } as never
+      }
+      const { send, outputs } = await open([
+        row('r', "SELECT t, lookup('a', t) AS a, lookup('b', t % 2) AS b, get_thing_shadow(thing).version AS v"),
+      ])
+      const one = outputs(1)
+      send({ payload: [0, 1, 2, 3].map(t => ({ device: 'd', values: { t, thing: t < 3 ? 'x' : 'y' } })) })
+      assert.deepEqual(
+        (await one)[0]!.payload.map(({ values: { t, a, b, v } }: Received) => [t, a?.key, b.key, v]),
+        [
+          [0, 0, 0, 1],
+          [1, 1, 1, 1],
+          [2, 2, 0, 1],
+          [3, undefined, 1, 2],
+        ],
+      )
+      assert.deepEqual(lookups, [
+        { table: 'a', keys: [0, 1, 2, 3] },
+        { table: 'b', keys: [0, 1] },
+      ])
+      assert.deepEqual(things, ['x', 'y'])
+    })
+
     it('for shadows, the registry, groups and tables', async () => {
       await hub.devices.register({ id: 'd1', by: 'test' } as never)
       hub.twins.get = async ({ id, name = '' }) => {

@@ -5,6 +5,7 @@ import type { RuleMessage } from '../../routing/message.ts'
 import { decodedPayload } from '../../routing/payload.ts'
 import { twinOf } from './intake.ts'
 import { evaluateJsonata } from './jsonata.ts'
+import { lookupsOf, sharedQuestions } from './shared-questions.ts'
 
 interface Parts {
   hub?: Hub | undefined
@@ -15,19 +16,23 @@ interface Parts {
 
 type Answer = (args: readonly unknown[], message: RuleMessage) => Promise<unknown>
 
+/** Functions that the hub answers, many at a time; the others run here and have to end in time. */
+export const askedOfHub: ReadonlySet<string> = new Set(['get_thing_shadow', 'get_registry_data', 'lookup'])
+
 /** Answers external functions of rules. `undefined`: there is no such thing or device. What a hub answers needs one: HUB_MISSING. */
 export function externalsOf({ hub, callLink, now }: Parts): (call: ExternalCall) => Promise<unknown> {
   const needed = (): Hub => {
     if (hub) return hub
     throw new LoomError('HUB_MISSING', '', { hint: 'choose a hub in the node and deploy' })
   }
+  const shared = sharedQuestions()
+  const lookup = lookupsOf(() => needed().reference)
   const answers: Readonly<Record<string, Answer>> = {
-    get_thing_shadow: async ([thing, shadow]) => found(() => shadowOf(needed(), thing, shadow)),
-    get_registry_data: async ([api, thing]) => found(() => registryData(needed(), api, thing)),
-    lookup: async ([table, key]) => {
-      const { items } = await needed().reference.lookup({ table: String(table), keys: [keyOf(key)] })
-      return items[0]?.row
-    },
+    get_thing_shadow: async ([thing, shadow]) =>
+      shared(['shadow', thing, shadow], () => found(() => shadowOf(needed(), thing, shadow))),
+    get_registry_data: async ([api, thing]) =>
+      shared(['registry', api, thing], () => found(() => registryData(needed(), api, thing))),
+    lookup: async ([table, key]) => lookup(String(table), keyOf(key)),
     aws_lambda: async ([name, payload]) => callLink(String(name).split(':').at(-1)!, payload),
     jsonata: async ([text, input], { payload }) => evaluateJsonata(String(text), input ?? decodedPayload(payload), now),
   }

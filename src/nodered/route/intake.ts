@@ -3,6 +3,7 @@ import type { NewDeadLetter, Replayed } from '../../journal/journal-port.ts'
 import type { RuleMessage } from '../../routing/message.ts'
 import { eventSources } from '../../routing/rule-text.ts'
 import type { Msg, NewMsg } from '../define.ts'
+import { mqttPropertiesOf } from './mqtt-properties.ts'
 
 /** What a dead letter needs to come back as the same thing. */
 export type Original = Pick<NewDeadLetter, 'device' | 'topic' | 'properties' | 'payload' | 'jseq'>
@@ -66,24 +67,15 @@ function itemOfBatch(msg: Msg, item: unknown, i: number): Item {
 }
 
 function itemOf(msg: Msg, payload: unknown): Item {
-  const {
-    topic,
-    device,
-    time,
-    properties,
-    contentType,
-    contentEncoding = 'utf-8',
-    system,
-    clientId,
-    traceId,
-    hubName,
-    source,
-  } = msg
+  const { topic, device, time, contentType, contentEncoding = 'utf-8', system, clientId, traceId, hubName, source } = msg
   const message: RuleMessage = { payload }
   if (typeof topic === 'string') message.topic = topic
   if (typeof device === 'string') message.deviceId = device
   if (typeof time === 'number') message.timestamp = time
+  const properties = propertiesOf(msg)
   if (isObject(properties)) message.properties = properties as Record<string, string>
+  const mqtt = mqttPropertiesOf(msg)
+  if (mqtt) message.mqtt = mqtt
   if (typeof clientId === 'string') message.clientId = clientId
   if (typeof traceId === 'string') message.traceId = traceId
   if (typeof hubName === 'string') message.hubName = hubName
@@ -107,12 +99,12 @@ function itemOf(msg: Msg, payload: unknown): Item {
 
 /** The form of a reading, so that time and stream come back with the values; bytes and other values as they are. */
 function originalOf(msg: Msg, payload: unknown): Original {
-  const { device, topic, time, stream, seq, schema, jseq, properties } = msg
+  const { device, topic, time, stream, seq, schema, jseq } = msg
   const form = isObject(payload) && !ArrayBuffer.isView(payload) ? { time, stream, seq, schema, values: payload } : payload
   return {
     device: typeof device === 'string' ? device : '',
     topic: typeof topic === 'string' ? topic : '',
-    properties: textsOf(properties),
+    properties: textsOf(propertiesOf(msg)),
     payload: bytesOf(form),
     ...(typeof jseq === 'number' && { jseq }),
   }
@@ -146,6 +138,9 @@ export function hopsOf(hops: unknown, properties: RuleMessage['properties']): nu
   const count = Number(hops ?? properties?.['loom-hops'] ?? 0)
   return Number.isFinite(count) ? count : 0
 }
+
+/** User properties are called otherwise by the core node "mqtt in". */
+const propertiesOf = ({ properties, userProperties }: Msg): unknown => properties ?? userProperties
 
 const textsOf = (properties: unknown): Record<string, string> =>
   isObject(properties)

@@ -4,11 +4,15 @@ import type { Emit, NewMsg } from '../define.ts'
 import { type DeliveryToken, deliveries, splitDelivery, tokenOf } from '../delivery.ts'
 import { type Failure, keepFailures, type LetterBox, oneError, reportOf } from './failures.ts'
 import type { Intake, Item } from './intake.ts'
+import { copyOfMessage } from './message-copy.ts'
 import type { Outputs } from './outputs.ts'
 import type { RuleTable, TableMatch } from './rule-table.ts'
 
 /** A message that rules have sent on more often than this goes round. */
 export const mostHops = 8
+
+/** Items of a batch for which the hub is asked at a time. */
+const mostAsking = 100
 
 export interface RouterParts {
   table: RuleTable
@@ -58,7 +62,11 @@ export class Router {
     const { table, now } = this.#parts
     const routed: Routed = { intake, sendings: new Map(), failures: [], at: now() }
     if (this.#hasToAsk(intake)) return this.#routeSlowly(routed, emit)
-    for (const item of intake.items) if (!this.#isRefused(item, routed)) this.#take(item, table.match(item.message), routed)
+    for (const item of intake.items) {
+      const error = refusalOf(item)
+      if (error) this.#fail({ item, error }, routed)
+      else this.#take(item, table.match(item.message), routed)
+    }
     return this.#finish(routed, emit)
   }
 
@@ -73,17 +81,29 @@ export class Router {
   }
 
   async #routeSlowly(routed: Routed, emit: Emit): Promise<void> {
-    const { table } = this.#parts
     const twins = new Map<string, Promise<RuleMessage['twin']>>()
-    for (const item of routed.intake.items) {
-      if (this.#isRefused(item, routed)) continue
-      if (table.needsTwin) await this.#attachTwin(item, twins)
-      const rule = this.#ruleOf(item)
-      const matching = rule === undefined ? table.matchAsync(item.message) : table.matchOnly(rule, item.message)
-      if (matching) this.#take(item, await matching, routed)
-      else this.#fail({ item, rule: rule!, error: new LoomError('RULE_NOT_FOUND', rule!.slice(0, 100)) }, routed)
+    const { items } = routed.intake
+    const together = this.#parts.table.asksHubAlone ? mostAsking : 1
+    for (let at = 0; at < items.length; at += together) {
+      const some = items.slice(at, at + together)
+      const answers = await Promise.all(some.map(item => this.#answerFor(item, twins)))
+      for (const [i, answer] of answers.entries()) {
+        if (Array.isArray(answer)) this.#take(some[i]!, answer, routed)
+        else this.#fail(answer, routed)
+      }
     }
     await this.#finish(routed, emit)
+  }
+
+  async #answerFor(item: Item, twins: Map<string, Promise<RuleMessage['twin']>>): Promise<TableMatch[] | Failure> {
+    const { table } = this.#parts
+    const error = refusalOf(item)
+    if (error) return { item, error }
+    if (table.needsTwin) await this.#attachTwin(item, twins)
+    const rule = this.#ruleOf(item)
+    if (rule === undefined) return table.matchAsync(item.message)
+    const matches = await table.matchOnly(rule, item.message)
+    return matches ?? { item, rule, error: new LoomError('RULE_NOT_FOUND', rule.slice(0, 100)) }
   }
 
   async #attachTwin({ message }: Item, known: Map<string, Promise<RuleMessage['twin']>>): Promise<void> {
@@ -94,15 +114,6 @@ export class Router {
     if (!found) known.set(deviceId, (found = twinOf(deviceId)))
     const own = await found
     if (own) message.twin = own
-  }
-
-  #isRefused(item: Item, routed: Routed): boolean {
-    const { fault, hops } = item
-    const hint = 'take the topic that a rule publishes to out of its FROM'
-    const error =
-      fault ?? (hops > mostHops ? new LoomError('ROUTE_LOOP', `${hops} hops, at most ${mostHops}`, { hint }) : undefined)
-    if (error) this.#fail({ item, error }, routed)
-    return error !== undefined
   }
 
   #take(item: Item, matches: readonly TableMatch[], routed: Routed): void {
@@ -199,7 +210,7 @@ export class Router {
     for (const { output, messages } of all)
       result[output] = messages.map(msg => {
         const delivery = tokens?.[sent]
-        return Object.assign(sent++ === 0 ? msg : this.#parts.clone(msg), delivery && { delivery })
+        return Object.assign(sent++ === 0 ? msg : copyOfMessage(msg, this.#parts.clone), delivery && { delivery })
       })
     emit(result)
     return count
@@ -218,6 +229,13 @@ export class Router {
     const tokens = tokensOf(intake, messages + 1)
     await deliveries.acknowledge(tokens?.at(-1), { seqs: [...new Set(seqs)], code, message, node: this.#parts.source.id })
   }
+}
+
+/** Why no rule looks at it. */
+function refusalOf({ fault, hops }: Item): LoomError | undefined {
+  if (fault || hops <= mostHops) return fault
+  const hint = 'take the topic that a rule publishes to out of its FROM'
+  return new LoomError('ROUTE_LOOP', `${hops} hops, at most ${mostHops}`, { hint })
 }
 
 function tokensOf({ delivery, ack }: Intake, count: number): DeliveryToken[] | undefined {

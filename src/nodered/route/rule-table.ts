@@ -10,6 +10,7 @@ import { type RuleRow, ruleTextOf } from '../../routing/rule-row.ts'
 import { createRuleSet, type RuleMatch, type RuleSet } from '../../routing/rule-set.ts'
 import type { ConditionSource, RuleText } from '../../routing/rule-text.ts'
 import { compileTemplate } from '../../routing/template.ts'
+import { askedOfHub } from './externals.ts'
 
 /** A rule as the engine has it, with the row that it is of. */
 export type TableRule = RuleText & { row: RuleRow }
@@ -32,6 +33,8 @@ interface Readable {
   rule: TableRule
   twin: boolean
   asks: boolean
+  /** not of the hub alone */
+  elsewhere: boolean
   topic?: (message: RuleMessage) => string
 }
 
@@ -44,6 +47,8 @@ export class RuleTable {
   readonly #set: RuleSet<TableRule>
   #rows: readonly RuleRow[] = []
   #running = new Map<string, Readable>()
+  #needsTwin = false
+  #asks = false
   #faults: RowFault[] = []
   /** Who answers external functions; nodes come and go, the table stays. */
   ask: (call: ExternalCall) => Promise<unknown> = answersNothing
@@ -73,9 +78,12 @@ export class RuleTable {
         if (before) running.set(row.id, before)
       }
     }
-    this.#set.replace([...running.values()].map(({ rule }) => rule))
+    const readable = [...running.values()]
+    this.#set.replace(readable.map(({ rule }) => rule))
     this.#rows = rows
     this.#running = running
+    this.#needsTwin = readable.some(({ twin }) => twin)
+    this.#asks = readable.some(({ asks }) => asks)
     this.#faults = faults
     return faults
   }
@@ -99,12 +107,17 @@ export class RuleTable {
 
   /** Some rule looks at the device's twin. */
   get needsTwin(): boolean {
-    return this.#some(({ twin }) => twin)
+    return this.#needsTwin
   }
 
   /** Some rule has to ask somebody: only `matchAsync` gives it an answer. */
   get asks(): boolean {
-    return this.#some(({ asks }) => asks)
+    return this.#asks
+  }
+
+  /** What is asked for is known to the hub, which answers many at a time. */
+  get asksHubAlone(): boolean {
+    return !this.#some(({ elsewhere }) => elsewhere)
   }
 
   /** What conditions want to see besides telemetry. */
@@ -140,11 +153,6 @@ export class RuleTable {
     return new Map(this.#set.stats().map(stats => [stats.rule.row.id, stats]))
   }
 
-  #some(test: (row: Readable) => boolean): boolean {
-    for (const row of this.#running.values()) if (test(row)) return true
-    return false
-  }
-
   #read(row: RuleRow): Readable {
     const rule = ruleOf(row)
     const { logic, ports } = this.#options
@@ -156,6 +164,7 @@ export class RuleTable {
       rule,
       twin: !statement && paths.some(path => /^\$twin\b/i.test(path)),
       asks: external.length > 0,
+      elsewhere: external.some(name => !askedOfHub.has(name)),
       ...(topicTemplate.trim() && {
         topic: compileTemplate(topicTemplate.trim(), { logic, ports, topic: true, ...(set && { set: `SET ${set}` }) }),
       }),
