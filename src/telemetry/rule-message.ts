@@ -5,7 +5,6 @@ import { lifecycleOf, type LifecycleEvent } from './lifecycle.ts'
 /** What rules need beside the record itself. */
 export interface RuleSurroundings {
   hubName: string
-  accountId?: string
   /** Of the device that sent the message. */
   twin?: RuleMessage['twin']
 }
@@ -14,14 +13,14 @@ const utf8 = new TextDecoder()
 const json = { contentType: 'application/json', contentEncoding: 'utf-8' }
 
 /** A record as rules see it, live and after a replay alike: telemetry as its device sent it, events of the hub with the properties that Azure gives them. */
-export function ruleMessageOf(record: JournalRecord, { hubName, accountId, twin }: RuleSurroundings): RuleMessage {
+export function ruleMessageOf(record: JournalRecord, { hubName, twin }: RuleSurroundings): RuleMessage {
   const { kind, device, topic, payload, props, at } = record
   const common: RuleMessage = {
     topic,
     deviceId: device,
     hubName,
+    accountId: hubName,
     timestamp: at,
-    ...(accountId !== undefined && { accountId }),
     ...(twin !== undefined && { twin }),
   }
   const event =
