@@ -48,6 +48,38 @@ describe('loom-route', () => {
       assert.equal(seen(1).length, 1)
     })
 
+    it('knows the properties of MQTT 5 that the node "mqtt in" puts on a message', async () => {
+      const names = ['content_type', 'response_topic', 'correlation_data', 'format_indicator']
+      const items = names.map(name => `get_mqtt_property('${name}') AS ${name}`)
+      const { send, outputs } = await open([
+        row('sql', `SELECT ${items}, get_user_properties('k') AS k`),
+        row('condition', "k = 'v'", { language: 'condition' }),
+      ])
+      const [sql, condition] = [outputs(2), outputs(1, 1)]
+      const mqtt = {
+        contentType: 'text/plain',
+        responseTopic: 'r/1',
+        correlationData: Buffer.of(1, 2),
+        payloadFormatIndicator: true,
+      }
+      send({ payload: 1, ...mqtt, userProperties: { k: 'v' } })
+      send({
+        payload: 2,
+        responseTopic: 5,
+        correlationData: 'no bytes',
+        payloadFormatIndicator: false,
+        properties: { k: 'mine' },
+        userProperties: { k: 'v' },
+      })
+      const [first, second] = await sql
+      assert.deepEqual(first!.payload, {
+        ...{ content_type: 'text/plain', response_topic: 'r/1', correlation_data: 'AQI=', format_indicator: 'UTF8_DATA' },
+        k: ['v'],
+      })
+      assert.deepEqual(second!.payload, { format_indicator: 'UNSPECIFIED_BYTES', k: ['mine'] })
+      assert.equal((await condition)[0]!.payload, 1)
+    })
+
     it('leaves rules out that are not enabled, and their outputs in place', async () => {
       const { send, outputs, seen } = await open([row('off', 'SELECT *', { enabled: false }), hot])
       const one = outputs(1, 1)
