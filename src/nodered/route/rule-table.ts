@@ -78,12 +78,11 @@ export class RuleTable {
         if (before) running.set(row.id, before)
       }
     }
-    const readable = [...running.values()]
-    this.#set.replace(readable.map(({ rule }) => rule))
+    this.#set.replace([...running.values()].map(({ rule }) => rule))
     this.#rows = rows
     this.#running = running
-    this.#needsTwin = readable.some(({ twin }) => twin)
-    this.#asks = readable.some(({ asks }) => asks)
+    this.#needsTwin = this.#some(({ twin }) => twin)
+    this.#asks = this.#some(({ asks }) => asks)
     this.#faults = faults
     return faults
   }
@@ -151,6 +150,11 @@ export class RuleTable {
   /** By row id, of those that run. */
   stats(): Map<string, RuleStats<TableRule>> {
     return new Map(this.#set.stats().map(stats => [stats.rule.row.id, stats]))
+  }
+
+  #some(test: (row: Readable) => boolean): boolean {
+    for (const row of this.#running.values()) if (test(row)) return true
+    return false
   }
 
   #read(row: RuleRow): Readable {
