@@ -1,4 +1,7 @@
 import type { EditorRED } from 'node-red'
+import { between } from '../../src/fields/between.ts'
+import { validSeparator, validVersion } from '../../src/fields/codec-fields.ts'
+import { isChosen } from '../../src/fields/config-node.ts'
 import type { DecodeConfig } from './config.ts'
 
 declare const RED: EditorRED
@@ -16,23 +19,23 @@ RED.nodes.registerType<DecodeConfig>('loom-decode', {
       type: 'loom-hub',
       required: false,
       validate(this: DecodeConfig, hub: unknown) {
-        return Boolean(hub && hub !== '_ADD_') || !this.subject
+        return isChosen(hub) || !this.subject
       },
     } as never,
     format: { value: 'auto' },
     schemas: { value: '', type: 'loom-schema', required: false },
     message: { value: '' },
     columns: { value: '' },
-    separator: { value: '', validate: value => !value || value === '\\t' || value.length === 1 },
+    separator: { value: '', validate: validSeparator },
     decimal: { value: '.' },
     extended: { value: false },
     deviceNames: { value: 'edge' },
-    waiting: { value: 128, validate: value => Number.isInteger(Number(value)) && Number(value) >= 1 && Number(value) <= 10_000 },
+    waiting: { value: 128, validate: between(1, 10_000) },
     compression: { value: 'auto' },
     timeMember: { value: '' },
     keyFrames: { value: false },
     subject: { value: '' },
-    version: { value: '', validate: value => !value || /^[1-9]\d{0,8}$/.test(value) },
+    version: { value: '', validate: validVersion },
   },
   paletteLabel: 'decode',
   label() {

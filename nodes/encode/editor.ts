@@ -1,4 +1,6 @@
 import type { EditorRED } from 'node-red'
+import { validSeparator, validVersion } from '../../src/fields/codec-fields.ts'
+import { isChosen } from '../../src/fields/config-node.ts'
 import type { EncodeConfig } from './config.ts'
 
 declare const RED: EditorRED
@@ -18,16 +20,16 @@ RED.nodes.registerType<EncodeConfig>('loom-encode', {
       required: false,
       validate(this: EncodeConfig, schemas: unknown) {
         const needed = this.format === 'avro' || this.format === 'protobuf'
-        return Boolean(schemas && schemas !== '_ADD_') || !needed || Boolean(this.schemaText)
+        return isChosen(schemas) || !needed || Boolean(this.schemaText)
       },
     } as never,
     subject: { value: '' },
-    version: { value: '', validate: value => !value || /^[1-9]\d{0,8}$/.test(value) },
+    version: { value: '', validate: validVersion },
     schemaText: { value: '' },
     message: { value: '' },
     frame: { value: 'auto' },
     columns: { value: '' },
-    separator: { value: '', validate: value => !value || value === '\\t' || value.length === 1 },
+    separator: { value: '', validate: validSeparator },
     decimal: { value: '.' },
     extended: { value: false },
     compression: { value: 'none' },

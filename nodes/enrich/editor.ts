@@ -1,5 +1,6 @@
 import type { EditorNodeInstance, EditorRED } from 'node-red'
 import { type EnrichmentRow, enrichmentFault, enrichmentSources, missingPolicies } from '../../src/routing/enrichment-row.ts'
+import { isChosen } from '../../src/fields/config-node.ts'
 import type { EnrichConfig } from './config.ts'
 
 declare const RED: EditorRED
@@ -104,10 +105,7 @@ RED.nodes.registerType<EnrichConfig>('loom-enrich', {
       type: 'loom-hub',
       required: false,
       validate(this: EnrichConfig, hub: unknown) {
-        return (
-          Boolean(hub && hub !== '_ADD_') ||
-          !(this.rows ?? []).some(({ from, path }) => askHub.includes(from) || /^\$twin\./i.test(path))
-        )
+        return isChosen(hub) || !(this.rows ?? []).some(({ from, path }) => askHub.includes(from) || /^\$twin\./i.test(path))
       },
     } as never,
     rows: {

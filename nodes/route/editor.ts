@@ -1,6 +1,7 @@
 import type { EditorNodeInstance, EditorRED } from 'node-red'
 import { consumerProperties, prepareConsumer } from '../../src/editor/consumer-fields.ts'
 import { rowFaults } from '../../src/editor/rules/row-faults.ts'
+import { isChosen } from '../../src/fields/config-node.ts'
 import type { RuleRow } from '../../src/routing/rule-row.ts'
 import type { RouteConfig } from './config.ts'
 import { type RulesTab, rulesTab, rulesOfSet } from './rules-tab.ts'
@@ -36,7 +37,7 @@ RED.nodes.registerType<RouteConfig>('loom-route', {
       type: 'loom-hub',
       required: false,
       validate(value) {
-        return this.from !== 'hub' || Boolean(value && value !== '_ADD_')
+        return this.from !== 'hub' || isChosen(value)
       },
     },
     ruleSet: { value: '', type: 'loom-rules', required: false },

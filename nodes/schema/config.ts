@@ -1,3 +1,5 @@
+import { validVersion } from '../../src/fields/codec-fields.ts'
+
 export const type = 'loom-schema'
 
 export interface SchemaRuleField {
@@ -35,8 +37,6 @@ export const modes = [
   'FULL_TRANSITIVE',
   'NONE',
 ] as const
-
-export const validVersion = (version: string | undefined): boolean => !version || /^[1-9]\d{0,8}$/.test(version)
 
 export const validRules = (rules: Partial<SchemaRuleField>[] | undefined): boolean =>
   (rules ?? []).every(

@@ -1,5 +1,6 @@
 import type { EditorNodeInstance, EditorRED } from 'node-red'
-import { modes, type SchemaConfig, type SchemaRuleField, validRules, validVersion } from './config.ts'
+import { validVersion } from '../../src/fields/codec-fields.ts'
+import { modes, type SchemaConfig, type SchemaRuleField, validRules } from './config.ts'
 
 declare const RED: EditorRED
 

@@ -1,6 +1,7 @@
 import type { NamedSchema, SchemaRule } from '../codec/registry/choose-schema.ts'
 import { schemaRuleKinds } from '../codec/registry/choose-schema.ts'
 import { type CompatibilityMode, compatibilityModes } from '../codec/registry/compatibility.ts'
+import { versionNumberOf } from '../codec/registry/registered-schema.ts'
 import { versionRange } from '../codec/registry/version-range.ts'
 import { LoomError } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
@@ -51,7 +52,8 @@ function ruleOf(
 
 function versionOf(version: string | undefined, where: string): Pick<NamedSchema, 'version'> {
   if (!version) return {}
-  if (/^[1-9]\d{0,8}$/.test(version)) return { version: Number(version) }
+  const known = versionNumberOf(version)
+  if (known !== undefined) return { version: known }
   throw invalid(`${where}: version ${version.slice(0, 20)}`, 'a number from 1 on, or nothing for the latest')
 }
 

@@ -1,6 +1,6 @@
 import type { Expression } from './ast.ts'
 import type { Token } from './lexer.ts'
-import { parseCall, parseLiteral, parseNumber } from './parse-operands.ts'
+import { parseCall, parseConstant, parseLiteral, parseNumber } from './parse-operands.ts'
 import { parseOperators } from './parse-operators.ts'
 import { parsePostfix } from './parse-postfix.ts'
 import { ruleFault } from './rule-fault.ts'
@@ -57,22 +57,8 @@ function parseOperand(reader: TokenReader): Expression {
 }
 
 function parseWord(reader: TokenReader): Expression {
-  const { word } = reader.token
-  switch (word) {
-    case 'true':
-      return parseLiteral(reader, true)
-    case 'false':
-      return parseLiteral(reader, false)
-    case 'null':
-      return parseLiteral(reader, null)
-    case 'undefined':
-      return parseLiteral(reader, undefined)
-    case 'and':
-    case 'or':
-      throw reader.unexpected('an expression')
-    default:
-      return parseName(reader.take(), reader)
-  }
+  if (reader.is('and') || reader.is('or')) throw reader.unexpected('an expression')
+  return parseConstant(reader) ?? parseName(reader.take(), reader)
 }
 
 function parseName(named: Token, reader: TokenReader): Expression {

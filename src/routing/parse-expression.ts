@@ -1,5 +1,14 @@
 import type { ArrayExpression, Expression, ObjectExpression } from './ast.ts'
-import { parseCall, parseCase, parseCast, parseList, parseLiteral, parseNumber, takeName } from './parse-operands.ts'
+import {
+  parseCall,
+  parseCase,
+  parseCast,
+  parseConstant,
+  parseList,
+  parseLiteral,
+  parseNumber,
+  takeName,
+} from './parse-operands.ts'
 import { parseOperators } from './parse-operators.ts'
 import { parsePostfix } from './parse-postfix.ts'
 import { parseNestedSelect } from './parse-select.ts'
@@ -70,14 +79,6 @@ function parseSign(reader: TokenReader): Expression {
 
 function parseWord(reader: TokenReader): Expression {
   switch (reader.token.word) {
-    case 'true':
-      return parseLiteral(reader, true)
-    case 'false':
-      return parseLiteral(reader, false)
-    case 'null':
-      return parseLiteral(reader, null)
-    case 'undefined':
-      return parseLiteral(reader, undefined)
     case 'case':
       return parseCase(reader)
     case 'cast':
@@ -87,7 +88,7 @@ function parseWord(reader: TokenReader): Expression {
     case 'exists':
       return reader.peek(1).word === '(' && reader.peek(2).word === 'select' ? parseExists(reader) : parseName(reader)
     default:
-      return parseName(reader)
+      return parseConstant(reader) ?? parseName(reader)
   }
 }
 

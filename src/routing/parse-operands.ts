@@ -28,6 +28,17 @@ export function parseLiteral(reader: TokenReader, value: Literal['value']): Lite
   return { kind: 'literal', value, position: placeOf(start) }
 }
 
+const constants: ReadonlyMap<string, Literal['value']> = new Map<string, Literal['value']>([
+  ['true', true],
+  ['false', false],
+  ['null', null],
+  ['undefined', undefined],
+])
+
+/** A word that stands for a value, if the current one does. */
+export const parseConstant = (reader: TokenReader): Literal | undefined =>
+  constants.has(reader.token.word) ? parseLiteral(reader, constants.get(reader.token.word)) : undefined
+
 /** The member's name behind a dot; any word is one. */
 export function takeName(reader: TokenReader, what: string): string {
   const { token } = reader

@@ -1,6 +1,7 @@
 import { topicMatches } from '../../telemetry/topic.ts'
 import type { CodecContext } from '../codec.ts'
 import { type FrameFound, frameOf } from '../schema-frames.ts'
+import { versionNumberOf } from './registered-schema.ts'
 import { versionRange } from './version-range.ts'
 
 /** A schema by its name in the registry. */
@@ -82,8 +83,10 @@ function saidAbout({ contentType = '', properties = {} }: CodecContext): SchemaC
   return name ? { by: 'property', subject: name, ...versionOf(version) } : undefined
 }
 
-const versionOf = (text: string | undefined): { version?: number } =>
-  text !== undefined && /^[1-9]\d{0,8}$/.test(text) ? { version: Number(text) } : {}
+function versionOf(text: string | undefined): { version?: number } {
+  const version = versionNumberOf(text)
+  return version === undefined ? {} : { version }
+}
 
 function byTopic({ topic }: CodecContext, rules: readonly SchemaRule[]): SchemaChoice['named'] {
   const rule = topic === undefined ? undefined : rules.find(({ kind, match }) => kind === 'topic' && topicMatches(match, topic))

@@ -49,6 +49,10 @@ export interface SchemaDetail extends SchemaVersion {
   texts: { name: string; schema: string }[]
 }
 
+/** A version as a text says it; undefined if it is none. */
+export const versionNumberOf = (text: string | undefined): number | undefined =>
+  text !== undefined && /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined
+
 export interface SubjectView {
   subject: string
   type: SchemaType

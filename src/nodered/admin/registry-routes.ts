@@ -1,5 +1,5 @@
 import type { Deletion } from '../../codec/registry/deletion.ts'
-import type { SchemaReference, SchemaVersion } from '../../codec/registry/registered-schema.ts'
+import { type SchemaReference, type SchemaVersion, versionNumberOf } from '../../codec/registry/registered-schema.ts'
 import { schemaTypes, type SchemaType } from '../../codec/schema-text.ts'
 import type { CompatibilityMode } from '../../codec/registry/compatibility.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -51,7 +51,8 @@ const levelOf = (mode: CompatibilityMode) => ({ compatibility: mode, compatibili
 /** `latest`, -1 for the same, or a number from 1 on. */
 function versionOf(version: unknown): number | 'latest' {
   if (version === 'latest' || version === '-1') return 'latest'
-  if (typeof version === 'string' && /^[1-9]\d{0,8}$/.test(version)) return Number(version)
+  const known = typeof version === 'string' ? versionNumberOf(version) : undefined
+  if (known !== undefined) return known
   throw new RegistryFault(42202, `version ${String(version).slice(0, 40)}`)
 }
 

@@ -2,6 +2,7 @@ import type { CayenneOptions } from '../../codec/cayenne.ts'
 import { type CodecName, codecNames } from '../../codec/codecs.ts'
 import type { Compression } from '../../codec/compression.ts'
 import type { CsvOptions } from '../../codec/csv.ts'
+import { versionNumberOf } from '../../codec/registry/registered-schema.ts'
 import { LoomError } from '../../errors.ts'
 import { type SparkplugMessagesOptions, sparkplugWaiting } from './sparkplug-messages.ts'
 
@@ -53,7 +54,8 @@ export function compressionOfField<O extends string>(value: string | undefined, 
 export function versionOf(version: string | number | undefined): number | 'latest' {
   const text = String(version ?? '').trim()
   if (text === '' || text === 'latest') return 'latest'
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  const known = versionNumberOf(text)
+  if (known !== undefined) return known
   throw new LoomError('NODE_CONFIG', `version "${text.slice(0, 40)}"`, { hint: 'a whole number from 1, or empty for the latest' })
 }
 
