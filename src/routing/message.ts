@@ -34,10 +34,4 @@ export interface RuleMessage {
 }
 
 /** `mqtt` and `http` are telemetry (Azure's DeviceMessages), the rest are events of the hub. */
-export type MessageSource =
-  | 'mqtt'
-  | 'http'
-  | 'TwinChangeEvents'
-  | 'DeviceLifecycleEvents'
-  | 'DeviceConnectionStateEvents'
-  | 'DigitalTwinChangeEvents'
+export type MessageSource = 'mqtt' | 'http' | 'TwinChangeEvents' | 'DeviceLifecycleEvents' | 'DeviceConnectionStateEvents'

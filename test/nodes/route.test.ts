@@ -338,6 +338,13 @@ describe('loom-route', () => {
       assert.equal((broken!.error!.position as { line: number }).line, 1)
     })
 
+    it('refuses a source whose events no hub sends', async () => {
+      const { error } = await open([row('a', 'true', { language: 'condition', source: 'DigitalTwinChangeEvents' })])
+      const { code, position, message } = await error()
+      assert.deepEqual([code, position], ['NODE_CONFIG', 'rules[0].source'])
+      assert.match(message, /none of DeviceMessages, TwinChangeEvents, DeviceLifecycleEvents, DeviceConnectionStateEvents/)
+    })
+
     it('refuses saved rules that are none, and takes those of a file that lacks what it may', async () => {
       const { error } = await open([{ id: 'a', name: 'a', language: 'sql' }])
       const failed = await error()
