@@ -112,6 +112,20 @@ describe('Protobuf', function () {
       )
   })
 
+  it('looks at each character of a schema once, whatever never closes', async () => {
+    const library = await loadProtobuf()
+    const long = 100_000
+    for (const schema of [
+      `syntax${' '.repeat(long)}>`,
+      `${'A\n'.repeat(long / 2)}>`,
+      `"${'\\"'.repeat(long / 2)}`,
+      `'${"\\'".repeat(long / 2)}`,
+      '/*'.repeat(long / 2),
+      `message M { // ${'{"'.repeat(long / 2)}`,
+    ])
+      assert.throws(() => library.read({ type: 'PROTOBUF', schema }), { code: 'SCHEMA_INVALID' }, schema.slice(0, 20))
+  })
+
   it('tells where a value does not fit', () => {
     const misfits: [object, string][] = [
       [{ id: 7 }, 'id'],

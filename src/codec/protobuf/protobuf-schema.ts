@@ -21,7 +21,7 @@ const word = /^[A-Za-z_][A-Za-z0-9_]{0,255}$/
 const wellKnown = /^google\/protobuf\/(any|duration|empty|struct|timestamp|wrappers|field_mask)\.proto$/
 const ownFile = 'schema.proto'
 /** The text of a set of descriptors, as `protoc --descriptor_set_out` writes it, in base64. */
-const descriptorSet = /^[A-Za-z0-9+/\s]{8,}={0,2}\s*$/
+const descriptorSet = /^[A-Za-z0-9+/\s]{8,}(?:={1,2}\s*)?$/
 
 /**
  * Protobuf by the library `protobufjs`, which makes code of schemas: of those only whose names are words. Text of .proto files or, in base64, a set of descriptors; imports are what the schema
@@ -123,12 +123,13 @@ interface DescriptorSet {
   file?: { package?: string; messageType?: { name: string }[] }[]
 }
 
+/** What opens is passed over even if it never closes: looking for its end from each place again would take quadratic time. */
+const textsAndComments = /"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?|\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g
+
 /** The parser goes as deep as the text does. */
 function assertBraces(text: string): void {
   let depth = 0
-  for (const [brace] of text
-    .replace(/"(\\.|[^"\\\n])*"|'(\\.|[^'\\\n])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, '')
-    .matchAll(/[{}[\]<>()]/g)) {
+  for (const [brace] of text.replace(textsAndComments, '').matchAll(/[{}[\]<>()]/g)) {
     depth += '{[<('.includes(brace) ? 1 : -1
     if (depth > schemaLimits.depth) throw new LoomError('SCHEMA_LIMIT', `nested deeper than ${schemaLimits.depth}`)
   }
