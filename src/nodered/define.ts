@@ -168,13 +168,20 @@ function emit(send: Send, result: Result): void {
     send(result as NodeMessageInFlow)
     return
   }
-  result.forEach((entry, output) => {
+  // Results of many outputs are mostly holes.
+  for (let output = 0; output < result.length; output++) {
+    const entry = result[output]
+    if (!entry) continue
     for (const msg of Array.isArray(entry) ? entry : [entry]) {
       if (!msg) continue
       if (output === 0) send(msg as NodeMessageInFlow)
-      else send([...Array<null>(output).fill(null), msg as NodeMessageInFlow])
+      else {
+        const all = new Array<NodeMessageInFlow | null>(output + 1).fill(null)
+        all[output] = msg as NodeMessageInFlow
+        send(all)
+      }
     }
-  })
+  }
 }
 
 async function atMost(work: unknown, ms: number): Promise<void> {

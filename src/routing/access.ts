@@ -4,6 +4,7 @@ import { compileTest } from './compile-test.ts'
 import { type Conjunct, conjunctsOf, flattened, isOrder } from './conjuncts.ts'
 import { childrenOf } from './expression-children.ts'
 import type { Access, AnyAccess, Comparison, SingleAccess } from './index-access.ts'
+import type { RuleLanguage } from './lexer.ts'
 import { printExpression } from './print.ts'
 import type { Closure } from './scope.ts'
 import { toDecimal, toText } from './values.ts'
@@ -49,9 +50,13 @@ const asText = (value: unknown): string | undefined => (typeof value === 'string
 /** `converted`: a condition beside AND may be true where it would not be alone. */
 function whole({ expression, converted }: Conjunct, test: () => Closure, context: CompileContext): SingleAccess | undefined {
   if (!isShared(expression, context)) return undefined
-  const key = `${converted ? 'side of AND' : 'test'} ${printExpression(expression, context.language.name)}`
+  const key = testKey(expression, converted, context.language.name)
   return { kind: 'equal', operand: memoOf(context, key, test), computed: true, values: [true] }
 }
+
+/** Equal for tests that say the same. */
+export const testKey = (expression: Expression, converted: boolean, language: RuleLanguage): string =>
+  `${converted ? 'side of AND' : 'test'} ${printExpression(expression, language)}`
 
 /** `lower(a) = 'x'`, `a - b > 5`, `NOT (a < 5)`, `startswith(a, 'x')` */
 function computed(expression: Expression, context: CompileContext): SingleAccess | undefined {

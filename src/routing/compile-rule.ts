@@ -35,6 +35,7 @@ export function compileStatement(statement: Statement, language: Language, memos
 }
 
 class LazyRule implements CompiledRule {
+  readonly fanOut: boolean
   readonly used: Memo[] = []
   readonly #statement: Statement
   readonly #language: Language
@@ -45,6 +46,7 @@ class LazyRule implements CompiledRule {
   #external: boolean | undefined
 
   constructor(statement: Statement, language: Language, memos: Memos) {
+    this.fanOut = statement.output.kind === 'foreach'
     this.#statement = statement
     this.#language = language
     this.#memos = memos
@@ -60,10 +62,6 @@ class LazyRule implements CompiledRule {
 
   get project(): Closure {
     return (this.#project ??= projectionOf(this.#statement, this.#compileContext))
-  }
-
-  get fanOut(): boolean {
-    return this.#statement.output.kind === 'foreach'
   }
 
   get external(): boolean {

@@ -41,6 +41,7 @@ export class Memo {
 /** The memos of rules that run together, one per key. */
 export class Memos {
   readonly #known = new Map<string, Map<string, Memo>>()
+  readonly #tests = new Map<string, Closure>()
 
   /** `language`: what the key's text depends on. */
   of(language: string, key: string, make: () => Closure): Memo {
@@ -51,8 +52,16 @@ export class Memos {
     return memo
   }
 
-  /** Forgets those that no rule uses any more. */
+  /** Tests that several rules have in common. */
+  test(key: string, make: () => Closure): Closure {
+    let test = this.#tests.get(key)
+    if (!test) this.#tests.set(key, (test = make()))
+    return test
+  }
+
+  /** Forgets those that no rule uses any more, and which tests are in common: rules keep their own. */
   keep(used: ReadonlySet<Memo>): void {
+    this.#tests.clear()
     for (const known of this.#known.values()) for (const [key, memo] of known) if (!used.has(memo)) known.delete(key)
   }
 }

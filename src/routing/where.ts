@@ -1,8 +1,8 @@
 import type { Expression } from './ast.ts'
-import { accessOf, costOf } from './access.ts'
-import type { CompileContext } from './compile-context.ts'
+import { accessOf, costOf, testKey } from './access.ts'
+import { type CompileContext, isShared } from './compile-context.ts'
 import { compileTest } from './compile-test.ts'
-import { conjunctsOf } from './conjuncts.ts'
+import { type Conjunct, conjunctsOf } from './conjuncts.ts'
 import { isExternal } from './expression-facts.ts'
 import type { Access } from './index-access.ts'
 import type { Closure, Scope } from './scope.ts'
@@ -24,7 +24,7 @@ export function compileWhere(where: Expression | undefined, context: CompileCont
   const conjuncts = conjunctsOf(where, context.language.name).map((conjunct): CompiledConjunct => {
     const { expression, converted } = conjunct
     let test: Closure | undefined
-    const made = (): Closure => (test ??= compileTest(expression, converted, context))
+    const made = (): Closure => (test ??= sharedTest(conjunct, context))
     const access = accessOf(conjunct, made, context)
     return {
       expression,
@@ -36,6 +36,14 @@ export function compileWhere(where: Expression | undefined, context: CompileCont
     }
   })
   return conjuncts.length < 2 ? conjuncts : cheapestFirst(conjuncts)
+}
+
+/** Equal tests of many rules are one, which stays in the processor's cache. */
+function sharedTest({ expression, converted }: Conjunct, context: CompileContext): Closure {
+  const make = (): Closure => compileTest(expression, converted, context)
+  if (!isShared(expression, context)) return make()
+  const { memos, language } = context
+  return memos.test(language.prefix + testKey(expression, converted, language.name), make)
 }
 
 const cheapestFirst = (conjuncts: readonly CompiledConjunct[]): CompiledConjunct[] =>
