@@ -83,7 +83,7 @@ export function detectCodec(bytes: Uint8Array, context: CodecContext): CodecName
   if (cloudEventsCodec.detect!(bytes, context)) return 'cloudevents'
   const type = mediaTypeOf(context.contentType)
   if (!['', 'application/octet-stream', 'text/plain'].includes(type)) return codecOfType(type)
-  return nameWith(({ magic }) => magic?.(bytes) ?? false) ?? (looksLikeJson(bytes) ? 'json' : undefined)
+  return nameWith(({ magic }) => magic?.(bytes) ?? false) ?? (looksLikeJson(bytes, context) ? 'json' : undefined)
 }
 
 function nameWith(fits: (format: Format) => boolean): CodecName | undefined {

@@ -1,5 +1,6 @@
 import * as zlib from 'node:zlib'
 import { LoomError } from '../errors.ts'
+import { isUnicodeEncoding } from '../telemetry/unicode.ts'
 import { codecLimits } from './codec.ts'
 import { beyondLimit, malformed, truncated } from './fault.ts'
 import { assertInput } from './input.ts'
@@ -24,7 +25,7 @@ const windowLogMax = 100
 const mostWindowLog = Math.log2(codecLimits.inflatedBytes)
 /** What comes out at a time. Results are views of it, and zlib lets go of a refused payload's only in the next turn of the event loop: small payloads get small ones. */
 const chunkOf = (bytes: Uint8Array): number => Math.min(Math.max(4 * bytes.length, 1024), 65_536)
-const uncompressed: ReadonlySet<string> = new Set(['', 'identity', 'utf-8', 'utf8', 'us-ascii'])
+const uncompressed: ReadonlySet<string> = new Set(['', 'identity', 'us-ascii'])
 const names: Readonly<Record<string, Compression>> = { gzip: 'gzip', 'x-gzip': 'gzip', deflate: 'deflate', zstd: 'zstd' }
 
 /**
@@ -32,7 +33,7 @@ const names: Readonly<Record<string, Compression>> = { gzip: 'gzip', 'x-gzip': '
  */
 export function compressionOf(contentEncoding = ''): Compression | undefined {
   const encoding = contentEncoding.trim().toLowerCase()
-  if (uncompressed.has(encoding)) return undefined
+  if (uncompressed.has(encoding) || isUnicodeEncoding(encoding)) return undefined
   if (Object.hasOwn(names, encoding)) return names[encoding]
   throw new LoomError('CODEC_FORMAT', `content encoding "${contentEncoding.slice(0, 40)}"`, {
     hint: 'one of gzip, deflate and zstd, and one only',

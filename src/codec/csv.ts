@@ -1,3 +1,4 @@
+import { charsetOf, wideOf } from '../telemetry/unicode.ts'
 import { type Codec, codecLimits } from './codec.ts'
 import { CsvReader } from './csv-reader.ts'
 import { csvLine } from './csv-writer.ts'
@@ -75,6 +76,7 @@ export function csvCodec(options: CsvOptions = {}): Codec {
     name: 'csv',
     decode(bytes, context) {
       assertInput(format, bytes, context)
+      if (wideOf(bytes, charsetOf(context))) throw malformed(format, 0, 'a text that is not UTF-8')
       let names = header ? undefined : columns
       let left = codecLimits.elements
       const objects: Record<string, unknown>[] = []

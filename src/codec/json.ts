@@ -1,5 +1,6 @@
 import type { LoomError } from '../errors.ts'
-import { type Codec, codecLimits } from './codec.ts'
+import { charsetOf, type WideEncoding, type WideFault, wideLength, wideOf, wideText } from '../telemetry/unicode.ts'
+import { type Codec, type CodecContext, codecLimits } from './codec.ts'
 import { encodableOf } from './encodable.ts'
 import { beyondLimit, malformed, truncated } from './fault.ts'
 import { assertInput } from './input.ts'
@@ -20,19 +21,41 @@ export const jsonCodec: Codec = {
   detect: looksLikeJson,
   decode(bytes, context) {
     assertInput(format, bytes, context)
-    const notable = boundedAndNotable(bytes)
-    const text = textOf(bytes)
-    try {
-      return notable ? JSON.parse(text, digitsKept) : JSON.parse(text)
-    } catch (cause) {
-      throw faultOf(bytes, text, cause)
-    }
+    const wide = wideOf(bytes, charsetOf(context))
+    return wide ? decodedWide(bytes, wide) : decoded(bytes, at => at)
   },
   encode: value => Buffer.from(JSON.stringify(plainOf(encodableOf(format, value)))),
 }
 
+/** Of UTF-8. `place`: what byte of the payload a byte of these comes from. */
+function decoded(bytes: Uint8Array, place: Place): unknown {
+  const notable = boundedAndNotable(bytes, place)
+  const text = textOf(bytes)
+  try {
+    return notable ? JSON.parse(text, digitsKept) : JSON.parse(text)
+  } catch (cause) {
+    throw faultOf(bytes, text, { cause, place })
+  }
+}
+
+type Place = (at: number) => number
+
+function decodedWide(bytes: Uint8Array, wide: WideEncoding): unknown {
+  let text: string
+  try {
+    text = wideText(bytes, wide)
+  } catch (cause) {
+    throw malformed(format, (cause as WideFault).at, `a text that is not UTF-${8 * wide.width}`, cause)
+  }
+  const utf8Bytes = Buffer.from(text)
+  const mark = wide.marked ? wide.width : 0
+  return decoded(utf8Bytes, at => mark + wideLength(utf8Bytes.toString('utf8', 0, at), wide))
+}
+
 /** Whether the first and the last character are the brackets of an object or a list. */
-export function looksLikeJson(bytes: Uint8Array): boolean {
+export function looksLikeJson(given: Uint8Array, context: CodecContext = {}): boolean {
+  // The brackets have one byte that is not zero, marks only bytes that UTF-8 has not.
+  const bytes = wideOf(given, charsetOf(context)) ? given.filter(byte => byte !== 0 && byte < 0xfe) : given
   let begin = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
   let end = bytes.length - 1
   while (begin < end && isSpace(bytes[begin]!)) begin++
@@ -53,7 +76,7 @@ function digitsKept(_name: string, value: unknown, { source = '' }: { source?: s
  * CODEC_LIMIT for the depth, and for an upper bound of the elements: one for each comma and bracket. Returns whether there may be numbers that lose digits, or that
  * no double can hold: 16 digits, or an exponent.
  */
-function boundedAndNotable(bytes: Uint8Array): boolean {
+function boundedAndNotable(bytes: Uint8Array, place: Place): boolean {
   // Counted with those in texts there are rarely enough for a second look.
   let brackets = 0
   let commas = 0
@@ -71,11 +94,11 @@ function boundedAndNotable(bytes: Uint8Array): boolean {
     }
     before = byte
   }
-  if (brackets > codecLimits.depth || brackets + commas >= codecLimits.elements) assertBounded(bytes)
+  if (brackets > codecLimits.depth || brackets + commas >= codecLimits.elements) assertBounded(bytes, place)
   return notable
 }
 
-function assertBounded(bytes: Uint8Array): void {
+function assertBounded(bytes: Uint8Array, place: Place): void {
   let depth = 0
   let elements = 1
   let quoted = false
@@ -88,9 +111,9 @@ function assertBounded(bytes: Uint8Array): void {
     else if (byte === comma) elements++
     else if (byte === 0x7b || byte === 0x5b) {
       elements++
-      if (++depth > codecLimits.depth) throw beyondLimit(format, at, `more than ${codecLimits.depth} deep`)
+      if (++depth > codecLimits.depth) throw beyondLimit(format, place(at), `more than ${codecLimits.depth} deep`)
     } else if (byte === 0x7d || byte === 0x5d) depth--
-    if (elements > codecLimits.elements) throw beyondLimit(format, at, `more than ${codecLimits.elements} elements`)
+    if (elements > codecLimits.elements) throw beyondLimit(format, place(at), `more than ${codecLimits.elements} elements`)
   }
 }
 
@@ -103,9 +126,9 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-function faultOf(bytes: Uint8Array, text: string, cause: unknown): LoomError {
+function faultOf(bytes: Uint8Array, text: string, { cause, place }: { cause: unknown; place: Place }): LoomError {
   const fault = jsonFault(text)
-  if (fault.ended) return truncated(format, bytes.length)
+  if (fault.ended) return truncated(format, place(bytes.length))
   const mark = bytes.length - Buffer.byteLength(text)
-  return malformed(format, mark + Buffer.byteLength(text.slice(0, fault.at)), 'nothing of JSON', cause)
+  return malformed(format, place(mark + Buffer.byteLength(text.slice(0, fault.at))), 'nothing of JSON', cause)
 }

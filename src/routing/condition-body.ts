@@ -1,5 +1,6 @@
+import { isUnicodeEncoding } from '../telemetry/unicode.ts'
 import type { RuleMessage } from './message.ts'
-import { decodedJson, isUnicodeEncoding } from './payload.ts'
+import { decodedJson } from './payload.ts'
 import { isBytes, memberOfAnyCase } from './values.ts'
 
 /**

@@ -1,12 +1,13 @@
 import { isTooDeep, jsonLevels } from './json-depth.ts'
 import type { Reading } from './reading.ts'
 import { timeOf } from './time.ts'
+import { charsetOf, isUnicodeEncoding, type WideEncoding, wideBytes, wideOf, wideText } from './unicode.ts'
 
 interface Body {
   body: Uint8Array
   /** absent means JSON */
   contentType?: string
-  /** Charset or compression; other than UTF-8 the body stays bytes. */
+  /** Charset or compression; other than Unicode the body stays bytes. */
   contentEncoding?: string
   time?: number
 }
@@ -82,14 +83,15 @@ export function verdictOnBody(
   const items = itemsOf(source)
   if (!Array.isArray(items)) return 'undecodable' in items ? { ...items, timeUnsure: false } : { timeUnsure: false }
   const timeUnsure = items.some(item => isUnsure(source.time ?? timeSaid(item, arrived), arrived))
-  const body = look && rewritten(items, source.body, look)
+  const body = look && rewritten(items, source, look)
   return { timeUnsure, ...(body && { body }) }
 }
 
-function rewritten(items: readonly unknown[], body: Uint8Array, look: BodyLook): Uint8Array | undefined {
+/** In the encoding in which it came. */
+function rewritten(items: readonly unknown[], source: Body, look: BodyLook): Uint8Array | undefined {
   let changed = false
-  // White space of JSON is all below '!'.
-  const list = isObject(items[0]) && body.find(byte => byte > 32) === 91
+  // White space of JSON is all below '!', the bytes of a byte order mark are all above '~'.
+  const list = isObject(items[0]) && source.body.find(byte => byte > 32 && byte < 127) === 91
   const written = items.map((item, i) => {
     const form = formOf(item)
     const path = list ? `[${i}]` : ''
@@ -98,18 +100,23 @@ function rewritten(items: readonly unknown[], body: Uint8Array, look: BodyLook):
     changed = true
     return isObject(item) && isForm(item) ? { ...item, values } : values
   })
-  return changed ? new TextEncoder().encode(JSON.stringify(list ? written : written[0])) : undefined
+  if (!changed) return undefined
+  const text = JSON.stringify(list ? written : written[0])
+  const wide = wideOf(source.body, charsetOf(source))
+  return wide ? wideBytes(text, wide) : new TextEncoder().encode(text)
 }
 
-function itemsOf({ body, contentType, contentEncoding }: Body): unknown[] | { undecodable: string } | { opaque: true } {
-  if (!isJson(contentType, contentEncoding)) return { opaque: true }
+function itemsOf(source: Body): unknown[] | { undecodable: string } | { opaque: true } {
+  if (!isJson(source)) return { opaque: true }
+  const { body } = source
+  const wide = wideOf(body, charsetOf(source))
   let decoded: unknown
   try {
-    const text = utf8.decode(body)
+    const text = wide ? wideText(body, wide) : utf8.decode(body)
     if (isTooDeep(text)) return { undecodable: `nested deeper than ${jsonLevels} levels` }
     decoded = JSON.parse(text)
   } catch (error) {
-    return { undecodable: body.length === 0 ? 'the payload is empty' : reasonOf(error) }
+    return { undecodable: body.length === 0 ? 'the payload is empty' : reasonOf(error, wide) }
   }
   return itemsIn(decoded, READINGS)
 }
@@ -123,19 +130,18 @@ function itemsIn(value: unknown, most: number): unknown[] | { undecodable: strin
 }
 
 /** `application/json`, `..+json`, parameters ignored but for the charset; no content type at all. */
-function isJson(contentType = '', contentEncoding = ''): boolean {
-  const encoding = contentEncoding.toLowerCase()
-  if (encoding && encoding !== 'utf-8' && encoding !== 'utf8' && encoding !== 'identity') return false
+function isJson({ contentType = '', contentEncoding = '' }: Body): boolean {
+  const encoding = contentEncoding.trim()
+  if (encoding && encoding.toLowerCase() !== 'identity' && !isUnicodeEncoding(encoding)) return false
   if (!contentType || contentType === 'application/json') return true
-  const [type = '', ...parameters] = contentType.toLowerCase().split(';')
-  const charset = parameters.map(p => p.trim()).find(p => p.startsWith('charset='))
-  if (charset && !/^charset="?(utf-?8|us-ascii)"?$/.test(charset)) return false
-  return /^(application|text)\/([a-z0-9.-]+\+)?json$/.test(type.trim())
+  const charset = charsetOf({ contentType })
+  if (charset && !isUnicodeEncoding(charset) && charset.toLowerCase() !== 'us-ascii') return false
+  return /^(application|text)\/([a-z0-9.-]+\+)?json$/i.test(contentType.split(';', 1)[0]!.trim())
 }
 
 /** The engine's words without its quotation of the payload. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof SyntaxError)) return 'the payload is not UTF-8'
+function reasonOf(error: unknown, wide: WideEncoding | undefined): string {
+  if (!(error instanceof SyntaxError)) return `the payload is not UTF-${8 * (wide?.width ?? 1)}`
   const position = /at position (\d+)/.exec(error.message)?.[1]
   return position ? `no JSON at position ${position}` : 'no JSON'
 }

@@ -115,6 +115,8 @@ describe('compressed payloads', function () {
     ['', undefined],
     ['identity', undefined],
     ['UTF-8', undefined],
+    ['utf-16le', undefined],
+    ['UTF-32', undefined],
     ['gzip', 'gzip'],
     [' X-GZIP ', 'gzip'],
     ['deflate', 'deflate'],

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { detectCodec } from '../../src/codec/codecs.ts'
 import { jsonFault } from '../../src/codec/json-fault.ts'
 import { jsonCodec } from '../../src/codec/json.ts'
+import { wideBytes } from '../../src/telemetry/unicode.ts'
 import { seeded } from '../seeded.ts'
 import { refusal } from './codec-errors.ts'
 
@@ -52,6 +54,31 @@ describe('JSON', function () {
         refusal(() => decode(text)),
         told,
       ))
+
+  for (const width of [2, 4] as const)
+    for (const littleEndian of [true, false])
+      for (const marked of [true, false]) {
+        const context = marked ? {} : { contentEncoding: `utf-${8 * width}` }
+        const wide = (text: string): Uint8Array => wideBytes(text, { width, littleEndian, marked })
+        const told = (text: string) => refusal(() => jsonCodec.decode(wide(text), context))
+        it(`of UTF-${8 * width}, ${littleEndian ? 'little' : 'big'} end first${marked ? ', marked' : ''}, is the same in all but its bytes`, () => {
+          const from = marked ? width : 0
+          const text = '{"ö":["𝄞",12345678901234567890]}'
+          assert.deepEqual(jsonCodec.decode(wide(text), context), { ö: ['𝄞', '12345678901234567890'] })
+          assert.equal(detectCodec(wide(` ${text}\n`), context), 'json')
+          assert.equal(detectCodec(wide('"x"'), context), undefined)
+          assert.equal(told('{"ö𝄞":NaN}'), `CODEC_FORMAT at ${from + width * (width === 2 ? 7 : 6)}`)
+          assert.equal(told('[1,2'), `CODEC_TRUNCATED at ${from + width * 4}`)
+          assert.equal(told('['.repeat(65)), `CODEC_LIMIT at ${from + width * 64}`)
+          assert.equal(told(`["ö${'",1,"'.repeat(60_000)}`).split(' ')[0], 'CODEC_LIMIT')
+        })
+      }
+
+  it('of UTF-16 that is none is refused at its first byte that is wrong', () =>
+    assert.equal(
+      refusal(() => jsonCodec.decode(Buffer.from('fffe220000dc2200', 'hex'), {})),
+      'CODEC_FORMAT at 4',
+    ))
 
   it('refuses what is not UTF-8 at its first byte', () => {
     assert.equal(

@@ -33,6 +33,25 @@ describe('loom-decode', () => {
     }
   })
 
+  it('reads JSON in UTF-16 by its content encoding, also compressed, and CSV in no other than UTF-8', async () => {
+    const { node, send, outputs, error } = await flow(decode, config)
+    const payload = Buffer.from('{"t":"ö"}', 'utf16le')
+    for (const given of [
+      { payload, contentEncoding: 'utf-16', contentType: 'application/json' },
+      { payload, contentEncoding: 'UTF-16LE' },
+      { payload: gzipSync(payload), contentEncoding: 'gzip', contentType: 'application/json; charset=utf-16' },
+    ]) {
+      const one = outputs(1)
+      send({ device: 'd1', ...given })
+      const [{ payload: values, contentEncoding }] = (await one) as [Received]
+      assert.deepEqual([values, contentEncoding], [{ t: 'ö' }, undefined])
+    }
+    unwired(node)
+    const failed = error()
+    send({ payload: Buffer.from('t\n1\n', 'utf16le'), contentEncoding: 'utf-16', contentType: 'text/csv' })
+    assert.equal((await failed).code, 'CODEC_FORMAT')
+  })
+
   it('takes the time of the body where the message has none but its arrival', async () => {
     const { send, outputs } = await flow(decode, { ...config, timeMember: 'at' })
     const payload = JSON.stringify({ at: 1_600_000_000_000, t: 1 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { compileCondition } from '../../src/routing/condition.ts'
 import type { RuleMessage } from '../../src/routing/message.ts'
+import { compileRule } from '../../src/routing/rule.ts'
 import { createRuleSet } from '../../src/routing/rule-set.ts'
 
 const json = { contentType: 'application/json', contentEncoding: 'utf-8' }
@@ -93,6 +94,7 @@ describe('$body', () => {
     ['UTF-16, big end first', 'application/json', 'UTF-16', utf16(false), true],
     ['UTF-32, little end first', 'application/json', 'utf-32', utf32(true), true],
     ['UTF-32, big end first, marked', 'application/json', 'utf-32', utf32(false, '\ufeff'), true],
+    ['UTF-16 by its mark, whatever is said', 'application/json', 'utf-8', utf16(false, '\ufeff'), true],
     ['no content type', undefined, 'utf-8', { x: 1 }, undefined],
     ['no encoding', 'application/json', undefined, { x: 1 }, undefined],
     ['another content type', 'application/jsonp', 'utf-8', { x: 1 }, undefined],
@@ -102,6 +104,12 @@ describe('$body', () => {
   ]
   for (const [name, type, encoding, payload, expected] of cases)
     it(`${name}: ${expected === undefined ? 'undefined' : 'read'}`, () => assert.equal(of(type, encoding, payload), expected))
+
+  it('is what SQL reads too, where a byte order mark tells the encoding', () => {
+    const { evaluate } = compileRule('SELECT x WHERE x = 1')
+    assert.deepEqual(evaluate({ payload: utf32(false, '\ufeff') }), { matched: true, output: { x: 1 } })
+    assert.equal(evaluate({ payload: utf16(true) }).matched, false)
+  })
 
   it('that is no JSON leaves the properties to route on', () =>
     assert.equal(compileCondition("$body.x = 1 OR p = 'q'")({ payload: new Uint8Array([1]), properties: { p: 'q' } }), true))

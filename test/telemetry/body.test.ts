@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type BodySource, readingsOfBody, verdictOnBody } from '../../src/telemetry/body.ts'
+import { wideBytes } from '../../src/telemetry/unicode.ts'
 import { random } from './random.ts'
 
 const arrived = Date.UTC(2026, 8, 10, 8)
@@ -96,9 +97,9 @@ describe('a telemetry body', () => {
     ['application/json', undefined, true],
     ['Application/JSON; charset=UTF-8', 'utf-8', true],
     ['application/senml+json', undefined, true],
-    ['application/json;charset=utf-16', undefined, false],
+    ['application/json;charset=latin1', undefined, false],
     ['application/json', 'gzip', false],
-    ['application/json', 'utf-16', false],
+    ['application/json', 'utf-7', false],
     ['', undefined, true],
     ['application/cbor', undefined, false],
     ['text/plain', undefined, false],
@@ -110,6 +111,49 @@ describe('a telemetry body', () => {
       assert.equal('readings' in result, json)
       assert.equal('opaque' in result, !json)
     })
+
+  const wide = (text: string, width: 2 | 4, marked: boolean) => wideBytes(text, { width, littleEndian: !marked, marked })
+  for (const [width, headers] of [
+    [2, { contentEncoding: 'UTF-16' }],
+    [2, { contentEncoding: 'utf-16be', contentType: 'application/json' }],
+    [2, { contentType: 'application/json; charset=utf-16' }],
+    [4, { contentEncoding: 'utf-32' }],
+  ] as const)
+    for (const marked of [true, false])
+      it(`of ${JSON.stringify(headers)}${marked ? ' with a byte order mark' : ''} is read`, () => {
+        const result = from(wide('{"t":"ö𝄞"}', width, marked), headers)
+        assert.deepEqual('readings' in result && result.readings[0]!.values, { t: 'ö𝄞' })
+      })
+
+  it('with a byte order mark of another encoding needs no headers', () => {
+    for (const headers of [{}, { contentEncoding: 'utf-8' }, { contentType: 'application/json' }])
+      for (const width of [2, 4] as const) assert.ok('readings' in from(wide('{"t":1}', width, true), headers))
+  })
+
+  it('in another encoding has the same bounds, and says which encoding it is not in', () => {
+    const headers = { contentEncoding: 'utf-16' }
+    const deep = from(wide('['.repeat(101) + ']'.repeat(101), 2, false), headers)
+    assert.deepEqual(deep, { undecodable: 'nested deeper than 100 levels' })
+    assert.deepEqual(from(wide('{"t":1}', 2, false).subarray(1), headers), { undecodable: 'the payload is not UTF-16' })
+  })
+
+  it('that a look changes stays in its encoding, a list a list', () => {
+    for (const [width, contentEncoding] of [
+      [2, 'utf-16'],
+      [4, 'utf-32'],
+    ] as const)
+      for (const marked of [true, false])
+        for (const [text, changed] of [
+          ['{"t":1}', '{"t":2}'],
+          ['[{"t":1}]', '[{"t":2}]'],
+        ] as const) {
+          const body = wide(text, width, marked)
+          const verdict = verdictOnBody({ body, contentEncoding }, arrived, () => ({ t: 2 }))
+          assert.deepEqual(verdict.body, wide(changed, width, marked))
+        }
+    const { body } = verdictOnBody({ body: Buffer.from('\ufeff[{"t":1}]') }, arrived, () => ({ t: 2 }))
+    assert.equal(Buffer.from(body!).toString(), '[{"t":2}]')
+  })
 
   const broken: [what: string, body: string | Uint8Array, why: RegExp][] = [
     ['broken JSON', '{"t":', /JSON/],

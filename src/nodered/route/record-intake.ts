@@ -24,7 +24,7 @@ export function intakeOfRecords(records: readonly Delivered[], batch: boolean, {
 function itemOf(record: Delivered, hubName: string): Item {
   const message = ruleMessageOf({ ...record, payload: bufferOf(record.payload) }, { hubName })
   const { device, topic, seq: jseq, at, props } = record
-  const { stream = '', time = at, seq, schema, contentType, hops } = props.e
+  const { stream = '', time = at, seq, schema, contentType, contentEncoding, hops } = props.e
   const replayed = replayedOf(record)
   const properties = textsOf(message.properties)
   return {
@@ -44,6 +44,7 @@ function itemOf(record: Delivered, hubName: string): Item {
       ...(seq !== undefined && { seq }),
       ...(schema !== undefined && { schema }),
       ...(contentType !== undefined && { contentType }),
+      ...(contentEncoding !== undefined && { contentEncoding }),
       ...(replayed && { replayed }),
     },
     original: () => ({ device, topic, properties, payload: record.payload, jseq }),
