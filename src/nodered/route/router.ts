@@ -207,11 +207,14 @@ export class Router {
     const tokens = tokensOf(intake, count + more)
     const result: NewMsg[][] = []
     let sent = 0
-    for (const { output, messages } of all)
+    for (const { output, messages } of all) {
       result[output] = messages.map(msg => {
-        const delivery = tokens?.[sent]
-        return Object.assign(sent++ === 0 ? msg : copyOfMessage(msg, this.#parts.clone), delivery && { delivery })
+        const own = sent === 0 ? msg : copyOfMessage(msg, this.#parts.clone)
+        const delivery = tokens?.[sent++]
+        if (delivery) own.delivery = delivery
+        return own
       })
+    }
     emit(result)
     return count
   }
