@@ -210,7 +210,8 @@ export class Router {
     for (const { output, messages } of all) {
       result[output] = messages.map(msg => {
         const own = sent === 0 ? msg : copyOfMessage(msg, this.#parts.clone)
-        const delivery = tokens?.[sent++]
+        const delivery = tokens?.[sent]
+        sent++
         if (delivery) own.delivery = delivery
         return own
       })
