@@ -16,7 +16,9 @@ export const decodedJson = (bytes: Uint8Array, encoding: string): unknown =>
   isUnicodeEncoding(encoding) ? jsonOf(() => textOf(bytes, encoding)) : undefined
 
 function textOf(bytes: Uint8Array, encoding = ''): string {
-  const wide = wideOf(bytes, encoding)
+  // No byte order mark begins as JSON in UTF-8 mostly does.
+  const isPlain = encoding === '' && bytes[0]! > 0 && bytes[0]! < 0x80
+  const wide = isPlain ? undefined : wideOf(bytes, encoding)
   return wide ? wideText(bytes, wide) : utf8.decode(bytes)
 }
 
