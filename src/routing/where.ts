@@ -15,35 +15,43 @@ export interface CompiledConjunct {
   /** Boolean or Undefined. Made when it is asked for: of many rules an index tests most. */
   readonly test: Closure
   /** How an index could test it. */
-  readonly access?: Access
+  readonly access: Access | undefined
 }
 
 /** Cheapest first, those that ask others last. Since only `true` fires, the order changes no result. */
 export function compileWhere(where: Expression | undefined, context: CompileContext): CompiledConjunct[] {
   if (!where) return []
-  const conjuncts = conjunctsOf(where, context.language.name).map((conjunct): CompiledConjunct => {
-    const { expression, converted } = conjunct
-    let test: Closure | undefined
-    const made = (): Closure => (test ??= sharedTest(conjunct, context))
-    const access = accessOf(conjunct, made, context)
-    return {
-      expression,
-      converted,
-      get test() {
-        return made()
-      },
-      ...(access && { access }),
-    }
-  })
+  const conjuncts = conjunctsOf(where, context.language.name).map(conjunct => new LazyConjunct(conjunct, context))
   return conjuncts.length < 2 ? conjuncts : cheapestFirst(conjuncts)
 }
 
-/** Equal tests of many rules are one, which stays in the processor's cache. */
-function sharedTest({ expression, converted }: Conjunct, context: CompileContext): Closure {
-  const make = (): Closure => compileTest(expression, converted, context)
-  if (!isShared(expression, context)) return make()
-  const { memos, language } = context
-  return memos.test(language.prefix + testKey(expression, converted, language.name), make)
+class LazyConjunct implements CompiledConjunct {
+  readonly expression: Expression
+  readonly converted: boolean
+  readonly access: Access | undefined
+  readonly #context: CompileContext
+  #test: Closure | undefined
+
+  constructor(conjunct: Conjunct, context: CompileContext) {
+    this.expression = conjunct.expression
+    this.converted = conjunct.converted
+    this.#context = context
+    this.access = accessOf(conjunct, () => this.test, context)
+  }
+
+  get test(): Closure {
+    return (this.#test ??= this.#shared())
+  }
+
+  /** Equal tests of many rules are one, which stays in the processor's cache. */
+  #shared(): Closure {
+    const { expression, converted } = this
+    const context = this.#context
+    const { memos, language } = context
+    const make = (): Closure => compileTest(expression, converted, context)
+    if (!isShared(expression, context)) return make()
+    return memos.test(language.prefix + testKey(expression, converted, language.name), make)
+  }
 }
 
 const cheapestFirst = (conjuncts: readonly CompiledConjunct[]): CompiledConjunct[] =>
