@@ -38,6 +38,9 @@ export function charsetOf({
  * says: JSON and the mark begin with a small or marked character, whose zero or `FE` byte tells it.
  */
 export function wideOf(bytes: Uint8Array, charset = ''): WideEncoding | undefined {
+  // No mark begins as JSON in UTF-8 mostly does.
+  const isPlain = bytes[0]! > 0 && bytes[0]! < 0x80
+  if (isPlain && (charset === '' || charset === 'utf-8')) return undefined
   const width = /^utf[-_]?16/i.test(charset) ? 2 : /^utf[-_]?32/i.test(charset) ? 4 : markedWidth(bytes)
   if (!width) return undefined
   const littleEndian = width === 2 ? bytes[0] !== 0 && bytes[0] !== 0xfe : bytes[0] !== 0

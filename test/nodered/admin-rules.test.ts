@@ -61,7 +61,7 @@ describe('admin API of rules', () => {
     assert.deepEqual((await call('GET', '/rules')).body, { items: [] })
     await open()
     assert.deepEqual((await call('GET', '/rules')).body, {
-      items: [{ node: 'n', name: 'mine', hub: 'test', rules: 2, failed: 0, seen: 1 }],
+      items: [{ node: 'n', name: 'mine', hub: 'test', rules: 2, failed: 0, seen: 1, patternTimeouts: 0 }],
     })
   })
 
@@ -69,7 +69,7 @@ describe('admin API of rules', () => {
     await open(false)
     const { body } = await call('GET', '/rules/n')
     const { items, ...rest } = body
-    assert.deepEqual(rest, { node: 'n', name: 'mine', rules: 2, failed: 0, seen: 1 })
+    assert.deepEqual(rest, { node: 'n', name: 'mine', rules: 2, failed: 0, seen: 1, patternTimeouts: 0 })
     const [{ timeMs, ...first }, second] = items
     assert.equal(typeof timeMs, 'number')
     assert.deepEqual(first, { ...hot, output: 1, running: true, matched: 1, notMatched: 0, undefined: 0, errors: 0, outputs: 1 })
@@ -140,5 +140,6 @@ describe('admin API of rules', () => {
     const { body } = await call('GET', '/test/metrics')
     assert.match(body, /^thingloom_up 1\n# HELP thingloom_rule_matched_total /)
     assert.ok(body.includes('\nthingloom_rule_matched_total{hub="test",node="n",rule="hot \\"one\\""} 1\n'), body)
+    assert.ok(body.endsWith('\nthingloom_rule_pattern_timeouts_total{hub="test",node="n"} 0\n'), body)
   })
 })

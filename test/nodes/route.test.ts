@@ -80,6 +80,15 @@ describe('loom-route', () => {
       assert.equal((await condition)[0]!.payload, 1)
     })
 
+    it('counts patterns that took too long', async () => {
+      const { send, outputs } = await open([row('r', "SELECT * WHERE isundefined(regexp_matches(t, '(a+)+'))")])
+      // More characters than the guard takes at all.
+      for (const t of ['a', 'a'.repeat(262_145)]) send({ payload: { t } })
+      const [{ payload }] = (await outputs(1)) as [Received]
+      assert.equal(payload.t.length, 262_145)
+      assert.equal(routeNodes.get('n').summary().patternTimeouts, 1)
+    })
+
     it('leaves rules out that are not enabled, and their outputs in place', async () => {
       const { send, outputs, seen } = await open([row('off', 'SELECT *', { enabled: false }), hot])
       const one = outputs(1, 1)

@@ -27,9 +27,10 @@ export const ruleSchemas: Readonly<Record<string, Schema>> = {
       rules: count,
       failed: { ...count, description: 'rules that cannot be read' },
       seen: { ...count, description: 'messages and readings since the node started' },
+      patternTimeouts: { ...count, description: 'patterns that took too long, Undefined for their rules' },
       lastError: open({ at: time, rule: text, code: text, message: text }),
     },
-    ['node', 'name', 'rules', 'failed', 'seen'],
+    ['node', 'name', 'rules', 'failed', 'seen', 'patternTimeouts'],
   ),
   RouteRule: open({
     ...rule,

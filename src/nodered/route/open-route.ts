@@ -100,6 +100,7 @@ export async function openRoute(fields: RouteFields & NodeDef, { node, RED, stat
       ...(hub && { hub: hub.hubId }),
       rules: table.rows.length,
       failed: table.faults.length,
+      patternTimeouts: table.patternTimeouts,
       ...figures,
     }),
     rules: () => viewsOf(table, outputOf),

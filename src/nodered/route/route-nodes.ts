@@ -24,6 +24,8 @@ export interface RouteSummary {
   failed: number
   /** messages and readings since the node started */
   seen: number
+  /** patterns that were given up, Undefined for their rules */
+  patternTimeouts: number
   lastError?: { at: number; rule: string; code: string; message: string }
 }
 
@@ -77,24 +79,34 @@ export class RouteNodes {
 
   /** Counters of the rules of a hub's nodes in the Prometheus text format; empty without any. */
   metricsOf(hub: string): string {
-    const views = [...this.#live.values()].flatMap(node => {
-      const { node: id, hub: of } = node.summary()
-      return of === hub ? node.rules().map(rule => ({ id, rule })) : []
-    })
+    const nodes = [...this.#live.values()]
+      .map(node => ({ summary: node.summary(), node }))
+      .filter(({ summary }) => summary.hub === hub)
+    const views = nodes.flatMap(({ summary, node }) => node.rules().map(rule => ({ id: summary.node, rule })))
     if (views.length === 0) return ''
-    return counters
-      .flatMap(([name, help, key]) => [
-        `# HELP thingloom_rule_${name} ${help}`,
-        `# TYPE thingloom_rule_${name} counter`,
-        ...views.map(({ id, rule }) => {
-          const labels = Object.entries({ hub, node: id, rule: rule.name }).map(([label, text]) => `${label}="${escaped(text)}"`)
-          return `thingloom_rule_${name}{${labels.join(',')}} ${rule[key]}`
-        }),
-      ])
-      .map(line => `${line}\n`)
-      .join('')
+    const lines = counters.flatMap(([name, help, key]) =>
+      counterLines(
+        name,
+        help,
+        views.map(({ id, rule }) => [{ hub, node: id, rule: rule.name }, rule[key]]),
+      ),
+    )
+    const timeouts = nodes.map(({ summary }): Counted => [{ hub, node: summary.node }, summary.patternTimeouts])
+    lines.push(...counterLines('pattern_timeouts_total', 'patterns that took too long, by node', timeouts))
+    return lines.map(line => `${line}\n`).join('')
   }
 }
+
+type Counted = [labels: Record<string, string>, count: number]
+
+const counterLines = (name: string, help: string, counted: readonly Counted[]): string[] => [
+  `# HELP thingloom_rule_${name} ${help}`,
+  `# TYPE thingloom_rule_${name} counter`,
+  ...counted.map(([labels, count]) => {
+    const texts = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`)
+    return `thingloom_rule_${name}{${texts.join(',')}} ${count}`
+  }),
+]
 
 const counters = [
   ['matched_total', 'messages that the rule matched', 'matched'],

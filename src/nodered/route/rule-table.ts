@@ -10,6 +10,7 @@ import { type RuleRow, ruleTextOf } from '../../routing/rule-row.ts'
 import { createRuleSet, type RuleMatch, type RuleSet } from '../../routing/rule-set.ts'
 import type { ConditionSource, RuleText } from '../../routing/rule-text.ts'
 import { compileTemplate } from '../../routing/template.ts'
+import type { CountedGuard } from '../../runtime/guarded-regex.ts'
 import { askedOfHub } from './externals.ts'
 
 /** A rule as the engine has it, with the row that it is of. */
@@ -25,7 +26,7 @@ export interface RowFault {
 
 interface Options {
   logic: 'three-valued' | 'strict'
-  ports: Partial<RulePorts>
+  ports: Partial<RulePorts> & { readonly guardedRegex: CountedGuard }
 }
 
 /** A row that could be read. */
@@ -117,6 +118,11 @@ export class RuleTable {
   /** What is asked for is known to the hub, which answers many at a time. */
   get asksHubAlone(): boolean {
     return !this.#some(({ elsewhere }) => elsewhere)
+  }
+
+  /** Calls of patterns that were given up, over a deploy too: Undefined for their rules. */
+  get patternTimeouts(): number {
+    return this.#options.ports.guardedRegex.timeouts()
   }
 
   /** What conditions want to see besides telemetry. */
