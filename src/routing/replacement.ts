@@ -40,6 +40,13 @@ export function replaceMatches(text: string, matches: Iterable<PatternMatch>, re
   return parts.length === 0 ? text : parts.join('') + text.slice(end)
 }
 
+/** Whether it names no group that the pattern has not, and quotes something with each backslash. */
+export function isReplacement(replacement: string, { source, flags }: RegExp): boolean {
+  // Beside nothing every pattern matches, and shows its groups.
+  const match = new RegExp(`${source}|`, flags).exec('')!
+  return piecesOf(replacement, { index: 0, groups: match, named: match.groups }) !== undefined
+}
+
 function partOf(piece: Piece, { groups, named }: PatternMatch): string {
   if (typeof piece === 'string') return piece
   if ('group' in piece) return groups[piece.group] ?? ''
