@@ -1,3 +1,4 @@
+import { timeOf } from '../telemetry/time.ts'
 import type { Codec, CodecContext } from './codec.ts'
 import { encodableOf } from './encodable.ts'
 import { unfit } from './fault.ts'
@@ -31,6 +32,10 @@ const required = ['specversion', 'id', 'source', 'type'] as const
 const attributeName = /^[a-z0-9]+$/
 const structured = 'application/cloudevents+json'
 const batch = 'application/cloudevents-batch+json'
+/** RFC 3339, which knows seconds that are inserted. */
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
+const isTime = (text: unknown): boolean =>
+  typeof text === 'string' && rfc3339.test(text) && timeOf(text.replace(/:60(?=[.Zz+-])/, ':59')) !== undefined
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
@@ -110,9 +115,11 @@ function checkedEvent(value: unknown, path: string): CloudEvent {
   if (event.specversion !== '1.0') throw unfit(format, at('specversion'), 'only version 1.0 is known')
   if (Object.hasOwn(event, 'data_base64')) {
     if (Object.hasOwn(event, 'data')) throw unfit(format, at('data_base64'), 'data is there twice')
-    if (typeof event.data_base64 !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(event.data_base64))
+    const { data_base64: data } = event
+    if (typeof data !== 'string' || data.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(data))
       throw unfit(format, at('data_base64'), 'not base64')
   }
+  if (event.time !== undefined && !isTime(event.time)) throw unfit(format, at('time'), 'not a time of RFC 3339')
   if (event.datacontenttype !== undefined && typeof event.datacontenttype !== 'string')
     throw unfit(format, at('datacontenttype'), 'not a text')
   return event as CloudEvent

@@ -14,6 +14,7 @@ describe('CloudEvents', () => {
     ['with JSON data', { datacontenttype: 'application/json', data: { a: [1] } }],
     ['with text', { datacontenttype: 'text/xml', data: '<much/>' }],
     ['with bytes', { data_base64: 'AQI=' }],
+    ['in a second that was inserted', { time: '2016-12-31T23:59:60.5+00:00' }],
     ['with data that is null', { data: null }],
     ['with attributes of other kinds', { sampled: true, priority: 5 }],
   ] as const) {
@@ -95,6 +96,12 @@ describe('CloudEvents', () => {
     ['an attribute that is an object', { ...event, subject: {} }, 'CODEC_INVALID at subject'],
     ['data twice', { ...event, data: 1, data_base64: 'AQ==' }, 'CODEC_INVALID at data_base64'],
     ['bytes that are none', { ...event, data_base64: '*' }, 'CODEC_INVALID at data_base64'],
+    ['half a byte', { ...event, data_base64: 'A' }, 'CODEC_INVALID at data_base64'],
+    ['bytes without their end', { ...event, data_base64: 'AQI' }, 'CODEC_INVALID at data_base64'],
+    ['no time', { ...event, time: 'yesterday' }, 'CODEC_INVALID at time'],
+    ['a time without zone', { ...event, time: '2026-04-05T17:31:00' }, 'CODEC_INVALID at time'],
+    ['a day that is none', { ...event, time: '2026-02-30T17:31:00Z' }, 'CODEC_INVALID at time'],
+    ['a number as time', { ...event, time: 5 }, 'CODEC_INVALID at time'],
   ] as const) {
     it(`refuses ${what}`, () =>
       assert.equal(
