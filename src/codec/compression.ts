@@ -67,7 +67,7 @@ export function inflated(bytes: Uint8Array, compression: Compression): Uint8Arra
     throw faultOf(cause, { bytes, compression, maxOutputLength })
   }
   const { bytesWritten: end } = result.engine
-  if (end < bytes.length) throw malformed(compression, end, 'bytes follow the end')
+  if (end < bytes.length) throw malformed(compression, end, trailing)
   return result.buffer
 }
 
@@ -86,6 +86,19 @@ function inflate(bytes: Uint8Array, compression: Compression, options: zlib.Zlib
   return zstd.zstdDecompressSync(bytes, { ...options, params: { [windowLogMax]: mostWindowLog } }) as Inflated
 }
 
+const trailing = 'bytes follow the end'
+
+/** zlib takes a single byte behind the end of gzip for the begin of a member. */
+function isOneTooMany(bytes: Uint8Array, compression: Compression): boolean {
+  if (compression !== 'gzip' || bytes.at(-1) === 0x1f) return false
+  try {
+    zlib.gunzipSync(bytes.subarray(0, -1), { maxOutputLength: codecLimits.inflatedBytes, chunkSize: chunkOf(bytes) })
+    return true
+  } catch {
+    return false
+  }
+}
+
 const noZstd = () => new LoomError('CODEC_UNAVAILABLE', 'zstd', { hint: 'it needs Node.js 22.15 or newer' })
 
 function faultOf(
@@ -95,7 +108,10 @@ function faultOf(
   if (cause instanceof LoomError) return cause
   const { code = '', message = '' } = cause as { code?: string; message?: string }
   if (code === 'ERR_BUFFER_TOO_LARGE') return beyondLimit(compression, 0, `more than ${maxOutputLength} bytes come out`)
-  if (code === 'Z_BUF_ERROR') return truncated(compression, bytes.length)
+  if (code === 'Z_BUF_ERROR')
+    return isOneTooMany(bytes, compression)
+      ? malformed(compression, bytes.length - 1, trailing)
+      : truncated(compression, bytes.length)
   if (code.includes('windowTooLarge') || message.includes('too much memory'))
     return beyondLimit(compression, 0, 'its window is larger than allowed')
   return malformed(compression, 0, message.slice(0, 80) || 'it cannot be read', cause)
