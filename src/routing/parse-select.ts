@@ -36,6 +36,7 @@ export function parseItems(reader: TokenReader): SelectItem[] {
   do {
     if (items.length === reader.limits.items)
       throw ruleFault('RULE_LIMIT', `more than ${reader.limits.items} items`, placeOf(reader.token))
+    if (items.length > 0 && isEndOfItems(reader.token)) throw reader.unexpected('an expression', 'one comma too many')
     items.push(parseItem(reader))
     height = Math.max(height, reader.height)
   } while (reader.takes(','))

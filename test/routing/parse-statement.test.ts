@@ -146,6 +146,7 @@ describe('a statement is refused', () => {
     ['RULE_SYNTAX', '  >>UPDATE<< x', /expected SELECT, found UPDATE/],
     ['RULE_SYNTAX', 'SELECT>><<', /expected an expression, found the end/],
     ['RULE_SYNTAX', "SELECT >>FROM<< 'x'", /expected an expression, found FROM/],
+    ['RULE_SYNTAX', "SELECT a, >>FROM<< 'x'", /expected an expression, found FROM.*one comma too many/],
     ['RULE_SYNTAX', 'SELECT a,>><<', /expected an expression/],
     ['RULE_SYNTAX', 'SELECT a >>b<<', /expected a comma, AS, FROM or WHERE, found b/],
     ['RULE_SYNTAX', "SELECT a >>'b'<<", /found the text 'b'/],
