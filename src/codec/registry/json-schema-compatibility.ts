@@ -93,16 +93,17 @@ type Fail = (reason: string, part?: string) => void
 function lookAtValues(a: Keywords, b: Keywords, fail: Fail): void {
   const values = (of: Keywords): unknown[] | undefined => ('const' in of ? [of.const] : (of.enum as unknown[] | undefined))
   const [read, written] = [values(a), values(b)]
-  if (read && !written) fail('allows some values only', '/enum')
+  const [part, lacks] = 'const' in a ? ['/const', 'is not'] : ['/enum', 'lacks']
+  if (read && !written) fail('allows some values only', part)
   else if (read) {
     const missing = written!.filter(value => !read.some(one => same(one, value)))
     if (missing.length)
       fail(
-        `lacks ${missing
+        `${lacks} ${missing
           .map(value => JSON.stringify(value))
           .join(', ')
           .slice(0, 80)}`,
-        '/enum',
+        part,
       )
   }
   if (a.type === undefined) return
@@ -123,10 +124,14 @@ function typeOf(value: unknown): string {
 }
 
 function lookAtBounds(a: Keywords, b: Keywords, fail: Fail): void {
+  const change = (name: string, exclusive: string | undefined, words: string): string =>
+    b[name] === undefined && (exclusive === undefined || b[exclusive] === undefined) ? 'is new' : words
   for (const [name, exclusive] of lower)
-    if (tighter(bound(a, name, exclusive, 1), bound(b, name, exclusive, 1))) fail('is more than before', `/${name}`)
+    if (tighter(bound(a, name, exclusive, 1), bound(b, name, exclusive, 1)))
+      fail(change(name, exclusive, 'is more than before'), `/${name}`)
   for (const [name, exclusive] of upper)
-    if (tighter(bound(a, name, exclusive, -1), bound(b, name, exclusive, -1))) fail('is less than before', `/${name}`)
+    if (tighter(bound(a, name, exclusive, -1), bound(b, name, exclusive, -1)))
+      fail(change(name, exclusive, 'is less than before'), `/${name}`)
   for (const name of ['pattern', 'format'])
     if (a[name] !== undefined && a[name] !== b[name]) fail('is another than before', `/${name}`)
   if (a.uniqueItems === true && b.uniqueItems !== true) fail('is new', '/uniqueItems')
