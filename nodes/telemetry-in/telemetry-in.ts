@@ -1,6 +1,6 @@
 import type { NodeDef } from 'node-red'
 import { kinds } from '../../src/journal/journal-port.ts'
-import { consumerOf } from '../../src/nodered/consumer-fields.ts'
+import { consumerOf, repeatsOf } from '../../src/nodered/consumer-fields.ts'
 import { defineNode } from '../../src/nodered/define.ts'
 import { Feed } from '../../src/nodered/feed.ts'
 import { showFeed } from '../../src/nodered/feed-status.ts'
@@ -26,6 +26,7 @@ export default defineNode<TelemetryInConfig & NodeDef>(type, async (config, { no
     spec: max > 1 ? { ...consumer, batch: max, lingerMs: Math.max(0, Number(config.batchLingerMs) || 0) } : consumer,
     ack: config.ack === 'flow' ? 'flow' : 'delivery',
     max,
+    repeats: repeatsOf(config),
     messagesOf: records => {
       if (takesQuarantined()) return messagesOf(records, max > 1)
       const [kept, passedOver] = [true, false].map(keep => records.filter(({ kind }) => (kind !== kinds.quarantined) === keep))

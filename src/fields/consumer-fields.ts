@@ -15,6 +15,9 @@ export interface ConsumerConfig {
   batchMax: number
   batchLingerMs: number
   strictOrder: boolean
+  repeats: 'keep' | 'id' | 'content'
+  /** seconds */
+  repeatWindowS: number
 }
 
 /** As a new node has them. */
@@ -30,4 +33,6 @@ export const consumerDefaults: ConsumerConfig = {
   batchMax: 1,
   batchLingerMs: 20,
   strictOrder: false,
+  repeats: 'keep',
+  repeatWindowS: 600,
 }

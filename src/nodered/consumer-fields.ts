@@ -1,6 +1,7 @@
 import type { NodeDef } from 'node-red'
 import { LoomError } from '../errors.ts'
 import type { ConsumerSpec } from '../journal/journal-port.ts'
+import { Repeats } from '../telemetry/repeats.ts'
 
 /** Fields that nodes reading the journal share. */
 export interface ConsumerFields {
@@ -11,6 +12,10 @@ export interface ConsumerFields {
   startTime?: string
   window?: number | string
   strictOrder?: boolean
+  /** which messages of a device are held for one that was there before */
+  repeats?: 'keep' | 'id' | 'content'
+  /** seconds, from arrival to arrival; 0 keeps all */
+  repeatWindowS?: number | string
 }
 
 /** The consumer of a node. NODE_CONFIG. */
@@ -33,4 +38,16 @@ function startOf({ start = 'latest', startTime = '' }: ConsumerFields): NonNulla
   if (!Number.isFinite(time))
     throw new LoomError('NODE_CONFIG', `start time ${startTime.slice(0, 40)}`, { hint: 'such as 2026-01-31T08:00:00Z' })
   return { time }
+}
+
+const weekS = 604_800
+
+/** What knows the repeats that a node leaves out; undefined if it keeps all. NODE_CONFIG. */
+export function repeatsOf({ repeats = 'keep', repeatWindowS = 600 }: ConsumerFields): Repeats | undefined {
+  if (repeats !== 'keep' && repeats !== 'id' && repeats !== 'content')
+    throw new LoomError('NODE_CONFIG', `repeats ${String(repeats).slice(0, 40)}`, { hint: '"keep", "id" or "content"' })
+  const seconds = Number(repeatWindowS)
+  if (!(seconds >= 0 && seconds <= weekS))
+    throw new LoomError('NODE_CONFIG', `repeats within ${repeatWindowS} s`, { hint: 'from 0 to 604,800' })
+  return repeats === 'keep' || seconds === 0 ? undefined : new Repeats({ by: repeats, withinMs: seconds * 1000 })
 }

@@ -1,5 +1,6 @@
 import type { ConsumerRules, HubConsumer, HubConsumerSpec } from '../hub/hub.ts'
 import type { Delivered, Gap } from '../journal/journal-port.ts'
+import type { Repeats } from '../telemetry/repeats.ts'
 import type { Emit, NewMsg, Result } from './define.ts'
 import { deliveries, type LiveConsumer, splitDelivery } from './delivery.ts'
 import type { HubRef } from './hubs.ts'
@@ -27,6 +28,8 @@ export interface FeedOptions {
   messagesOf(records: Delivered[]): Handout
   gapOf(gap: Gap): Result
   emit: Emit
+  /** What it knows for a repeat is acknowledged at once, and goes nowhere. */
+  repeats?: Repeats | undefined
 }
 
 /** Messages released in one turn of the event loop: a burst must not starve the editor, nor the switch nodes behind. */
@@ -41,6 +44,9 @@ export class Feed {
   #turn: NodeJS.Immediate | undefined
   #stopped = false
   #released = 0
+  #repeats = 0
+  /** repeats that are not acknowledged yet */
+  #repeated: number[] = []
   #newest = { seq: 0, at: 0 }
   /** handed over, not acknowledged yet */
   #sent: number[] = []
@@ -63,15 +69,16 @@ export class Feed {
     )
     feed.#consumer = consumer
     feed.#live = deliveries.open(hub.hubId, consumer)
+    feed.#passOver()
     feed.#schedule()
     return feed
   }
 
-  /** Records sent so far, and records that wait in the journal. */
-  progress(): { released: number; lag: number } {
+  /** Records sent so far, repeats left out so far, and records that wait in the journal. */
+  progress(): { released: number; repeats: number; lag: number } {
     const state = this.#consumer!.state()
     this.#live!.forget(state.cursor)
-    return { released: this.#released, lag: state.lag }
+    return { released: this.#released, repeats: this.#repeats, lag: state.lag }
   }
 
   /** Other rules in the hub, for a consumer that was opened with some. */
@@ -98,8 +105,20 @@ export class Feed {
 
   #take(records: Delivered[]): void {
     if (this.#stopped) return
-    for (const record of records) this.#queue.push(this.#counted(record))
+    for (const record of records) {
+      const counted = this.#counted(record)
+      if (this.#options.repeats?.isRepeat(record)) this.#repeated.push(record.seq)
+      else this.#queue.push(counted)
+    }
+    this.#passOver()
     this.#schedule()
+  }
+
+  /** Its first one comes again by itself if the flow has not acknowledged it, so this one need not wait. */
+  #passOver(): void {
+    if (!this.#consumer || !this.#repeated.length) return
+    this.#repeats += this.#repeated.length
+    this.#consumer.ack(this.#repeated.splice(0))
   }
 
   /** A restarted hub counts deliveries anew, but new records only ever come in ascending order, unless some are held back; a journal begun anew is younger. */

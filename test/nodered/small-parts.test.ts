@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { check, parameterOf, type Schema } from '../../src/nodered/admin/schema.ts'
-import { consumerOf } from '../../src/nodered/consumer-fields.ts'
+import { consumerOf, repeatsOf } from '../../src/nodered/consumer-fields.ts'
 import { defineNode } from '../../src/nodered/define.ts'
 import { Grouped } from '../../src/nodered/grouped.ts'
 import { NodeState } from '../../src/nodered/node-state.ts'
@@ -175,6 +175,14 @@ describe('consumer fields', () => {
     for (const window of [0, 1.5, 'x', 1e6])
       assert.throws(() => consumerOf({ ...node, window }, undefined), { code: 'NODE_CONFIG' })
     assert.throws(() => consumerOf({ ...node, start: 'time', startTime: 'soon' }, undefined), { code: 'NODE_CONFIG' })
+  })
+
+  it('keep repeats unless they say otherwise, and refuse what is neither', () => {
+    for (const fields of [{}, { repeats: 'keep' }, { repeats: 'id', repeatWindowS: '0' }] as const)
+      assert.equal(repeatsOf(fields), undefined)
+    for (const repeatWindowS of [undefined, 1, '604800']) assert.ok(repeatsOf({ repeats: 'content', repeatWindowS } as never))
+    for (const fields of [{ repeats: 'dup' }, { repeats: 'id', repeatWindowS: -1 }, { repeats: 'id', repeatWindowS: 604_801 }])
+      assert.throws(() => repeatsOf(fields as never), { code: 'NODE_CONFIG' })
   })
 })
 

@@ -261,6 +261,11 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
   'subjects of the registry': [['codec/registry/registered-schema', 'subjects']],
   'versions of a subject': [['codec/registry/registered-schema', 'versionsOfSubject']],
   'references of a schema': [['codec/registry/registered-schema', 'references']],
+  'consumer: repeats remembered': [
+    ['telemetry/repeats', 'mostRemembered'],
+    ['nodered/consumer-fields', 'weekS'],
+    ['nodered/consumer-fields', 'repeatWindowS'],
+  ],
   'name of a subject': [['codec/registry/registered-schema', 'subjectChars']],
   'body of an admin request': [['nodered/admin/serve', 'maxBodyBytes']],
   'devices looked at for one page': [['hub/device-list', 'mostLooked']],

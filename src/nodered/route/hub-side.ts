@@ -1,7 +1,8 @@
 import type { Node, NodeDef } from 'node-red'
 import { LoomError } from '../../errors.ts'
 import type { Gap } from '../../journal/journal-port.ts'
-import { consumerOf } from '../consumer-fields.ts'
+import type { Repeats } from '../../telemetry/repeats.ts'
+import { consumerOf, repeatsOf } from '../consumer-fields.ts'
 import type { Emit } from '../define.ts'
 import type { Feed } from '../feed.ts'
 import { wordsOf } from '../hub-options.ts'
@@ -27,6 +28,10 @@ interface Parts {
 /** The consumer of a node: all of what it gets if the hub feeds it, else its dead letters that come back. */
 export class HubSide {
   readonly #parts: Parts
+  /** Outlives a feed that gives way to another one. */
+  readonly #repeats: Repeats | undefined
+  /** left out by feeds before */
+  #leftOut = 0
   #feed: Feed | undefined
   #kinds = ''
   #stopped = false
@@ -36,6 +41,7 @@ export class HubSide {
 
   private constructor(parts: Parts) {
     this.#parts = parts
+    this.#repeats = parts.fields.from === 'hub' ? repeatsOf(parts.fields) : undefined
   }
 
   /** JOURNAL_CONSUMER_EXISTS, JOURNAL_TRIMMED, NODE_CONFIG. */
@@ -48,6 +54,11 @@ export class HubSide {
   /** Records that wait in the journal; 0 where only dead letters are read. */
   get lag(): number {
     return (this.#parts.fields.from === 'hub' && this.#feed?.progress().lag) || 0
+  }
+
+  /** Repeats left out so far. */
+  get repeats(): number {
+    return this.#leftOut + (this.#feed?.progress().repeats ?? 0)
   }
 
   /** The table has other rules. If these look at other records, the consumer of that name begins anew. */
@@ -74,6 +85,7 @@ export class HubSide {
     this.#feed?.setRules({ rules: table.texts, logic: table.logic })
     if (kindsFor(table.sources).join() === this.#kinds) return
     const before = this.#feed
+    this.#leftOut = this.repeats
     this.#feed = undefined
     await before?.close()
     if (!this.#stopped) await this.#open()
@@ -95,6 +107,7 @@ export class HubSide {
       take,
       gap,
       max,
+      repeats: this.#repeats,
       spec: {
         ...consumerOf(fields, filter),
         ...(max > 1 && { batch: max, lingerMs: Math.max(0, Number(fields.batchLingerMs) || 0) }),

@@ -108,7 +108,11 @@ export async function openRoute(fields: RouteFields & NodeDef, { node, RED, stat
     put,
   }
   routeNodes.enter(id, routeNode)
-  const leave = showRoute({ table, figures, status, hub: hub?.hub, lag: () => hubSide?.lag ?? 0 })
+  const leave = showRoute({
+    ...{ table, figures, status, hub: hub?.hub },
+    lag: () => hubSide?.lag ?? 0,
+    repeats: () => hubSide?.repeats ?? 0,
+  })
 
   return {
     input: (msg, send) => (Array.isArray(msg.rules) ? obey(msg) : router.route(intakeOf(msg), send)),

@@ -2,6 +2,7 @@ import type { ConsumerRules } from '../../hub/hub.ts'
 import { type ConsumerSpec, type Delivered, flags, type Gap, kinds, type RecordKind } from '../../journal/journal-port.ts'
 import type { ConditionSource } from '../../routing/rule-text.ts'
 import { faultsOfRecord } from '../../telemetry/record.ts'
+import type { Repeats } from '../../telemetry/repeats.ts'
 import type { NewMsg } from '../define.ts'
 import { Feed } from '../feed.ts'
 import type { HubRef } from '../hubs.ts'
@@ -21,12 +22,14 @@ interface Opening extends Common {
   max: number
   intakeOf(carrier: Carrier): Intake
   gap?(gap: Gap): void
+  repeats?: Repeats | undefined
 }
 
-const open = ({ hub, spec, max, take, intakeOf, gap }: Opening): Promise<Feed> =>
+const open = ({ hub, spec, max, take, intakeOf, gap, repeats }: Opening): Promise<Feed> =>
   Feed.open({
     hub,
     spec,
+    repeats,
     ack: 'flow',
     max,
     messagesOf: all => {
@@ -55,6 +58,7 @@ interface JournalFeed extends Common {
   max: number
   ack: Intake['ack']
   rules: ConsumerRules | undefined
+  repeats: Repeats | undefined
   gap(gap: Gap): void
 }
 

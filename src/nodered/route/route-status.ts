@@ -1,4 +1,5 @@
 import type { Hub } from '../../hub/hub.ts'
+import { repeatsText } from '../feed-status.ts'
 import type { Status } from '../status.ts'
 import type { RouteSummary } from './route-nodes.ts'
 import type { RuleTable } from './rule-table.ts'
@@ -13,10 +14,12 @@ interface Shown {
   hub: Hub | undefined
   /** Records that wait in the journal. */
   lag(): number
+  /** Repeats left out so far. */
+  repeats(): number
 }
 
-/** Each second: how many rules, messages a second, what waits; instead of it a rule that cannot be read, or what ails the hub. Returns what ends it. */
-export function showRoute({ table, figures, status, hub, lag }: Shown): () => void {
+/** Each second: how many rules, messages a second, what waits, repeats; instead of it a rule that cannot be read, or what ails the hub. Returns what ends it. */
+export function showRoute({ table, figures, status, hub, lag, repeats }: Shown): () => void {
   let before = figures.seen
   let hubState = 'ok'
   const show = (): void => {
@@ -26,7 +29,7 @@ export function showRoute({ table, figures, status, hub, lag }: Shown): () => vo
     const { lastError } = figures
     const hubWorks = hubState === 'ok' || hubState === 'degraded'
     const waiting = lag()
-    const text = `${table.size} · ${rate}/s${waiting > 0 ? ` · ${waiting}` : ''}`
+    const text = `${table.size} · ${rate}/s${waiting > 0 ? ` · ${waiting}` : ''}${repeatsText(repeats())}`
     if (fault) status('error', `${fault.row.name}: ${fault.error.message}`)
     else if (!hubWorks) status(hubState === 'failed' ? 'error' : 'waiting', hubState)
     else if (lastError && Date.now() - lastError.at < recentMs) status('warn', `${text} · ${lastError.rule} ${lastError.code}`)
