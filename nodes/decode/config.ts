@@ -18,6 +18,8 @@ export interface DecodeConfig {
   decimal: '.' | ','
   /** of Cayenne LPP */
   extended: boolean
+  /** of a layout of bits and bytes: its fields, as JSON */
+  layout: string
   /** of Sparkplug: names of devices are `edge/device`, or have the group before */
   deviceNames: 'edge' | 'group'
   /** of Sparkplug: messages that wait for a birth, at most */

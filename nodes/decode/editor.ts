@@ -1,6 +1,6 @@
 import type { EditorRED } from 'node-red'
 import { between } from '../../src/fields/between.ts'
-import { validSeparator, validVersion } from '../../src/fields/codec-fields.ts'
+import { validLayout, validSeparator, validVersion } from '../../src/fields/codec-fields.ts'
 import { isChosen } from '../../src/fields/config-node.ts'
 import type { DecodeConfig } from './config.ts'
 
@@ -29,6 +29,12 @@ RED.nodes.registerType<DecodeConfig>('loom-decode', {
     separator: { value: '', validate: validSeparator },
     decimal: { value: '.' },
     extended: { value: false },
+    layout: {
+      value: '',
+      validate(this: DecodeConfig, layout: string) {
+        return this.format !== 'layout' || validLayout(layout)
+      },
+    } as never,
     deviceNames: { value: 'edge' },
     waiting: { value: 128, validate: between(1, 10_000) },
     compression: { value: 'auto' },
@@ -50,6 +56,7 @@ RED.nodes.registerType<DecodeConfig>('loom-decode', {
       const chosen = String(format.val())
       $('.loom-csv').toggle(chosen === 'csv')
       $('.loom-cayenne').toggle(chosen === 'cayenne')
+      $('.loom-layout').toggle(chosen === 'layout')
       $('.loom-protobuf').toggle(['auto', 'protobuf'].includes(chosen))
       $('.loom-sparkplug').toggle(chosen === 'sparkplug')
       $('.loom-time').toggle(chosen !== 'sparkplug')

@@ -24,4 +24,6 @@ export interface EncodeConfig {
   decimal: '.' | ','
   /** of Cayenne LPP */
   extended: boolean
+  /** of a layout of bits and bytes: its fields, as JSON */
+  layout: string
 }

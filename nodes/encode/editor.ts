@@ -1,5 +1,5 @@
 import type { EditorRED } from 'node-red'
-import { validSeparator, validVersion } from '../../src/fields/codec-fields.ts'
+import { validLayout, validSeparator, validVersion } from '../../src/fields/codec-fields.ts'
 import { isChosen } from '../../src/fields/config-node.ts'
 import type { EncodeConfig } from './config.ts'
 
@@ -32,6 +32,12 @@ RED.nodes.registerType<EncodeConfig>('loom-encode', {
     separator: { value: '', validate: validSeparator },
     decimal: { value: '.' },
     extended: { value: false },
+    layout: {
+      value: '',
+      validate(this: EncodeConfig, layout: string) {
+        return this.format !== 'layout' || validLayout(layout)
+      },
+    } as never,
     compression: { value: 'none' },
     timeMember: { value: '' },
   },
@@ -45,6 +51,7 @@ RED.nodes.registerType<EncodeConfig>('loom-encode', {
       const chosen = String(format.val())
       $('.loom-csv').toggle(chosen === 'csv')
       $('.loom-cayenne').toggle(chosen === 'cayenne')
+      $('.loom-layout').toggle(chosen === 'layout')
       $('.loom-protobuf').toggle(chosen === 'protobuf')
       $('.loom-schemas').toggle(['avro', 'protobuf'].includes(chosen))
     }

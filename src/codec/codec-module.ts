@@ -3,6 +3,7 @@ export { binaryEvent, type BinaryEvent, type CloudEvent } from './cloud-events.t
 export { type Codec, type CodecContext, codecLimits } from './codec.ts'
 export { type CodecName, codecNames, codecOfType, type CodecOptions, detectCodec, openCodec } from './codecs.ts'
 export { compressed, type Compression, compressionByMagic, compressionOf, inflated } from './compression.ts'
+export type { Layout, LayoutField } from './layout/layout.ts'
 export { plainOf } from './plain.ts'
 export { readingsOfSenml } from './senml.ts'
 export {

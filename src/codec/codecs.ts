@@ -6,6 +6,7 @@ import { cloudEventsCodec } from './cloud-events.ts'
 import type { Codec, CodecContext } from './codec.ts'
 import { type CsvOptions, csvCodec } from './csv.ts'
 import { jsonCodec, looksLikeJson } from './json.ts'
+import { type LayoutOptions, layoutCodec } from './layout/layout-codec.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { openMessagePack } from './message-pack.ts'
 import { openProtobuf } from './protobuf/protobuf-codec.ts'
@@ -17,10 +18,11 @@ import { openSparkplugCodec } from './sparkplug/sparkplug-codec.ts'
 export interface CodecOptions {
   csv: CsvOptions
   cayenne: CayenneOptions
+  layout: LayoutOptions
 }
 
 interface Format {
-  /** Media types; one that begins with `+` stands for all with that suffix. */
+  /** Media types; one that begins with `+` stands for all with that suffix. Without any, it must be asked for by name. */
   types: readonly string[]
   /** Whether the first bytes can mean nothing else. */
   magic?(bytes: Uint8Array): boolean
@@ -34,6 +36,7 @@ const formats = {
   'senml-cbor': { types: ['application/senml+cbor'], open: openSenmlCbor },
   csv: { types: ['text/csv'], open: options => csvCodec(options as CsvOptions) },
   cayenne: { types: ['application/x-cayenne-lpp'], open: options => cayenneCodec(options as CayenneOptions) },
+  layout: { types: [], open: options => layoutCodec(options as LayoutOptions) },
   msgpack: {
     types: ['application/msgpack', 'application/vnd.msgpack', 'application/x-msgpack', '+msgpack'],
     open: openMessagePack,
@@ -66,7 +69,7 @@ export async function openCodec<N extends CodecName>(
 }
 
 /** The media type by which a format goes. */
-export const contentTypeOf = (name: CodecName): string => formats[name].types[0]
+export const contentTypeOf = (name: CodecName): string => formats[name].types[0] ?? 'application/octet-stream'
 
 /** The format of a media type, parameters aside; of those with a suffix that is not known itself, that of the suffix. */
 export function codecOfType(contentType: string | undefined): CodecName | undefined {

@@ -3,3 +3,13 @@ export const validVersion = (version: string | undefined): boolean => !version |
 
 /** Between columns of CSV; empty: it is found. */
 export const validSeparator = (separator: string): boolean => !separator || separator === '\\t' || separator.length === 1
+
+/** JSON that may be fields of bits and bytes; the node says what is wrong in them. */
+export function validLayout(layout: string): boolean {
+  try {
+    const value: unknown = JSON.parse(layout)
+    return typeof value === 'object' && value !== null
+  } catch {
+    return false
+  }
+}

@@ -23,6 +23,8 @@ describe('codecs by name, content type and look', () => {
     assert.deepEqual(csv.decode(Buffer.from('a;b\n1;2'), {}), [{ a: 1, b: 2 }])
     const cayenne = await openCodec('cayenne', { names: { temperature_1: 't' } })
     assert.deepEqual(cayenne.decode(bytesOf('01670110'), {}), { t: 27.2 })
+    const layout = await openCodec('layout', { layout: [{ name: 't', type: 'int16', scale: 0.1 }] })
+    assert.deepEqual(layout.decode(bytesOf('0110'), {}), { t: 27.2 })
   })
 
   it('tells an unknown name with those that there are', async () => {

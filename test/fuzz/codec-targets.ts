@@ -5,6 +5,8 @@ import type { Codec, CodecContext } from '../../src/codec/codec.ts'
 import { type CodecName, codecNames, type CodecOptions, detectCodec, openCodec } from '../../src/codec/codecs.ts'
 import { compressed, type Compression, compressionByMagic, inflated } from '../../src/codec/compression.ts'
 import { readingsOfDecoded } from '../../src/codec/decoded-readings.ts'
+import type { Layout } from '../../src/codec/layout/layout.ts'
+import { layoutCodec } from '../../src/codec/layout/layout-codec.ts'
 import { randomValue } from '../codec/random-value.ts'
 import { seeded } from '../seeded.ts'
 import { hostile, mutatedBytes, mutatedText, mutatedValue } from './mutate.ts'
@@ -227,10 +229,64 @@ const packed = Object.fromEntries(
   kinds.map(kind => [kind, bodies.map((body, i) => compressed(i === 1 ? body.subarray(0, 4000) : body, kind))]),
 ) as Record<Compression, Uint8Array[]>
 
+const frame: Layout = {
+  fields: [
+    { name: 'id', type: 'bcd', length: 2 },
+    { name: 'kind', type: 'bits', length: 3 },
+    { name: 'low', type: 'bool', map: { 1: 'low' } },
+  ],
+  rows: [
+    { name: 'time', type: 'uint64', endian: 'little' },
+    { name: 't', type: 'int24', scale: 0.1, map: { '-1': null }, if: { name: 'kind', equals: [1, 2, 3] } },
+    { name: 'f', type: 'float32', endian: 'big-swapped' },
+    { name: 'x', type: 'bits', bit: 100, length: 60, signed: true, endian: 'little' },
+    { name: 'state', type: 'text', length: 5 },
+    { name: '__proto__', type: 'bytes', length: 2 },
+  ],
+}
+const row = {
+  id: 1234,
+  kind: 1,
+  low: 'low',
+  time: arrived,
+  t: 21.5,
+  f: 1.5,
+  x: '9007199254740993',
+  state: 'läu',
+  ['__proto__']: 'AAE=',
+}
+
+/** What was read is written and read again as the same, but for what no float and no text keeps. */
+async function layout(): Promise<Target<Input>> {
+  const codec = await openCodec('layout', { layout: frame })
+  const target = decoderTarget(codec, samplesOf(codec, [[row], [row, { ...row, state: '' }]]))
+  return {
+    ...target,
+    run(input) {
+      const rows = target.run(input) as unknown[]
+      if (rows.length > 0) assert.equal(JSON.stringify(codec.decode(codec.encode!(rows, {}), {})), JSON.stringify(rows))
+      return rows
+    },
+  }
+}
+
+/** Layouts that people wrote, some of them wrong, and bytes. */
+const layouts: Target<{ layout: unknown; bytes: string }> = {
+  codes: ofCodecs,
+  make: random => ({ layout: mutatedValue(random, frame), bytes: mutatedBytes(random, bodies).toString('base64') }),
+  run({ layout, bytes }) {
+    return layoutCodec({ layout: layout as Layout }).decode(bytesIn(bytes), {})
+  },
+}
+
+/** Any codec, open. */
+const openAny = (name: CodecName): Promise<Codec> =>
+  name === 'layout' ? openCodec(name, { layout: frame }) : openCodec(name as 'json')
+
 /** What a flow does: finds the format by bytes and type, decodes, and makes readings of it. */
 async function detection(): Promise<Target<Input & { name: CodecName; value?: unknown }>> {
   const codecs = new Map<CodecName, Codec>()
-  for (const name of codecNames) codecs.set(name, await openCodec(name as 'json'))
+  for (const name of codecNames) codecs.set(name, await openAny(name))
   const from = [
     bodies[0]!,
     ...samplesOf(codecs.get('cbor')!, [record, [record]]),
@@ -269,7 +325,7 @@ async function detection(): Promise<Target<Input & { name: CodecName; value?: un
 /** Values of flows, which may be anything: they are written, or refused as what they are. */
 async function encoders(): Promise<Target<{ name: CodecName; value: unknown; schema?: unknown }>> {
   const codecs = new Map<CodecName, Codec>()
-  for (const name of codecNames) codecs.set(name, await openCodec(name as 'json'))
+  for (const name of codecNames) codecs.set(name, await openAny(name))
   return {
     codes: ofCodecs,
     make(random) {
@@ -284,7 +340,9 @@ async function encoders(): Promise<Target<{ name: CodecName; value: unknown; sch
               ? [record, record]
               : name === 'avro'
                 ? avroValue
-                : record
+                : name === 'layout'
+                  ? [row, row]
+                  : record
       return {
         name,
         value: random.below(10) ? mutatedValue(random, good) : hostile(random),
@@ -411,6 +469,8 @@ export const codecTargets = {
     ),
   csv,
   cayenne,
+  layout,
+  layouts: () => layouts,
   'cloud-events': cloudEvents,
   'senml-json': () => senml('senml'),
   'senml-cbor': () => senml('senml-cbor'),

@@ -126,6 +126,61 @@ describe('loom-decode', () => {
     assert.deepEqual((await one)[0]!.payload, { digital_out_120: 5 })
   })
 
+  it('reads bits and bytes by the layout that it is given, with the time in them, and rows as a batch', async () => {
+    const fields = [
+      { name: 'at', type: 'uint32' },
+      { name: 't', type: 'int16', scale: 0.1 },
+      { name: 'open', type: 'bool' },
+    ]
+    const bytes = (t: number) => Buffer.from([0x65, 0x53, 0xf1, 0x00 + t, 0x01, 0x10 + t, 0x80])
+    for (const [layout, payload, values] of [
+      [fields, bytes(0), { t: 27.2, open: true }],
+      [{ rows: fields }, Buffer.concat([bytes(1), bytes(2)]), [27.3, 27.4].map(t => ({ t, open: true }))],
+    ] as const) {
+      const { send, outputs } = await flow(decode, {
+        ...config,
+        ...{ format: 'layout', timeMember: 'at', layout: JSON.stringify(layout) },
+      })
+      const one = outputs(1)
+      send({ payload, device: 'd1', time: 1_700_000_000_000, arrived: 1_700_000_000_000 })
+      const [{ payload: made, time }] = (await one) as [Received]
+      if (!Array.isArray(values)) assert.deepEqual([made, time], [values, 1_700_000_000_000])
+      else {
+        assert.deepEqual(
+          made.map((reading: Received) => [reading.values, reading.time]),
+          values.map((value, i) => [value, 1_700_000_001_000 + 1000 * i]),
+        )
+      }
+      await unload()
+    }
+  })
+
+  it('names the field of a layout that a payload is too short for', async () => {
+    const layout = JSON.stringify([{ name: 't', type: 'int16' }])
+    const { send, outputs } = await flow(decode, { ...config, format: 'layout', layout })
+    const one = outputs(1, 1)
+    send({ payload: Buffer.from([1]), device: 'd1' })
+    const [{ notice, error }] = (await one) as [Received]
+    assert.deepEqual([notice, error.code, error.position], ['undecodable', 'CODEC_TRUNCATED', 1])
+    assert.match(error.message, /field "t"/)
+  })
+
+  it('says where a layout is wrong before anything comes', async () => {
+    for (const [layout, position] of [
+      ['', ''],
+      ['[', 'layout'],
+      ['[{"name": "t", "type": "int17"}]', '[0].type'],
+      ['{"rows": [{"name": "t", "type": "bits"}]}', 'rows[0].length'],
+    ]) {
+      const { send, error } = await flow(decode, { ...config, format: 'layout', layout })
+      const failed = error()
+      send(bad)
+      const { code, position: found } = await failed
+      assert.deepEqual([code, found], ['NODE_CONFIG', position], layout)
+      await unload()
+    }
+  })
+
   it('passes what is decoded already as it is', async () => {
     const { send, outputs } = await flow(decode, config)
     const two = outputs(2)

@@ -7,6 +7,8 @@ const at = { x: 1, y: 1, z: 't' }
 const time = 1_700_000_000_000
 const avro = JSON.stringify({ type: 'record', name: 'R', fields: [{ name: 't', type: 'double' }] })
 const proto = 'syntax = "proto3"; message R { double t = 1; }'
+const layout = [{ name: 't', type: 'uint8', scale: 0.1 }]
+const timed = { name: 'at', type: 'uint64' }
 const batch = [
   { device: 'd1', time, values: { t: 1.5 } },
   { device: 'd1', time: time + 1, values: { t: 2.5 } },
@@ -54,6 +56,7 @@ describe('loom-encode', () => {
     for (const more of [
       { format: 'avro', schemaText: avro },
       { format: 'protobuf', schemaText: proto },
+      { format: 'layout', layout: JSON.stringify(layout) },
     ]) {
       const { send, outputs } = await open(more)
       const two = outputs(2)
@@ -66,6 +69,18 @@ describe('loom-encode', () => {
       assert.ok(made.every(({ payload }) => Buffer.isBuffer(payload)))
       await unload()
     }
+  })
+
+  it('makes one message of a batch of a layout with rows', async () => {
+    const { send, outputs } = await open({
+      format: 'layout',
+      timeMember: 'at',
+      layout: JSON.stringify({ rows: [...layout, timed] }),
+    })
+    const one = outputs(1)
+    send({ payload: batch, device: 'd1' })
+    const [{ payload, contentType }] = (await one) as [Received]
+    assert.deepEqual([payload.toString('hex'), contentType], ['0f0000018bcfe56800190000018bcfe56801', 'application/octet-stream'])
   })
 
   it('changes nothing that came in', async () => {
@@ -89,6 +104,8 @@ describe('loom-encode', () => {
       [{ format: 'cloudevents' }, { t: 1 }, 'CODEC_INVALID'],
       [{ format: 'cayenne' }, { t: 1 }, 'CODEC_INVALID'],
       [{ format: 'json' }, { t: 'x'.repeat(1_100_000) }, 'CODEC_LIMIT'],
+      [{ format: 'layout', layout: JSON.stringify(layout) }, { t: 30 }, 'CODEC_INVALID'],
+      [{ format: 'layout', layout: '{}' }, { t: 1 }, 'NODE_CONFIG'],
       [{ format: 'nothing' }, { t: 1 }, 'NODE_CONFIG'],
     ] as const) {
       const { send, error } = await open(more)

@@ -229,6 +229,10 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['codec/csv-reader', 'fieldChars'],
     ['codec/csv', 'mostColumns'],
   ],
+  'layout of bits and bytes': [
+    ['codec/layout/layout', 'fields'],
+    ['codec/layout/layout', 'fieldBytes'],
+  ],
   'Sparkplug: edges': [
     ['codec/sparkplug/open-sparkplug', 'edges'],
     ['codec/sparkplug/open-sparkplug', 'devices'],

@@ -2,6 +2,7 @@ import type { CayenneOptions } from '../../codec/cayenne.ts'
 import { type CodecName, codecNames } from '../../codec/codecs.ts'
 import type { Compression } from '../../codec/compression.ts'
 import type { CsvOptions } from '../../codec/csv.ts'
+import { type LayoutOptions, layoutCodec } from '../../codec/layout/layout-codec.ts'
 import { versionNumberOf } from '../../codec/registry/registered-schema.ts'
 import { LoomError } from '../../errors.ts'
 import { type SparkplugMessagesOptions, sparkplugWaiting } from './sparkplug-messages.ts'
@@ -17,6 +18,8 @@ export interface FormatFields {
   decimal?: string
   /** of Cayenne LPP */
   extended?: boolean
+  /** of layouts: JSON */
+  layout?: string
 }
 
 export interface DecodeFields extends FormatFields {
@@ -86,3 +89,18 @@ export function sparkplugOptionsOf({
 }
 
 export const cayenneOptionsOf = ({ extended }: FormatFields): CayenneOptions => ({ extended: extended === true })
+
+/** The layout of a node of that format, `undefined` of others: NODE_CONFIG with the path of what is wrong in it. */
+export function layoutOptionsOf({ format, layout }: FormatFields & { format?: string }): LayoutOptions | undefined {
+  if (format !== 'layout') return undefined
+  const hint = 'a list of fields {name, type, ..}'
+  try {
+    const options = { layout: JSON.parse(layout || '[]') }
+    layoutCodec(options)
+    return options
+  } catch (error) {
+    if (!(error instanceof LoomError)) throw new LoomError('NODE_CONFIG', 'the layout is not JSON', { hint, position: 'layout' })
+    const { message, position = '' } = error
+    throw new LoomError('NODE_CONFIG', message.slice(message.indexOf('layout')), { hint, position })
+  }
+}

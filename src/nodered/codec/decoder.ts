@@ -3,6 +3,7 @@ import type { Codec, CodecContext } from '../../codec/codec.ts'
 import { type CodecName, type CodecOptions, detectCodec, openCodec } from '../../codec/codecs.ts'
 import type { CsvOptions } from '../../codec/csv.ts'
 import { type DecodedSource, readingsOfDecoded } from '../../codec/decoded-readings.ts'
+import type { LayoutOptions } from '../../codec/layout/layout-codec.ts'
 import type { ChosenSchema, SchemaText, SchemaType } from '../../codec/schema-text.ts'
 import { LoomError } from '../../errors.ts'
 import type { Reading } from '../../telemetry/reading.ts'
@@ -14,6 +15,7 @@ export interface DecoderOptions extends Packing {
   timeMember: string
   csv: CsvOptions
   cayenne: CayenneOptions
+  layout?: LayoutOptions | undefined
   /** Of Protobuf, where the schema's rule names none; empty: the first. */
   message: string
   schemas?: Pick<SchemaSource, 'schemaFor'> | undefined
@@ -48,7 +50,7 @@ export function createDecoder(options: DecoderOptions): (packet: Packet) => Prom
   const codecOf = (name: CodecName): Promise<Codec> => {
     let codec = codecs.get(name)
     if (!codec) {
-      const own = name === 'csv' ? options.csv : name === 'cayenne' ? options.cayenne : {}
+      const own = name === 'csv' || name === 'cayenne' || name === 'layout' ? options[name] : {}
       codecs.set(name, (codec = openCodec(name, own as CodecOptions[keyof CodecOptions] as never)))
       codec.catch(() => codecs.delete(name))
     }

@@ -3,6 +3,7 @@ import { type Codec, type CodecContext, codecLimits } from '../../codec/codec.ts
 import { type CodecName, type CodecOptions, contentTypeOf, openCodec } from '../../codec/codecs.ts'
 import { type Compression, compressed } from '../../codec/compression.ts'
 import type { CsvOptions } from '../../codec/csv.ts'
+import { hasRows, type LayoutOptions } from '../../codec/layout/layout-codec.ts'
 import { setOwn } from '../../codec/plain.ts'
 import type { ChosenSchema, SchemaFrame, SchemaText } from '../../codec/schema-text.ts'
 import { LoomError } from '../../errors.ts'
@@ -17,6 +18,7 @@ export interface EncoderOptions {
   timeMember: string
   csv: CsvOptions
   cayenne: CayenneOptions
+  layout?: LayoutOptions | undefined
   /** of Protobuf; empty: as the schemas say, else the first */
   message: string
   /** Avro or Protobuf: the schema itself, before all others; empty: none */
@@ -35,7 +37,7 @@ interface Item {
 
 const types: Readonly<Partial<Record<CodecName, SchemaText['type']>>> = { avro: 'AVRO', protobuf: 'PROTOBUF' }
 /** Their bytes hold one value only; readings of a batch become messages of their own. */
-const single: ReadonlySet<CodecName> = new Set<CodecName>(['avro', 'protobuf', 'cayenne'])
+const single: ReadonlySet<CodecName> = new Set<CodecName>(['avro', 'protobuf', 'cayenne', 'layout'])
 
 /**
  * Messages with bytes of what a message holds, a value or a batch of readings: one, or one for each reading where a format cannot hold more. CODEC_INVALID for what the format or
@@ -49,7 +51,7 @@ export function createEncoder(options: EncoderOptions): (msg: Msg) => Promise<Ne
 
   const opened = (): Promise<Codec> => {
     if (codec) return codec
-    const given = format === 'csv' ? options.csv : format === 'cayenne' ? options.cayenne : {}
+    const given = format === 'csv' || format === 'cayenne' || format === 'layout' ? options[format] : {}
     codec = openCodec(format, given as CodecOptions[keyof CodecOptions] as never)
     codec.catch(() => {
       codec = undefined
@@ -97,7 +99,7 @@ export function createEncoder(options: EncoderOptions): (msg: Msg) => Promise<Ne
       return { ...rest, ...more, payload: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), ...marks }
     }
     const { payload } = msg
-    const oneEach = single.has(format) && schema?.frame !== 'container'
+    const oneEach = single.has(format) && schema?.frame !== 'container' && !(options.layout && hasRows(options.layout.layout))
     if (!isBatch(payload)) return [messageOf(itemValue(msg.time, payload), {})]
     if (!oneEach) return [messageOf(listOf(payload), {})]
     return payload.map(item => {

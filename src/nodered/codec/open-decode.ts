@@ -19,6 +19,7 @@ import {
   csvOptionsOf,
   type DecodeFields,
   formatOf,
+  layoutOptionsOf,
   sparkplugOptionsOf,
   versionOf,
 } from './decode-fields.ts'
@@ -43,6 +44,7 @@ export async function openDecode(
     timeMember: fields.timeMember?.trim() ?? '',
     csv: fields.format === 'csv' ? csvOptionsOf(fields) : {},
     cayenne: fields.format === 'cayenne' ? cayenneOptionsOf(fields) : {},
+    layout: layoutOptionsOf(fields),
     message: fields.message?.trim() ?? '',
     schemas: fields.schemas ? schemaSourceOf(RED, fields.schemas) : undefined,
     pause: () => turn(),

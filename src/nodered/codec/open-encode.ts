@@ -3,7 +3,15 @@ import { LoomError } from '../../errors.ts'
 import type { Behaviour, Context } from '../define.ts'
 import { splitDelivery, tokenOf } from '../delivery.ts'
 import { schemaSourceOf } from '../schema-source.ts'
-import { cayenneOptionsOf, compressionOfField, csvOptionsOf, type FormatFields, formatOf, versionOf } from './decode-fields.ts'
+import {
+  cayenneOptionsOf,
+  compressionOfField,
+  csvOptionsOf,
+  type FormatFields,
+  formatOf,
+  layoutOptionsOf,
+  versionOf,
+} from './decode-fields.ts'
 import { createEncoder } from './encoder.ts'
 
 export interface EncodeFields extends FormatFields {
@@ -29,6 +37,7 @@ export function openEncode(fields: EncodeFields & NodeDef, { RED, status }: Cont
     timeMember: fields.timeMember?.trim() ?? '',
     csv: csvOptionsOf(fields),
     cayenne: cayenneOptionsOf(fields),
+    layout: layoutOptionsOf(fields),
     message: fields.message?.trim() ?? '',
     schemaText: fields.schemaText?.trim() ?? '',
     subject: fields.subject?.trim() ?? '',

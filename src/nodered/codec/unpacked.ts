@@ -9,7 +9,7 @@ export interface Packing {
 }
 
 /** Their first bytes may be any, so that only a content encoding tells of compression. */
-const anyBegin: ReadonlySet<CodecName | undefined> = new Set<CodecName>(['avro', 'protobuf', 'cayenne', 'sparkplug'])
+const anyBegin: ReadonlySet<CodecName | undefined> = new Set<CodecName>(['avro', 'protobuf', 'cayenne', 'layout', 'sparkplug'])
 
 /** Bytes without their compression. CODEC_*. */
 export function unpacked(bytes: Uint8Array, context: CodecContext, packing: Packing): { bytes: Uint8Array; inflated: boolean } {
