@@ -43,7 +43,9 @@ function startOf({ start = 'latest', startTime = '' }: ConsumerFields): NonNulla
 const weekS = 604_800
 
 /** What knows the repeats that a node leaves out; undefined if it keeps all. NODE_CONFIG. */
-export function repeatsOf({ repeats = 'keep', repeatWindowS = 600 }: ConsumerFields): Repeats | undefined {
+export function repeatsOf({ repeats: by, repeatWindowS = 600 }: ConsumerFields): Repeats | undefined {
+  // The editor saves an empty choice for a node that is older than the field.
+  const repeats = by || 'keep'
   if (repeats !== 'keep' && repeats !== 'id' && repeats !== 'content')
     throw new LoomError('NODE_CONFIG', `repeats ${String(repeats).slice(0, 40)}`, { hint: '"keep", "id" or "content"' })
   const seconds = Number(repeatWindowS)

@@ -178,8 +178,8 @@ describe('consumer fields', () => {
   })
 
   it('keep repeats unless they say otherwise, and refuse what is neither', () => {
-    for (const fields of [{}, { repeats: 'keep' }, { repeats: 'id', repeatWindowS: '0' }] as const)
-      assert.equal(repeatsOf(fields), undefined)
+    for (const fields of [{}, { repeats: 'keep' }, { repeats: '' }, { repeats: null }, { repeats: 'id', repeatWindowS: '0' }])
+      assert.equal(repeatsOf(fields as never), undefined)
     for (const repeatWindowS of [undefined, 1, '604800']) assert.ok(repeatsOf({ repeats: 'content', repeatWindowS } as never))
     for (const fields of [{ repeats: 'dup' }, { repeats: 'id', repeatWindowS: -1 }, { repeats: 'id', repeatWindowS: 604_801 }])
       assert.throws(() => repeatsOf(fields as never), { code: 'NODE_CONFIG' })

@@ -127,6 +127,20 @@ describe('repeats of a device', () => {
         })
     })
 
+  it('are done, too, if they come before the consumer is at hand', async () => {
+    const { consume } = hub
+    hub.consume = async (spec, events) => {
+      const consumer = await consume(spec, events)
+      for (const id of ['m', 'm', 'n']) hub.append(named(id, { id }))
+      await until(() => consumer.state().delivered === 3)
+      return consumer
+    }
+    const { outputs, consumer } = await open({ ...reading, repeats: 'id', repeatWindowS: 600 })
+    const two = outputs(2)
+    assert.deepEqual(payloads(await two), [{ id: 'm' }, { id: 'n' }])
+    await until(() => consumer.acked.size === 3)
+  })
+
   it('are known to a loom-route that comes to read other kinds of records', async () => {
     const { outputs, send, consumer, status } = await open({ ...routing, repeats: 'id', repeatWindowS: 600 })
     const first = outputs(1)

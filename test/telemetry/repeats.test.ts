@@ -134,6 +134,15 @@ describe('repeats', () => {
     ])
   })
 
+  it('remember more and more after they have forgotten some', () => {
+    const [known, record] = [repeats({ withinMs: 1000 }), journal()]
+    const say = (n: number, at: number): boolean => known.isRepeat(record({ at, e: { messageId: `${n}` } }))
+    for (let n = 0; n < 600; n++) say(n, 0)
+    for (let n = 600; n < 5000; n++) assert.equal(say(n, 2000), false)
+    for (let n = 600; n < 5000; n++) assert.equal(say(n, 2500), true, `${n}`)
+    assert.equal(say(0, 2500), false)
+  })
+
   for (const most of [5, 50, 5000])
     it(`agree with a list that remembers ${most}, whatever comes, comes again or waits`, () => {
       for (let seed = 1; seed <= 3; seed++) {
