@@ -52,6 +52,17 @@ describe('loom-decode', () => {
     assert.equal((await failed).code, 'CODEC_FORMAT')
   })
 
+  it('reads an event whose attributes are user properties, by either name', async () => {
+    const { send, outputs } = await flow(decode, config)
+    const attributes = { specversion: '1.0', id: '1', source: '/pump', type: 'measured', time: '2026-01-31T08:00:00Z' }
+    for (const name of ['properties', 'userProperties']) {
+      const one = outputs(1)
+      send({ device: 'd1', payload: Buffer.from('{"t":5}'), contentType: 'application/json', [name]: attributes })
+      const [{ payload, time }] = (await one) as [Received]
+      assert.deepEqual([payload, time], [{ t: 5 }, Date.parse(attributes.time)], name)
+    }
+  })
+
   it('takes the time of the body where the message has none but its arrival', async () => {
     const { send, outputs } = await flow(decode, { ...config, timeMember: 'at' })
     const payload = JSON.stringify({ at: 1_600_000_000_000, t: 1 })

@@ -21,7 +21,8 @@ export function packetOf(msg: Msg, now: number): Packet {
   const arrived = (replayed as Partial<Replayed> | undefined)?.arrived ?? number(msg.arrived) ?? now
   const { device, topic, contentType, contentEncoding, stream, schema } = textsIn(msg)
   const [time, seq, jseq] = [number(msg.time), number(msg.seq), number(msg.jseq)]
-  const properties = propertiesOf(msg.properties)
+  // The core node "mqtt in" calls them userProperties
+  const properties = propertiesOf(msg.properties ?? msg.userProperties)
   return {
     bytes,
     context: {
