@@ -1,5 +1,6 @@
 import { LoomError } from '../errors.ts'
 import { readingsOfValue, type ValueSource } from '../telemetry/body.ts'
+import { readingsOfRows } from '../telemetry/header-rows.ts'
 import type { Reading } from '../telemetry/reading.ts'
 import { timeOf } from '../telemetry/time.ts'
 import type { CloudEvent } from './cloud-events.ts'
@@ -27,11 +28,16 @@ export function readingsOfDecoded(format: CodecName, value: unknown, source: Dec
 }
 
 function readingsIn(value: unknown, { timeMember = '', jseq, ...source }: DecodedSource): Reading[] {
-  const timed = timeMember === '' ? value : Array.isArray(value) ? value.map(timedBy(timeMember)) : timedBy(timeMember)(value)
-  const found = readingsOfValue(timed, source, codecLimits.elements)
+  const found = readingsOfValue(timeMember === '' ? value : timed(value, timeMember), source, codecLimits.elements)
   if ('undecodable' in found) throw new LoomError('TELEMETRY_UNDECODABLE', found.undecodable)
   if (jseq !== undefined) for (const reading of found.readings) reading.jseq = jseq
   return found.readings
+}
+
+function timed(value: unknown, member: string): unknown {
+  const rows = readingsOfRows(value, codecLimits.elements, member)
+  if (rows) return 'undecodable' in rows ? value : rows
+  return Array.isArray(value) ? value.map(timedBy(member)) : timedBy(member)(value)
 }
 
 /** Takes the time out of the values, where it is one. */

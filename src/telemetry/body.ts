@@ -1,3 +1,4 @@
+import { readingsOfRows } from './header-rows.ts'
 import { isTooDeep, jsonLevels } from './json-depth.ts'
 import type { Reading } from './reading.ts'
 import { timeOf } from './time.ts'
@@ -38,7 +39,7 @@ const readingMembers: ReadonlySet<string> = new Set(['time', 'seq', 'values', 's
 
 /**
  * The readings of a JSON telemetry payload: an object of values; a reading `{values, time?, seq?, stream?, schema?, props?}` with no
- * other members; an array of these, in order. A bare scalar, or an array without any object, is the value named `value`.
+ * other members; an array of these, in order; a batch of header and rows. A bare scalar, or an array without any object, is the value named `value`.
  * At most 1,000 readings; a stream name over 64 characters counts as none. What topic or headers say (the arguments) wins over the body, the body over arrival.
  */
 export function readingsOfBody(source: BodySource): BodyReadings {
@@ -91,7 +92,7 @@ export function verdictOnBody(
 function rewritten(items: readonly unknown[], source: Body, look: BodyLook): Uint8Array | undefined {
   let changed = false
   // White space of JSON is all below '!', the bytes of a byte order mark are all above '~'.
-  const list = isObject(items[0]) && source.body.find(byte => byte > 32 && byte < 127) === 91
+  const list = isObject(items[0]) && (items.length > 1 || source.body.find(byte => byte > 32 && byte < 127) === 91)
   const written = items.map((item, i) => {
     const form = formOf(item)
     const path = list ? `[${i}]` : ''
@@ -122,7 +123,9 @@ function itemsOf(source: Body): unknown[] | { undecodable: string } | { opaque: 
 }
 
 function itemsIn(value: unknown, most: number): unknown[] | { undecodable: string } {
-  const items = Array.isArray(value) && (value.length === 0 || value.some(isObject)) ? value : [value]
+  const rows = readingsOfRows(value, most)
+  if (rows && 'undecodable' in rows) return rows
+  const items = rows ?? (Array.isArray(value) && (value.length === 0 || value.some(isObject)) ? value : [value])
   const misfit = items.length > 1 ? items.findIndex(item => !isObject(item)) : -1
   if (misfit >= 0) return { undecodable: `item ${misfit} of the batch is not an object` }
   if (items.length > most) return { undecodable: `${items.length} readings in one message, at most ${most}` }

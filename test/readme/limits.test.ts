@@ -229,6 +229,7 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
     ['codec/csv-reader', 'fieldChars'],
     ['codec/csv', 'mostColumns'],
   ],
+  'header and columns of a message': [['telemetry/header-rows', 'repeatedChars', mib]],
   'layout of bits and bytes': [
     ['codec/layout/layout', 'fields'],
     ['codec/layout/layout', 'fieldBytes'],
