@@ -367,6 +367,7 @@ describe('layouts of bits and bytes', function () {
     ['a distance of nothing', { rows: one({}), every: 0 }, 'every'],
     ['a field that is no object', ['a'], '[0]'],
     ['a field without a name', [{ type: 'uint8' }], '[0].name'],
+    ['a field with a long name', one({ name: 'n'.repeat(129) }), '[0].name'],
     ['a type that is unknown', one({ type: 'constructor' }), '[0].type'],
     ['a member that the type has not', one({ length: 1 }), '[0]'],
     ['a byte below zero', one({ at: -1 }), '[0].at'],

@@ -232,6 +232,7 @@ const rows: Record<string, [file: string, name: string, shown?: (n: number) => s
   'header and columns of a message': [['telemetry/header-rows', 'repeatedChars', mib]],
   'layout of bits and bytes': [
     ['codec/layout/layout', 'fields'],
+    ['codec/layout/layout', 'nameChars'],
     ['codec/layout/layout', 'fieldBytes'],
   ],
   'Sparkplug: edges': [

@@ -66,6 +66,7 @@ export type LayoutType = keyof typeof layoutTypes
 
 export const layoutLimits = {
   fields: 1000,
+  nameChars: 128,
   /** `at` and `length` of a field. */
   fieldBytes: 65_536,
 } as const

@@ -64,6 +64,7 @@ function fieldOf(item: unknown, path: string, endian: ByteOrder, last: boolean):
   if (!isObject(item)) throw fault(path, 'not an object')
   const { name, type } = item
   if (typeof name !== 'string' || name === '') throw fault(`${path}.name`, 'missing')
+  if (name.length > layoutLimits.nameChars) throw fault(`${path}.name`, `longer than ${layoutLimits.nameChars} characters`)
   if (typeof type !== 'string' || !Object.hasOwn(layoutTypes, type))
     throw fault(`${path}.type`, `${quoted(type)} is none of ${Object.keys(layoutTypes).join(', ')}`)
   const kind: LayoutKind = layoutTypes[type as LayoutField['type']]
