@@ -10,6 +10,20 @@ export interface LookupTable<T> {
   collect(scope: Scope, found: T[]): void
 }
 
+/** Takes note of operands without a value. */
+abstract class Lookup<T> implements LookupTable<T> {
+  undefineds = 0
+  lacking = false
+
+  abstract collect(scope: Scope, found: T[]): void
+
+  protected noted<V>(value: V | undefined): V | undefined {
+    this.lacking = value === undefined
+    if (value === undefined) this.undefineds++
+    return value
+  }
+}
+
 /** What finds the entries of a bucket by another of their conditions. */
 interface Inner<T> {
   collect(scope: Scope, found: T[]): void
@@ -21,13 +35,12 @@ export interface Bucket<T> {
 }
 
 /** `operand = value`, by a hash. */
-export class EqualTable<T> implements LookupTable<T> {
-  undefineds = 0
-  lacking = false
+export class EqualTable<T> extends Lookup<T> {
   readonly #operand: EqualAccess['operand']
   readonly #byValue = new Map<unknown, Bucket<T>>()
 
   constructor({ operand }: EqualAccess) {
+    super()
     this.#operand = operand
   }
 
@@ -40,13 +53,8 @@ export class EqualTable<T> implements LookupTable<T> {
   }
 
   collect(scope: Scope, found: T[]): void {
-    const value = this.#operand.read(scope)
-    this.lacking = value === undefined
-    if (this.lacking) {
-      this.undefineds++
-      return
-    }
-    const bucket = this.#byValue.get(value)
+    const value = this.noted(this.#operand.read(scope))
+    const bucket = value === undefined ? undefined : this.#byValue.get(value)
     if (!bucket) return
     for (const entry of bucket.entries) found.push(entry)
     bucket.inner?.collect(scope, found)
@@ -54,14 +62,13 @@ export class EqualTable<T> implements LookupTable<T> {
 }
 
 /** `startswith(operand, text)`, by a hash for each length. */
-export class PrefixTable<T> implements LookupTable<T> {
-  undefineds = 0
-  lacking = false
+export class PrefixTable<T> extends Lookup<T> {
   readonly #access: PrefixAccess
   readonly #byPrefix = new Map<string, T[]>()
   readonly #lengths: number[] = []
 
   constructor(access: PrefixAccess) {
+    super()
     this.#access = access
   }
 
@@ -72,12 +79,8 @@ export class PrefixTable<T> implements LookupTable<T> {
 
   collect(scope: Scope, found: T[]): void {
     const { operand, toText } = this.#access
-    const text = toText(operand.read(scope))
-    this.lacking = text === undefined
-    if (text === undefined) {
-      this.undefineds++
-      return
-    }
+    const text = this.noted(toText(operand.read(scope)))
+    if (text === undefined) return
     for (const length of this.#lengths) {
       const entries = length <= text.length && this.#byPrefix.get(text.slice(0, length))
       if (entries) for (const entry of entries) found.push(entry)
@@ -91,15 +94,14 @@ export interface Compared<T> {
 }
 
 /** `operand < bound` and its like, by binary search. */
-export class BoundTable<T> implements LookupTable<T> {
-  undefineds = 0
-  lacking = false
+export class BoundTable<T> extends Lookup<T> {
   readonly #access: CompareAccess
   readonly #bounds: Float64Array
   readonly #entries: T[]
 
   /** All of one operand and operator. */
   constructor(rows: Compared<T>[]) {
+    super()
     rows.sort((a, b) => a.access.bound - b.access.bound)
     this.#access = rows[0]!.access
     this.#bounds = Float64Array.from(rows, ({ access }) => access.bound)
@@ -108,12 +110,8 @@ export class BoundTable<T> implements LookupTable<T> {
 
   collect(scope: Scope, found: T[]): void {
     const { operand, operator, toNumber } = this.#access
-    const value = toNumber(operand.read(scope))
-    this.lacking = value === undefined
-    if (value === undefined) {
-      this.undefineds++
-      return
-    }
+    const value = this.noted(toNumber(operand.read(scope)))
+    if (value === undefined) return
     const at = turningPoint(this.#bounds, value, operator)
     const below = isLower(operator)
     const end = below ? at : this.#entries.length
@@ -128,9 +126,7 @@ export interface Interval<T> {
 }
 
 /** `operand >= from AND operand <= to`: from the last interval that begins in time back to where none reaches the value any more. */
-export class IntervalTable<T> implements LookupTable<T> {
-  undefineds = 0
-  lacking = false
+export class IntervalTable<T> extends Lookup<T> {
   readonly #lower: CompareAccess
   readonly #closed: boolean
   readonly #from: Float64Array
@@ -141,6 +137,7 @@ export class IntervalTable<T> implements LookupTable<T> {
 
   /** All of one operand and one pair of operators. */
   constructor(rows: Interval<T>[]) {
+    super()
     rows.sort((a, b) => a.lower.bound - b.lower.bound)
     this.#lower = rows[0]!.lower
     this.#closed = rows[0]!.upper.operator === '<='
@@ -153,12 +150,8 @@ export class IntervalTable<T> implements LookupTable<T> {
 
   collect(scope: Scope, found: T[]): void {
     const { operand, operator, toNumber } = this.#lower
-    const value = toNumber(operand.read(scope))
-    this.lacking = value === undefined
-    if (value === undefined) {
-      this.undefineds++
-      return
-    }
+    const value = this.noted(toNumber(operand.read(scope)))
+    if (value === undefined) return
     const holds = (end: number): boolean => value < end || (this.#closed && value === end)
     for (let i = turningPoint(this.#from, value, operator) - 1; i >= 0 && holds(this.#reach[i]!); i--)
       if (holds(this.#to[i]!)) found.push(this.#entries[i]!)

@@ -1,3 +1,4 @@
+import { made } from './index-access.ts'
 import type { Memos } from './memo.ts'
 import type { RuleMessage } from './message.ts'
 import { PredicateIndex } from './predicate-index.ts'
@@ -52,12 +53,6 @@ export class RuleGroups<R> {
 
 const none: readonly never[] = []
 const newGroup = <R>(): RuleGroup<R> => ({ entries: [], messages: 0 })
-
-function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key)
-  if (value === undefined) map.set(key, (value = make()))
-  return value
-}
 
 /** The index of a group, made when it is first asked for. */
 export function indexOf<R>(group: RuleGroup<R>, memos: Memos): PredicateIndex<RuleEntry<R>> {
