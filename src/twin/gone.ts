@@ -16,7 +16,7 @@ export function withGone<T extends { desired: TwinSection; gone?: Gone }>(doc: T
 
 function goneAfter(gone: Gone, before: TwinSection, after: TwinSection): Gone {
   const lost = [...lostPaths(before, after, [])]
-  const still = gone.some(path => has(after, path)) ? gone.filter(path => !has(after, path)) : gone
+  const still = gone.filter(path => !has(after, path))
   return lost.length ? newest([...still, ...lost]) : still
 }
 
