@@ -13,13 +13,13 @@ function refusal({ statusCode, errorCode, errorMessage }) {
   return Object.assign(new Error(errorMessage), { name: 'Rejected', modeledError: { statusCode, errorCode, errorMessage } })
 }
 
-/** One request of the first client: its answers are two subscriptions. */
+/** One request of the first client: its answers are two subscriptions, and may come before the PUBACK of the request. */
 async function asked(accepted, rejected, publish) {
   const { promise, resolve, reject } = Promise.withResolvers()
   await accepted((error, answer) => (error ? reject(error) : resolve(answer)))
   await rejected((error, answer) => reject(error ?? refusal(answer)))
-  await publish()
-  return promise
+  const [answer] = await Promise.all([promise, publish()])
+  return answer
 }
 
 const firstIdentity = client => ({
