@@ -70,6 +70,7 @@ export class AnyTable<T> {
     const hits: Alternative<T>[] = []
     this.#parts.collect(scope, hits)
     const lacking = this.#tables.some(table => table.lacking)
+    if (!lacking && hits.length === 0) return
     const turn = ++this.#turn
     for (const { of } of hits) {
       if (of.turn === turn) continue

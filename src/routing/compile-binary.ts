@@ -55,32 +55,32 @@ function compareWithConstant(
     case '<>': {
       const same = operator === '='
       return scope => {
-        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const value = memo.turn === scope.turn ? scope.values[memo.at] : memo.fill(scope)
         const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return value === undefined ? undefined : (value === constant) === same
       }
     }
     case '<':
       return scope => {
-        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const value = memo.turn === scope.turn ? scope.values[memo.at] : memo.fill(scope)
         const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return typeof value === 'number' && typeof constant === 'number' ? value < constant : apply(value, constant)
       }
     case '<=':
       return scope => {
-        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const value = memo.turn === scope.turn ? scope.values[memo.at] : memo.fill(scope)
         const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return typeof value === 'number' && typeof constant === 'number' ? value <= constant : apply(value, constant)
       }
     case '>':
       return scope => {
-        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const value = memo.turn === scope.turn ? scope.values[memo.at] : memo.fill(scope)
         const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return typeof value === 'number' && typeof constant === 'number' ? value > constant : apply(value, constant)
       }
     case '>=':
       return scope => {
-        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const value = memo.turn === scope.turn ? scope.values[memo.at] : memo.fill(scope)
         const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         return typeof value === 'number' && typeof constant === 'number' ? value >= constant : apply(value, constant)
       }
@@ -88,7 +88,7 @@ function compareWithConstant(
     case '*': {
       const isProduct = operator === '*'
       return scope => {
-        const value = memo.at === scope ? memo.value : memo.fill(scope)
+        const value = memo.turn === scope.turn ? scope.values[memo.at] : memo.fill(scope)
         const constant = parameter < 0 ? fixed : scope.parameters[scope.firstParameter + parameter]
         if (typeof value !== 'number' || typeof constant !== 'number') return apply(value, constant)
         return finite(isProduct ? value * constant : value - constant)

@@ -37,8 +37,14 @@ export function known(value: unknown): unknown {
 /** A path of SQL outside nested queries: a key of the payload. */
 export function readPayload(root: Expression, steps: readonly Step[]): Closure {
   if (root.kind !== 'name') return () => undefined
-  const read = stepsReader([root.name, ...steps])
-  return scope => read(scope.payload())
+  const { name } = root
+  const read = stepsReader([name, ...steps])
+  if (steps.length > 0 || name in Object.prototype) return scope => read(scope.payload())
+  // Most paths of most rules: no need to ask whether the member is the object's own.
+  return scope => {
+    const parsed = scope.parsed()
+    return parsed ? known(parsed[name]) : read(scope.payload())
+  }
 }
 
 /** A path of a condition: the body, the twin, or properties, whose names all ignore case. */

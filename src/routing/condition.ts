@@ -29,8 +29,6 @@ export function compileCondition(text: string, options: Pick<RuleOptions, 'limit
       return typeof result === 'boolean' ? result : undefined
     } catch (thrown) {
       throw evaluationError(thrown)
-    } finally {
-      scope.release()
     }
   }
   let warnings: LintFinding[] | undefined

@@ -51,16 +51,12 @@ function explained(plan: RulePlan, message: RuleMessage, around: Surroundings): 
   const compiled = plan.compile()
   const seen = topicFor(plan, message)
   const scope = new Scope(message, around, seen ? seen.topic : message.topic)
-  try {
-    const conjuncts = compiled.conjuncts
-      .map(conjunct => explainConjunct(conjunct, plan, scope))
-      .sort((a, b) => a.position.offset - b.position.offset)
-    const index = indexFor(compiled, plan)
-    const result = seen ? resultOf(compiled, scope) : { matched: false }
-    return { ...result, concerned: seen !== undefined, conjuncts, ...(index && { index }) }
-  } finally {
-    scope.release()
-  }
+  const conjuncts = compiled.conjuncts
+    .map(conjunct => explainConjunct(conjunct, plan, scope))
+    .sort((a, b) => a.position.offset - b.position.offset)
+  const index = indexFor(compiled, plan)
+  const result = seen ? resultOf(compiled, scope) : { matched: false }
+  return { ...result, concerned: seen !== undefined, conjuncts, ...(index && { index }) }
 }
 
 function explainConjunct({ expression, test }: CompiledConjunct, { language }: RulePlan, scope: Scope): ExplainedConjunct {

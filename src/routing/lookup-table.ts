@@ -66,6 +66,9 @@ export class PrefixTable<T> extends Lookup<T> {
   readonly #access: PrefixAccess
   readonly #byPrefix = new Map<string, T[]>()
   readonly #lengths: number[] = []
+  /** First UTF-16 code units: a text that begins with another one is not cut. */
+  readonly #firsts = new Set<number>()
+  #empty = false
 
   constructor(access: PrefixAccess) {
     super()
@@ -75,12 +78,14 @@ export class PrefixTable<T> extends Lookup<T> {
   add({ prefix }: PrefixAccess, entry: T): void {
     made(this.#byPrefix, prefix, () => []).push(entry)
     if (!this.#lengths.includes(prefix.length)) this.#lengths.push(prefix.length)
+    if (prefix === '') this.#empty = true
+    else this.#firsts.add(prefix.charCodeAt(0))
   }
 
   collect(scope: Scope, found: T[]): void {
     const { operand, toText } = this.#access
     const text = this.noted(toText(operand.read(scope)))
-    if (text === undefined) return
+    if (text === undefined || (!this.#empty && !this.#firsts.has(text.charCodeAt(0)))) return
     for (const length of this.#lengths) {
       const entries = length <= text.length && this.#byPrefix.get(text.slice(0, length))
       if (entries) for (const entry of entries) found.push(entry)

@@ -1,11 +1,12 @@
 import type { Closure, Scope } from './scope.ts'
 
-/** A value that is worked out once per message, however many rules ask for it. */
+/** A value that is worked out once per message, however many rules ask for it. The message holds it, so that rules keep no message alive. */
 export class Memo {
   readonly key: string
-  /** The message that `value` belongs to. */
-  at: Scope | undefined = undefined
-  value: unknown = undefined
+  /** The turn of the message that holds the value. */
+  turn = 0
+  /** Where in its `values`. */
+  at = 0
   /** Which of the scope's parameters it stands for, if it is no memo at all. */
   readonly parameter: number = -1
   /** `read` as a closure, one for all rules. */
@@ -15,26 +16,18 @@ export class Memo {
   constructor(key: string, make: Closure) {
     this.key = key
     this.make = make
-    this.reader = scope => (this.at === scope ? this.value : this.fill(scope))
+    this.reader = scope => (this.turn === scope.turn ? scope.values[this.at] : this.fill(scope))
   }
 
   read(scope: Scope): unknown {
-    return this.at === scope ? this.value : this.fill(scope)
+    return this.turn === scope.turn ? scope.values[this.at] : this.fill(scope)
   }
 
   fill(scope: Scope): unknown {
     const value = this.make(scope)
-    this.value = value
-    this.at = scope
-    scope.touched.push(this)
+    this.at = scope.values.push(value) - 1
+    this.turn = scope.turn
     return value
-  }
-
-  /** So that no message is kept alive by the rules that read it. */
-  clear(scope: Scope): void {
-    if (this.at !== scope) return
-    this.at = undefined
-    this.value = undefined
   }
 }
 

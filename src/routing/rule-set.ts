@@ -93,31 +93,22 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
 
   match(message: RuleMessage): RuleMatch<R>[] {
     const run = this.#test(message, undefined)
-    if (!run) return []
-    try {
-      return this.#outputs(run)
-    } finally {
-      run.scope.release()
-    }
+    return run ? this.#outputs(run) : []
   }
 
   async matchAsync(message: RuleMessage): Promise<RuleMatch<R>[]> {
     const waiting: RuleEntry<R>[] = []
     const run = this.#test(message, waiting)
     if (!run) return []
-    try {
-      const { host } = this.#around
-      if (waiting.length === 0) return this.#outputs(run)
-      const outcomes = run.passed.map((entry): Outcome<R> => {
-        const matches: RuleMatch<R>[] = []
-        this.#output(entry, run, matches)
-        return [entry, matches]
-      })
-      const asked = await Promise.all(waiting.map(entry => this.#ask(entry, run, host)))
-      return [...outcomes, ...asked].sort(([a], [b]) => a.order - b.order).flatMap(([, matches]) => matches)
-    } finally {
-      run.scope.release()
-    }
+    if (waiting.length === 0) return this.#outputs(run)
+    const { host } = this.#around
+    const outcomes = run.passed.map((entry): Outcome<R> => {
+      const matches: RuleMatch<R>[] = []
+      this.#output(entry, run, matches)
+      return [entry, matches]
+    })
+    const asked = await Promise.all(waiting.map(entry => this.#ask(entry, run, host)))
+    return [...outcomes, ...asked].sort(([a], [b]) => a.order - b.order).flatMap(([, matches]) => matches)
   }
 
   /** Finds the rules whose conditions are true; `undefined` if the message is for none, its payload untouched. */
@@ -136,7 +127,7 @@ class Engine<R extends GivenRule> implements RuleSet<R> {
       const found: RuleEntry<R>[] = []
       index.collect(scope, found)
       for (let i = 0; i < found.length; i++) this.#testEntry(found[i]!, run)
-      this.#testResidual(group, index.residual, run)
+      if (index.residual.length > 0) this.#testResidual(group, index.residual, run)
     }
     return run
   }

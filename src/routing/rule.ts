@@ -78,8 +78,6 @@ export function compileRule(sql: string, options: RuleOptions = {}): Rule {
         return evaluateRule(tests, rule, scope)
       } catch (thrown) {
         throw evaluationError(thrown)
-      } finally {
-        scope.release()
       }
     },
     async evaluateAsync(message) {
@@ -91,8 +89,6 @@ export function compileRule(sql: string, options: RuleOptions = {}): Rule {
         return await evaluateInRounds(scope, around.host, () => evaluateRule(tests, rule, scope))
       } catch (thrown) {
         throw evaluationError(thrown)
-      } finally {
-        scope.release()
       }
     },
   }

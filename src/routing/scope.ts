@@ -2,12 +2,11 @@ import { LoomError, type TextPosition } from '../errors.ts'
 import { conditionBody } from './condition-body.ts'
 import { callKey } from './functions/external-functions.ts'
 import { externalLimits, MissingAnswer, type RuleHost } from './host.ts'
-import type { Memo } from './memo.ts'
 import type { RuleMessage } from './message.ts'
 import { excessOf } from './output-size.ts'
 import { decodedPayload } from './payload.ts'
 import type { CallContext, RulePorts } from './rule-function.ts'
-import { isBytes } from './values.ts'
+import { isBytes, isObject } from './values.ts'
 
 /** A piece of a rule, compiled. */
 export type Closure = (scope: Scope) => unknown
@@ -25,8 +24,12 @@ const unread = Symbol('unread')
 /** Elements that nested queries and FOREACH may visit for one message. */
 const mostVisits = 1_000_000
 
+let turns = 0
+
 /** One message while rules look at it. */
 export class Scope implements CallContext {
+  /** Tells it from all others before; never 0. */
+  readonly turn: number
   /** Without the first levels of a Basic Ingest topic. */
   readonly topic: string | undefined
   /** What names mean inside a nested SELECT. */
@@ -36,8 +39,8 @@ export class Scope implements CallContext {
   /** The constants of the rules whose shape is tested, one rule behind the other, and where those of the current rule begin. */
   parameters: readonly unknown[] = none
   firstParameter = 0
-  /** The memos that hold something of this message. */
-  readonly touched: Memo[] = []
+  /** What memos worked out of this message, from 1 on: it begins with what is no number, or it would change its kind with the first text. */
+  readonly values: unknown[] = [undefined]
   /** Answers of external functions by call; `undefined` while nobody may be asked. */
   answers: Map<string, unknown> | undefined
   /** Calls under way or done, by the same keys. */
@@ -46,10 +49,12 @@ export class Scope implements CallContext {
   readonly #around: Surroundings
   #message: RuleMessage | undefined
   #payload: unknown = unread
+  #parsed: Readonly<Record<string, unknown>> | undefined
   #body: unknown = unread
   #visits = 0
 
   constructor(message: RuleMessage, around: Surroundings, topic: string | undefined) {
+    this.turn = ++turns
     this.#given = message
     this.#around = around
     this.topic = topic
@@ -78,8 +83,21 @@ export class Scope implements CallContext {
 
   /** The decoded value, or bytes that are no JSON. */
   payload(): unknown {
-    if (this.#payload === unread) this.#payload = decodedPayload(this.#given.payload)
+    if (this.#payload === unread) this.#read()
     return this.#payload
+  }
+
+  /** The payload if it is a JSON object that was parsed here: all that it has is its own, but what all objects have. */
+  parsed(): Readonly<Record<string, unknown>> | undefined {
+    if (this.#payload === unread) this.#read()
+    return this.#parsed
+  }
+
+  #read(): void {
+    const { payload } = this.#given
+    const value = decodedPayload(payload)
+    this.#payload = value
+    if (value !== payload && isObject(value)) this.#parsed = value
   }
 
   /** `*` as an argument. */
@@ -133,12 +151,6 @@ export class Scope implements CallContext {
     if (!twin?.properties || deviceId === undefined || thing !== deviceId) return undefined
     const named = typeof shadow === 'string' && shadow !== '' && !/^arn:/i.test(shadow)
     return named ? undefined : { state: twin.properties }
-  }
-
-  /** Ends the work on the message. */
-  release(): void {
-    for (const memo of this.touched) memo.clear(this)
-    this.touched.length = 0
   }
 }
 

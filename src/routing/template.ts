@@ -43,8 +43,6 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): (m
       return parts.map(part => (typeof part === 'string' ? part : part(scope))).join('')
     } catch (thrown) {
       throw evaluationError(thrown)
-    } finally {
-      scope.release()
     }
   }
 }
