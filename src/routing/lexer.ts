@@ -219,7 +219,9 @@ export class Lexer {
     }
     const [hint, length = 1] = instead[pair] ??
       instead[text[at]!] ?? [c > 127 && this.#language === 'sql' ? foreignName : undefined]
-    const found = length > 1 ? pair : String.fromCodePoint(text.codePointAt(at)!)
+    // Not codePointAt, which in V8 13.6 looks past the end of a text that was cut out of another one.
+    const [character = ''] = pair
+    const found = length > 1 ? pair : character
     throw this.#fault(at, at + found.length, `unexpected ${c < 32 || c === 127 ? 'control character' : found}`, hint)
   }
 

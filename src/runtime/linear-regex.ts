@@ -33,7 +33,9 @@ function runnable(library: Library['RE2JS'], { source, flags }: PatternSource, l
       const groups = Array.from({ length: matcher.groupCount() + 1 }, (_, i) => matcher.group(i) ?? undefined)
       yield { index: matcher.start(), groups, named: named ? namedGroups(matcher) : undefined }
       const [from, to] = [matcher.start(), matcher.end()]
-      at = to > from ? to : to + ((text.codePointAt(to) ?? 0) > 0xffff ? 2 : 1)
+      // Not codePointAt, which in V8 13.6 looks past the end of a text that was cut out of another one.
+      const [character] = text.slice(to, to + 2)
+      at = to > from ? to : to + (character?.length ?? 1)
       if (performance.now() > end) throw new RegexTimeout()
     }
   }

@@ -103,4 +103,16 @@ describe('a condition is refused', () => {
       assert.equal(error.code, code)
       assert.match(error.message, message)
     })
+
+  it('has its place in the text, also where the other half of a character was cut off, however often that is read', () => {
+    const whole = 'temperature > (NOT \u{1f642} + 1'
+    // So often that the engine compiles for it.
+    for (let i = 0; i < 30_000; i++) {
+      const text = whole.slice(0, 20)
+      assert.throws(
+        () => parseCondition(text),
+        ({ position }) => position.offset === 19 && position.length === 1,
+      )
+    }
+  })
 })
