@@ -3,6 +3,7 @@ import type { FleetDoc } from './fleet-doc.ts'
 import { keyOfPath } from './fleet-keys.ts'
 import type { FleetCondition, FleetPath } from './fleet-query/ast.ts'
 import { compileQuery, type FleetMemberships, type FleetPredicate, groupsReadBy, pathsOf } from './fleet-query/compile.ts'
+import { ByNeededValue, type NeededValue, neededBy } from './needed-value.ts'
 
 export interface Transition {
   group: string
@@ -15,6 +16,7 @@ interface DynamicGroup {
   predicate: FleetPredicate
   paths: FleetPath[]
   keys: string[]
+  needed: NeededValue | undefined
   /** groups it asks for */
   reads: string[]
   /** devices in it */
@@ -27,12 +29,18 @@ interface DynamicGroup {
   look: number
 }
 
-/** Which devices are in which dynamic groups. A change of a device is looked at by the groups that read what changed, and by those that ask for their members. */
+/** The key of all groups. */
+const everything = ''
+
+/**
+ * Which devices are in which dynamic groups. A change of a device is looked at by the groups that read what changed and that it is in or may be in by its values, and by those that ask for their
+ * members.
+ */
 export class Memberships implements FleetMemberships {
   readonly #groups = new Map<string, DynamicGroup>()
   /** By device: a change asks one device about many groups, and many sets of all devices would each be far apart in memory. */
   readonly #groupsOf = new Map<string, Set<DynamicGroup>>()
-  readonly #byKey = new Map<string, Set<DynamicGroup>>()
+  readonly #byKey = new Map<string, ByNeededValue<DynamicGroup>>()
   readonly #readers = new Map<string, Set<DynamicGroup>>()
   #looks = 0
 
@@ -84,12 +92,13 @@ export class Memberships implements FleetMemberships {
     this.#unlink(id)
     const paths = pathsOf(condition)
     const keys = [...new Set(paths.map(keyOfPath))]
-    const query = { predicate: compileQuery(condition, this), paths, keys, reads: groupsReadBy(condition), suspended: false }
+    const [needed, reads] = [neededBy(condition), groupsReadBy(condition)]
+    const query = { predicate: compileQuery(condition, this), paths, keys, needed, reads, suspended: false }
     // The object stays the same: devices know it as the group that they are in
     const group = Object.assign(this.#groups.get(id) ?? { id, count: 0, rank: 0, look: 0 }, query)
     this.#groups.set(id, group)
-    for (const key of keys) linked(this.#byKey, key).add(group)
-    for (const read of group.reads) linked(this.#readers, read).add(group)
+    for (const key of [everything, ...keys]) made(this.#byKey, key, () => new ByNeededValue<DynamicGroup>()).add(group, needed)
+    for (const read of reads) made(this.#readers, read, () => new Set<DynamicGroup>()).add(group)
     this.#rank()
   }
 
@@ -131,9 +140,14 @@ export class Memberships implements FleetMemberships {
 
   /** A device has changed; undefined: it is gone. */
   changed(device: string, doc: FleetDoc | undefined, keys: readonly string[] | 'all'): Transition[] {
-    if (keys === 'all') return this.#settle(device, doc, this.#groups.values())
+    const own = this.#groupsOf.get(device) ?? none
     const due: DynamicGroup[] = []
-    for (const key of keys) for (const group of this.#byKey.get(key) ?? []) due.push(group)
+    for (const key of keys === 'all' ? [everything] : keys) {
+      const groups = this.#byKey.get(key)
+      if (!groups) continue
+      for (const group of own) if (groups.has(group)) due.push(group)
+      if (doc) groups.collect(doc, due)
+    }
     return due.length ? this.#settle(device, doc, due) : []
   }
 
@@ -183,8 +197,16 @@ export class Memberships implements FleetMemberships {
   #unlink(id: string): void {
     const group = this.#groups.get(id)
     if (!group) return
-    for (const key of group.keys) unlinked(this.#byKey, key, group)
-    for (const read of group.reads) unlinked(this.#readers, read, group)
+    for (const key of [everything, ...group.keys]) {
+      const groups = this.#byKey.get(key)
+      groups?.delete(group, group.needed)
+      if (groups?.size === 0) this.#byKey.delete(key)
+    }
+    for (const read of group.reads) {
+      const readers = this.#readers.get(read)
+      readers?.delete(group)
+      if (readers?.size === 0) this.#readers.delete(read)
+    }
   }
 
   #rank(): void {
@@ -202,13 +224,10 @@ export class Memberships implements FleetMemberships {
   }
 }
 
-function linked(map: Map<string, Set<DynamicGroup>>, key: string): Set<DynamicGroup> {
-  const found = map.get(key) ?? new Set()
+const none: readonly never[] = []
+
+function made<V>(map: Map<string, V>, key: string, make: () => V): V {
+  const found = map.get(key) ?? make()
   map.set(key, found)
   return found
-}
-
-function unlinked(map: Map<string, Set<DynamicGroup>>, key: string, group: DynamicGroup): void {
-  const found = map.get(key)
-  if (found?.delete(group) && !found.size) map.delete(key)
 }
